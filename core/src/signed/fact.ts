@@ -1,0 +1,34 @@
+/** Fact: a signed, dated statement from outside the vault. The rulebook names the sources whose facts count. */
+import { amount, choice, field, type Of, slug, text } from "./codec.ts";
+import { hash32, time, version } from "./fields.ts";
+import { kind } from "./object.ts";
+import { variant } from "./table.ts";
+
+/** Subject texts. Screening: `address:<chain id>:<address>`. Price: `price:<asset>:<reference currency>`.
+ *  Finality: `transaction:<chain id>:<transaction id>`. Code: `code:<chain id>:<address>`. */
+const common = {
+  version,
+  deployment: field(2, hash32, "id of the deployment"),
+  source: field(3, slug, "source of the rulebook"),
+  subject: field(4, text(160, 1), "what the statement is about"),
+  at: field(5, time, "when it was true"),
+};
+
+export const Fact = kind(
+  "fact",
+  variant({ name: "type", key: 1, doc: "kind of statement" }, common, {
+    screening: { number: 1, table: { verdict: field(6, choice({ clean: 1, adverse: 2 }), "result of the screening") } },
+    price: {
+      number: 2,
+      table: {
+        numerator: field(7, amount, "base units of the reference currency"),
+        denominator: field(8, amount, "base units of the asset"),
+      },
+    },
+    finality: { number: 3, table: { outcome: field(9, choice({ succeeded: 1, failed: 2 }), "how the transaction ended") } },
+    code: { number: 4, table: { codeHash: field(10, hash32, "hash of the contract's code") } },
+  }),
+  1024,
+);
+export type Fact = Of<(typeof Fact)["shape"]>;
+export type FactType = Fact["type"];

@@ -1,0 +1,76 @@
+/** Intent: the canonical, immutable content of one privileged action. It is what approvers read and what the vault obeys.
+ *
+ *  The initiator signs it by an approval with the decision `initiate`. One union serves approvals, checks, log and screens. */
+import { amount, blob, field, type Of, optional, slug, text } from "./codec.ts";
+import { addressText, chainId, freezeLevel, hash32, nonce16, note, reference, time, version, walletClass } from "./fields.ts";
+import { kind } from "./object.ts";
+import { record, variant } from "./table.ts";
+
+const common = {
+  version,
+  deployment: field(2, hash32, "id of the deployment"),
+  initiator: field(3, hash32, "id of the initiator's key"),
+  purpose: field(4, note, "why, in the initiator's words"),
+  reference: field(5, reference, "the client's own reference; the same one never names two actions"),
+  notAfter: field(6, time, "when the intent expires"),
+  nonce: field(7, nonce16, "makes two equal actions differ"),
+};
+
+const Destination = record({
+  entry: field(0, slug, "address-book entry"),
+  hash: field(1, hash32, "id of the entry's bytes"),
+  address: field(2, addressText, "the address itself; a name is not enough"),
+});
+
+const onChain = {
+  chain: field(10, chainId, "chain id"),
+  wallet: field(11, slug, "wallet"),
+};
+const totalFee = field(15, amount, "most that all versions together may cost, in base units of the native asset");
+
+export const Intent = kind(
+  "intent",
+  variant({ name: "kind", key: 1, doc: "what is to be done" }, common, {
+    pay: {
+      number: 1,
+      table: {
+        ...onChain,
+        destination: field(12, Destination, "who is paid"),
+        asset: field(13, slug, "asset of the rulebook"),
+        amount: field(14, amount, "base units of the asset"),
+        totalFee,
+        replaces: optional(16, hash32, "intent whose transaction this one replaces on chain"),
+      },
+    },
+    cancel: {
+      number: 2,
+      table: { ...onChain, totalFee, replaces: field(16, hash32, "intent whose transaction is cancelled by paying nothing to ourselves") },
+    },
+    wallet: {
+      number: 3,
+      table: {
+        ...onChain,
+        client: optional(17, slug, "the one client of a segregated wallet; absent for an omnibus wallet"),
+        walletClass: field(18, walletClass, "how exposed the wallet is"),
+      },
+    },
+    entry: { number: 4, table: { entry: field(19, blob(1024, 1), "bytes of the address-book entry to put into force") } },
+    retire: {
+      number: 5,
+      table: { name: field(20, slug, "address-book entry to end"), hash: field(21, hash32, "id of the entry's bytes") },
+    },
+    freeze: {
+      number: 6,
+      table: { level: field(22, freezeLevel, "what is frozen"), subject: field(23, text(32), "which one; empty for the institution") },
+    },
+    unfreeze: { number: 7, table: { freeze: field(24, hash32, "intent id of the freeze to lift") } },
+  }),
+);
+export type Intent = Of<(typeof Intent)["shape"]>;
+export type IntentKind = Intent["kind"];
+/** The intent of one kind. */
+export type IntentOf<K extends IntentKind> = Extract<Intent, { readonly kind: K }>;
+
+/** Kinds in the order of their numbers. */
+export const INTENT_KINDS = { pay: 1, cancel: 2, wallet: 3, entry: 4, retire: 5, freeze: 6, unfreeze: 7 } as const;
+
