@@ -34,6 +34,35 @@ export const REFUSALS = {
     what: "The passkey's answer is not an assertion over this challenge by the enrolled credential.",
     next: "Approve again with the enrolled passkey on the enrolled site.",
   },
+  // journal
+  JOURNAL_MISSING: {
+    what: "The journal lacks segments that it is known to have had.",
+    next: "Bring back all files of the journal; the vault never starts a new history by itself.",
+  },
+  JOURNAL_TRUNCATED: {
+    what: "A segment ends early although another one follows it.",
+    next: "Bring the whole segment back from a copy.",
+  },
+  JOURNAL_CORRUPT: {
+    what: "A segment or record of the journal fails its authentication or is not of this format.",
+    next: "Bring the file back from a copy and find out who or what changed it.",
+  },
+  JOURNAL_FOREIGN: {
+    what: "A segment belongs to another journal or to another vault.",
+    next: "Put the files of one vault into one data folder only.",
+  },
+  JOURNAL_GAP: {
+    what: "A segment or record is missing or out of order.",
+    next: "Bring back all segments in their order.",
+  },
+  JOURNAL_CHAIN: {
+    what: "A part of the journal continues another history.",
+    next: "Do not use this copy; find the one whose head the approvers' devices have seen.",
+  },
+  JOURNAL_KEY: {
+    what: "The journal key of this keystore does not open the segment.",
+    next: "Start with the keystore that the journal was made with.",
+  },
 } as const satisfies Record<string, { what: string; next: string }>;
 
 export type RefusalCode = keyof typeof REFUSALS;
