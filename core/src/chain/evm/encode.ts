@@ -1,0 +1,29 @@
+/** RLP, writing half. Used by the builder and by assembly, never by the reader. */
+import { concat } from "../../bytes.ts";
+
+/** A string of bytes or a list of items. */
+export type Item = Uint8Array | readonly Item[];
+
+/** RLP of one item; always the shortest form.   Source: Yellow Paper, appendix B. */
+export function encode(item: Item): Uint8Array {
+  if (item instanceof Uint8Array) {
+    const [first] = item;
+    if (item.length === 1 && first !== undefined && first < 0x80) return item;
+    return concat(header(0x80, item.length), item);
+  }
+  const payload = concat(...item.map(encode));
+  return concat(header(0xc0, payload.length), payload);
+}
+
+/** Big-endian bytes of a number of zero or more without leading zeros; zero is empty. */
+export function integer(value: bigint | number): Uint8Array {
+  const bytes: number[] = [];
+  for (let rest = BigInt(value); rest > 0n; rest /= 256n) bytes.unshift(Number(rest % 256n));
+  return Uint8Array.from(bytes);
+}
+
+function header(base: number, size: number): Uint8Array {
+  if (size <= 55) return Uint8Array.of(base + size);
+  const length = integer(size);
+  return Uint8Array.of(base + 55 + length.length, ...length);
+}

@@ -1,0 +1,50 @@
+/** The EVM chains' offline half: the builder, the reader and the signature's side of a transaction, as one `Chain`. */
+import { keccak_256 } from "@noble/hashes/sha3.js";
+import { concat, toHex } from "../../bytes.ts";
+import { demand } from "../../errors.ts";
+import { recoverPublicKey } from "../../keys/secp256k1.ts";
+import type { Chain, Effect } from "../types.ts";
+import { addressOf, parseAddress } from "./address.ts";
+import { build, type EvmContext } from "./build.ts";
+import { decode, listOf, type Node } from "./decode.ts";
+import { encode, type Item, integer } from "./encode.ts";
+import { read } from "./read.ts";
+
+/** EIP-1559 transactions on any EVM chain. Every member fails as `Chain` says. */
+export const evm: Chain<EvmContext> = { address: addressOf, parseAddress, build, read, slots, digest, verify, assemble };
+
+/** One slot: chain, sender and account nonce, `evm:<chainId>:<address in lower case>:<nonce>`.
+ *  Fails: ADDRESS_INVALID.   Source: Yellow Paper, section 6, a nonce is used once per account. */
+function slots(effect: Effect, from: string): readonly string[] {
+  return [`evm:${effect.chainId}:${parseAddress(from, "from").toLowerCase()}:${effect.nonce}`];
+}
+
+/** keccak-256 over type byte and payload.   Source: EIP-2718 and EIP-1559, "Specification". */
+function digest(bytes: Uint8Array): Uint8Array {
+  return keccak_256(bytes);
+}
+
+function verify(bytes: Uint8Array, signature: Uint8Array, from: string): boolean {
+  const key = recoverPublicKey(digest(bytes), signature);
+  return key !== null && addressOf(key) === from;
+}
+
+/** `type ‖ rlp([...unsigned fields, y parity, r, s])` and its keccak as 0x text.
+ *  Fails: EFFECT_UNREADABLE when `bytes` are not unsigned, BAD_VALUE when nobody can have made the signature. */
+function assemble(bytes: Uint8Array, signature: Uint8Array): { raw: Uint8Array; id: string } {
+  read(bytes);
+  const isSignature = recoverPublicKey(digest(bytes), signature) !== null;
+  demand(isSignature, "BAD_VALUE", "signature", "r, s and recovery id in 65 bytes are expected");
+  const fields = listOf(decode(bytes.subarray(1)), "transaction").map(item);
+  const parts = [signature.subarray(64), signature.subarray(0, 32), signature.subarray(32, 64)].map(scalar);
+  const raw = concat(bytes.subarray(0, 1), encode([...fields, ...parts]));
+  return { raw, id: `0x${toHex(keccak_256(raw))}` };
+}
+
+function item(node: Node): Item {
+  return "bytes" in node ? node.bytes : node.list.map(item);
+}
+
+function scalar(bytes: Uint8Array): Uint8Array {
+  return integer(BigInt(`0x${toHex(bytes)}`));
+}

@@ -1,0 +1,46 @@
+/** Ed25519 verification by one pinned rule, so that every part of the product gives the same verdict on every edge case.
+ *
+ *  The rule is RFC 8032, section 5.1.7, without the cofactor and with comparison of bytes: S below L; A canonical (y below p,
+ *  no negative zero), on the curve and not of small order; and R equals the encoding of S·B − k·A, which makes R canonical.
+ *  node:crypto's own equation gives the same verdict once `precheckEd25519` holds. Only for verification: nothing secret. */
+import { FpIsSquare } from "@noble/curves/abstract/modular.js";
+import { ed25519 } from "@noble/curves/ed25519.js";
+import { sha512 } from "@noble/hashes/sha2.js";
+import { concat, equal } from "../bytes.ts";
+
+const { Point } = ed25519;
+const { Fp, Fn } = Point;
+const D = Point.CURVE().d;
+
+/** Whether `publicKey` may be enrolled: 32 bytes, canonical, on the curve, not of small order. */
+export function isAcceptedKey(publicKey: Uint8Array): boolean {
+  if (publicKey.length !== 32) return false;
+  const encoded = littleEndian(publicKey);
+  const isNegative = encoded >= 2n ** 255n;
+  const y = isNegative ? encoded - 2n ** 255n : encoded;
+  if (y >= Fp.ORDER) return false;
+  const square = Fp.sqr(y);
+  const u = Fp.sub(square, Fp.ONE);
+  const v = Fp.add(Fp.mul(D, square), Fp.ONE);
+  // x² = u / v has a root exactly when u·v has one; x = 0 is of small order
+  return u !== 0n && FpIsSquare(Fp, Fp.mul(u, v)) && !Point.fromBytes(publicKey).isSmallOrder();
+}
+
+/** Everything of the rule but the equation: an accepted key, 64 bytes, S below L. */
+export function precheckEd25519(publicKey: Uint8Array, signature: Uint8Array): boolean {
+  return signature.length === 64 && littleEndian(signature.subarray(32)) < Fn.ORDER && isAcceptedKey(publicKey);
+}
+
+/** Whether `signature` (R ‖ S, 64 bytes) over `message` verifies under `publicKey` (32 bytes) by the pinned rule. */
+export function verifyEd25519(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
+  if (!precheckEd25519(publicKey, signature)) return false;
+  const commitment = signature.subarray(0, 32);
+  const k = Fn.create(littleEndian(sha512(concat(commitment, publicKey, message))));
+  const s = littleEndian(signature.subarray(32));
+  const expected = Point.BASE.multiplyUnsafe(s).subtract(Point.fromBytes(publicKey).multiplyUnsafe(k));
+  return equal(expected.toBytes(), commitment);
+}
+
+function littleEndian(bytes: Uint8Array): bigint {
+  return bytes.reduceRight((value, byte) => value * 256n + BigInt(byte), 0n);
+}

@@ -1,0 +1,41 @@
+/** The two questions that are asked about secp256k1 keys: is this one, and which one signed.
+ *
+ *  Not for signing and not constant-time: everything here is public. Both functions answer with a value and never throw. */
+import { FpIsSquare } from "@noble/curves/abstract/modular.js";
+import { secp256k1 } from "@noble/curves/secp256k1.js";
+
+const { Point } = secp256k1;
+const { Fp, Fn } = Point;
+
+/** Whether `bytes` are a compressed point: 02 or 03, then a big-endian x below p that lies on the curve.
+ *  Source: SEC 1 v2.0, section 2.3.4. */
+export function isPublicKey(bytes: Uint8Array): boolean {
+  return bytes.length === 33 && (bytes[0] === 2 || bytes[0] === 3) && isAbscissa(number(bytes.subarray(1)));
+}
+
+/** The compressed public key under which `signature` over `digest` verifies, or null.
+ *  Digest: 32 bytes. Signature: 65 bytes, r ‖ s ‖ recovery id; r and s in 1..n−1, s at most n/2, recovery id 0 or 1.
+ *  Recovery ids 2 and 3 (an x of n or more) do not exist on the chains that we serve.
+ *  Source: SEC 1 v2.0, section 4.1.6; low s: EIP-2. */
+export function recoverPublicKey(digest: Uint8Array, signature: Uint8Array): Uint8Array | null {
+  const r = number(signature.subarray(0, 32));
+  const s = number(signature.subarray(32, 64));
+  const odd = signature[64];
+  if (digest.length !== 32 || signature.length !== 65 || odd === undefined || odd > 1) return null;
+  if (r === 0n || r >= Fn.ORDER || s === 0n || s > Fn.ORDER / 2n || !isAbscissa(r)) return null;
+  const nonce = Point.fromBytes(Uint8Array.of(2 + odd, ...signature.subarray(0, 32)));
+  const inverse = Fn.inv(r);
+  const base = Point.BASE.multiplyUnsafe(Fn.create(-number(digest) * inverse));
+  const key = base.add(nonce.multiplyUnsafe(Fn.create(s * inverse)));
+  return key.is0() ? null : key.toBytes(true);
+}
+
+function isAbscissa(x: bigint): boolean {
+  return x < Fp.ORDER && FpIsSquare(Fp, Fp.add(Fp.mul(Fp.sqr(x), x), 7n));
+}
+
+function number(bytes: Uint8Array): bigint {
+  let value = 0n;
+  for (const byte of bytes) value = value * 256n + BigInt(byte);
+  return value;
+}
