@@ -1,0 +1,142 @@
+/** Starts one program and stays responsible for it and for everything that it leaves behind.
+ *
+ *  The program gets a session and process group of its own, so that a Ctrl-C, which the terminal and npm both deliver, reaches
+ *  it once; and a lifeline (see `tether.mjs`), so that it also ends when this process is killed with SIGKILL. When the parent
+ *  of this process dies, the family is ended too: npm killed with SIGKILL leaves nothing behind. */
+
+import { spawn } from "node:child_process";
+import process from "node:process";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** @typedef {"SIGINT" | "SIGTERM" | "SIGHUP"} Wish */
+/** @typedef {{ code: number | null, signal: NodeJS.Signals | null, wish: Wish | null }} Outcome
+ *  `wish`: the first signal by which this process was asked to end the program. */
+/** @typedef {{ command: string, args: readonly string[], cwd: string, env: NodeJS.ProcessEnv, graceMs: number,
+ *    captured?: (text: string) => void, started?: (pid: number) => void }} Program
+ *  `captured` receives stdout and stderr instead of the terminal; `graceMs`: time between asking to end and SIGKILL. */
+
+const FORWARDED = /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"]);
+
+/** The same signal twice within this time is one wish: the terminal and npm each deliver Ctrl-C. Milliseconds. */
+const ONE_WISH_MS = 700;
+
+/** How often the parent is looked at. Milliseconds. */
+const PARENT_MS = 500;
+
+/** What the leader leaves behind gets this long between SIGTERM and SIGKILL. Milliseconds. */
+const REMNANT_MS = 2_000;
+
+const firstParent = process.ppid;
+
+/** Runs the program to its end. Resolves when it and its whole process group are gone.
+ *  @param {Program} program @returns {Promise<Outcome>} */
+export async function supervise(program) {
+  const captured = program.captured;
+  const output = captured === undefined ? "inherit" : "pipe";
+  const child = spawn(program.command, [...program.args], {
+    cwd: program.cwd,
+    env: { ...program.env, STRONGROOM_LIFELINE: "3" },
+    stdio: [captured === undefined ? "inherit" : "ignore", output, output, "pipe"],
+    detached: true,
+  });
+  if (captured !== undefined) {
+    for (const stream of [child.stdout, child.stderr]) stream?.setEncoding("utf8").on("data", captured);
+  }
+  // The other end closes first when the child ends; that is news which "exit" already brings.
+  child.stdio[3]?.on("error", () => child.stdio[3]?.destroy());
+  if (child.pid !== undefined) program.started?.(child.pid);
+
+  const wishes = askToEnd(child, program.graceMs);
+  const listeners = FORWARDED.map((signal) => ({ signal, listener: () => wishes.ask(signal) }));
+  for (const { signal, listener } of listeners) process.on(signal, listener);
+  const watch = setInterval(() => {
+    if (process.ppid === firstParent) return;
+    clearInterval(watch);
+    wishes.ask("SIGTERM");
+  }, PARENT_MS);
+  try {
+    const outcome = await ended(child);
+    if (child.pid !== undefined) await endRemnant(child.pid);
+    return { ...outcome, wish: wishes.first() };
+  } finally {
+    clearInterval(watch);
+    wishes.forget();
+    for (const { signal, listener } of listeners) process.off(signal, listener);
+  }
+}
+
+/** Forwards wishes to end: the first two are passed on as they are, the third, or the end of the grace, kills the family.
+ *  @param {import("node:child_process").ChildProcess} child @param {number} graceMs */
+function askToEnd(child, graceMs) {
+  /** @type {Map<Wish, number>} */
+  const last = new Map();
+  /** @type {NodeJS.Timeout | undefined} */
+  let deadline;
+  /** @type {Wish | null} */
+  let first = null;
+  let wishes = 0;
+  const kill = () => {
+    if (child.pid !== undefined) signalTo(-child.pid, "SIGKILL");
+  };
+  return {
+    first: () => first,
+    /** @param {Wish} signal */
+    ask(signal) {
+      const now = performance.now();
+      if (now - (last.get(signal) ?? Number.NEGATIVE_INFINITY) < ONE_WISH_MS) return;
+      last.set(signal, now);
+      wishes += 1;
+      first ??= signal;
+      if (wishes > 2) kill();
+      else if (child.pid !== undefined) signalTo(child.pid, signal);
+      deadline ??= setTimeout(kill, graceMs);
+    },
+    forget() {
+      clearTimeout(deadline);
+    },
+  };
+}
+
+/** @param {import("node:child_process").ChildProcess} child @returns {Promise<Omit<Outcome, "wish">>} */
+function ended(child) {
+  const event = child.stdout === null ? "exit" : "close";
+  return new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once(event, (code, signal) => resolve({ code, signal }));
+  });
+}
+
+/** Ends what is left of a process group whose leader is gone. @param {number} group */
+async function endRemnant(group) {
+  if (!signalTo(-group, "SIGTERM")) return;
+  for (const since = performance.now(); performance.now() - since < REMNANT_MS; ) {
+    await sleep(20);
+    if (!signalTo(-group, 0)) return;
+  }
+  signalTo(-group, "SIGKILL");
+}
+
+/** True when somebody was there to receive it. @param {number} pid @param {Wish | "SIGKILL" | 0} signal */
+function signalTo(pid, signal) {
+  try {
+    return process.kill(pid, signal);
+  } catch (error) {
+    const code = /** @type {NodeJS.ErrnoException} */ (error).code;
+    if (code === "ESRCH") return false;
+    if (code === "EPERM") return true;
+    throw error;
+  }
+}
+
+/** Ends this process in the way the program ended: same exit code, or the same signal.
+ *  @param {Outcome} outcome */
+export function endLike({ code, signal }) {
+  if (signal === null) {
+    process.exit(code ?? 1);
+  } else if (FORWARDED.some((forwarded) => forwarded === signal)) {
+    process.kill(process.pid, signal);
+  } else {
+    process.stderr.write(`strongroom: the program was ended by ${signal}\n`);
+    process.exit(signal === "SIGKILL" ? 137 : 1);
+  }
+}
