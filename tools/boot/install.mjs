@@ -11,7 +11,8 @@ import { supervise } from "./family.mjs";
 import { acquire } from "./lock.mjs";
 import { Stop, say, seconds, ticking } from "./say.mjs";
 
-/** @typedef {{ version?: string, link?: boolean, os?: string[], cpu?: string[], libc?: string[] }} Locked */
+/** @typedef {{ version?: string, link?: boolean, os?: Allowed, cpu?: Allowed, libc?: Allowed }} Locked */
+/** @typedef {string | string[]} Allowed   names of systems; "!name" excludes one */
 
 /** Time that npm gets to end after it was asked to. Milliseconds. */
 const NPM_GRACE_MS = 3_000;
@@ -252,9 +253,10 @@ export function packagesFor(locked, here) {
     .map(([name, entry]) => ({ name, version: entry.version ?? "" }));
 }
 
-/** @param {string[] | undefined} allowed @param {string} value */
-function fits(allowed, value) {
-  if (allowed === undefined) return true;
+/** @param {Allowed | undefined} limits @param {string} value */
+function fits(limits, value) {
+  if (limits === undefined) return true;
+  const allowed = [limits].flat();
   const positive = allowed.filter((item) => !item.startsWith("!"));
   return !allowed.includes(`!${value}`) && (positive.length === 0 || positive.includes(value) || positive.includes("any"));
 }
