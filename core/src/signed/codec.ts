@@ -240,4 +240,3 @@ export function lazy<T>(words: string, shape: () => Shape<T>): Shape<T> {
     fromJson: (json, at) => shape().fromJson(json, at),
   };
 }
-

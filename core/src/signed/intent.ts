@@ -44,7 +44,11 @@ export const Intent = kind(
     },
     cancel: {
       number: 2,
-      table: { ...onChain, totalFee, replaces: field(16, hash32, "intent whose transaction is cancelled by paying nothing to ourselves") },
+      table: {
+        ...onChain,
+        totalFee,
+        replaces: field(16, hash32, "intent whose transaction is cancelled by paying nothing to ourselves"),
+      },
     },
     wallet: {
       number: 3,
@@ -61,7 +65,10 @@ export const Intent = kind(
     },
     freeze: {
       number: 6,
-      table: { level: field(22, freezeLevel, "what is frozen"), subject: field(23, text(32), "which one; empty for the institution") },
+      table: {
+        level: field(22, freezeLevel, "what is frozen"),
+        subject: field(23, text(32), "which one; empty for the institution"),
+      },
     },
     unfreeze: { number: 7, table: { freeze: field(24, hash32, "intent id of the freeze to lift") } },
   }),
@@ -73,4 +80,3 @@ export type IntentOf<K extends IntentKind> = Extract<Intent, { readonly kind: K 
 
 /** Kinds in the order of their numbers. */
 export const INTENT_KINDS = { pay: 1, cancel: 2, wallet: 3, entry: 4, retire: 5, freeze: 6, unfreeze: 7 } as const;
-

@@ -1,12 +1,27 @@
 /** Rulebook: the signed document that says who the persons are, what may happen, who must agree, how fast, and how that
  *  can change. This file is its layout; `core/src/rulebook` is its meaning. Signed by a threshold of administrators. */
-import { amount, anyOr, blob, choice, field, flag, lazy, list, type Of, optional, type Shape, slug, text, uint } from "./codec.ts";
+import {
+  amount,
+  anyOr,
+  blob,
+  choice,
+  field,
+  flag,
+  lazy,
+  list,
+  type Of,
+  optional,
+  type Shape,
+  slug,
+  text,
+  uint,
+} from "./codec.ts";
 import { addressText, chainId, hash32, keyClass, scheme, time, version } from "./fields.ts";
 import { INTENT_KINDS } from "./intent.ts";
 import { kind } from "./object.ts";
 import { record, variant } from "./table.ts";
 
-export const MAX_RULEBOOK_BYTES = 1_048_576;
+export const MAX_RULEBOOK_BYTES = 786_432;
 export const MAX_RULES = 2_000;
 export const MAX_PERSONS = 2_000;
 const DAY_MS = 86_400_000;
@@ -19,6 +34,8 @@ const Chain = record({
   native: field(3, slug, "asset that pays the fees"),
   maxFee: field(4, amount, "most that one intent may spend on fees, in base units of the native asset"),
   maxOutstanding: field(5, uint(1_000_000, 1), "signed transactions of one address that are not final"),
+  finality: field(6, list(slug, 8), "sources that state finality"),
+  finalityAtLeast: field(7, uint(8, 1), "how many of them must agree"),
 });
 
 const Asset = record({
@@ -55,13 +72,23 @@ const Source = record({
 export type Quorum =
   | { readonly type: "group"; readonly group: string; readonly count: number }
   | { readonly type: "allOf" | "anyOf"; readonly of: readonly Quorum[] };
-const branch = { of: field(3, lazy("list 1…8 of quorum", () => list(Quorum, 8, 1)), "parts") };
+const branch = {
+  of: field(
+    3,
+    lazy("list 1…8 of quorum", () => list(Quorum, 8, 1)),
+    "parts",
+  ),
+};
 const Quorum: Shape<Quorum> = lazy("quorum: group and count, or allOf / anyOf of quorums", () => QuorumMap);
-const QuorumMap = variant({ name: "type", key: 0, doc: "kind of node" }, {}, {
-  group: { number: 1, table: { group: field(1, slug, "group"), count: field(2, uint(64, 1), "how many of its persons") } },
-  allOf: { number: 2, table: branch },
-  anyOf: { number: 3, table: branch },
-}) as Shape<Quorum>;
+const QuorumMap = variant(
+  { name: "type", key: 0, doc: "kind of node" },
+  {},
+  {
+    group: { number: 1, table: { group: field(1, slug, "group"), count: field(2, uint(64, 1), "how many of its persons") } },
+    allOf: { number: 2, table: branch },
+    anyOf: { number: 3, table: branch },
+  },
+) as Shape<Quorum>;
 
 const Needed = record({
   type: field(0, choice({ screening: 1, price: 2, code: 4 }), "kind of fact about the destination or asset"),
@@ -96,6 +123,7 @@ const Rule = variant({ name: "effect", key: 1, doc: "what the rule does" }, cond
     table: {
       quorum: optional(20, Quorum, "who must approve"),
       initiatorCounts: field(21, flag, "whether the initiator may be among them"),
+      servedCounts: field(25, flag, "whether approvals by keys of class served count"),
       distinctGroups: field(22, uint(16), "least number of groups from which the approvers come"),
       facts: field(23, list(Needed, 4), "facts that must be there"),
       delayMs: field(24, duration, "time from the registration of the intent to its execution"),

@@ -127,7 +127,9 @@ export function variant<Tag extends string, Common extends Table, const V extend
   const names = Object.fromEntries(Object.entries(variants).map(([name, { number }]) => [name, number]));
   const tagShape = choice(names);
   const tagField = { [tag.name]: { key: tag.key, shape: tagShape, optional: false, doc: tag.doc } };
-  const kinds = new Map(Object.entries(variants).map(([name, { table }]) => [name, lines({ ...common, ...tagField, ...table })]));
+  const kinds = new Map(
+    Object.entries(variants).map(([name, { table }]) => [name, lines({ ...common, ...tagField, ...table })]),
+  );
   const prefix = lines({ ...common, ...tagField }).filter((line) => line.key <= tag.key);
   const linesOf = (value: Loose): readonly Line[] => kinds.get(value[tag.name] as string) ?? prefix;
   const known = (value: Loose, at: string): readonly Line[] => {

@@ -1,0 +1,109 @@
+/** What the vault's journal says: one record for each thing that the vault has taken as decided. A restart is a fold over
+ *  these records, so each carries all that the fold needs, and the signed bytes that justified it. Source: docs/spec/journal.md. */
+import { amount, blob, field, hex, list, type Of, slug, text, uint } from "../signed/codec.ts";
+import { addressText, chainId, hash32, time, version } from "../signed/fields.ts";
+import { decode, encode, kind, MAX_OBJECT_BYTES } from "../signed/object.ts";
+import { MAX_RULEBOOK_BYTES } from "../signed/rulebook.ts";
+import { record, variant } from "../signed/table.ts";
+
+const intent = field(10, blob(MAX_OBJECT_BYTES, 1), "bytes of the intent");
+const intentId = field(11, hash32, "intent id");
+const approvals = field(12, list(blob(4096, 1), 256), "signed approvals");
+const rulebook = field(13, blob(MAX_RULEBOOK_BYTES + 65_536, 1), "signed rulebook");
+const rulebookId = field(14, hash32, "rulebook id");
+const approval = field(15, blob(4096, 1), "signed approval");
+const job = field(16, hash32, "job id");
+
+const Counted = record({
+  key: field(0, text(200, 1), "limit and what it is counted for"),
+  amount: field(1, amount, "base units"),
+});
+
+/** One transaction of a commitment. */
+const Part = record({
+  intent: field(0, blob(MAX_OBJECT_BYTES, 1), "bytes of the intent"),
+  wallet: field(1, slug, "wallet"),
+  chain: field(2, chainId, "chain id"),
+  from: field(3, addressText, "paying address"),
+  path: field(4, text(64, 1), "derivation path of its key"),
+  unsigned: field(5, blob(MAX_OBJECT_BYTES, 1), "unsigned bytes"),
+  slots: field(6, list(text(120, 1), 64, 1), "what makes it exclusive on the chain"),
+  nonce: field(7, uint(), "the chain's own exclusive number"),
+  counted: field(8, list(Counted, 1024), "what it adds to the limits"),
+});
+export type Part = Of<typeof Part>;
+
+const Noticed = record({
+  source: field(0, slug, "source"),
+  subject: field(1, text(160, 1), "subject"),
+  at: field(2, time, "its date"),
+});
+
+export const Record = kind(
+  "record",
+  variant(
+    { name: "kind", key: 1, doc: "what happened" },
+    { version, at: field(2, time, "the vault's lower bound of the time") },
+    {
+      booted: { number: 1, table: { boot: field(20, hash32, "boot nonce") } },
+      founded: { number: 2, table: { genesis: field(20, blob(MAX_OBJECT_BYTES, 1), "signed genesis"), rulebook } },
+      proposed: { number: 3, table: { rulebook, until: field(20, time, "end of the delay") } },
+      adopted: { number: 4, table: { rulebook, approvals } },
+      vetoed: { number: 5, table: { rulebookId, approval } },
+      registered: { number: 6, table: { intent, approvals } },
+      rejected: { number: 7, table: { intentId, approval } },
+      creating: { number: 8, table: { intent, approvals, path: field(20, text(64, 1), "account path") } },
+      opened: {
+        number: 9,
+        table: {
+          intentId,
+          publicKey: field(20, hex(33), "account public key"),
+          chainCode: field(21, hex(32), "account chain code"),
+        },
+      },
+      addressed: {
+        number: 10,
+        table: {
+          wallet: field(20, slug, "wallet"),
+          index: field(21, uint(2_147_483_647), "index"),
+          publicKey: field(22, hex(33), "public key"),
+          address: field(23, addressText, "address"),
+        },
+      },
+      entered: { number: 11, table: { intent, approvals } },
+      retired: { number: 12, table: { intent, approvals } },
+      froze: { number: 13, table: { intent, approvals, officer: field(20, slug, "who froze") } },
+      unfroze: { number: 14, table: { intent, approvals } },
+      committed: { number: 15, table: { job, parts: field(20, list(Part, 64, 1), "transactions"), approvals } },
+      signed: { number: 16, table: { job, signatures: field(20, list(hex(65), 64, 1), "r ‖ s ‖ recovery id, one per part") } },
+      withheld: { number: 17, table: { job } },
+      resumed: { number: 18, table: { job, approvals } },
+      noticed: { number: 19, table: { facts: field(20, list(Noticed, 256, 1), "newest dates seen") } },
+      settled: {
+        number: 20,
+        table: {
+          transaction: field(20, text(120, 1), "chain id and transaction id"),
+          facts: field(21, list(blob(4096, 1), 256, 1), "signed facts"),
+        },
+      },
+      halted: { number: 21, table: { evidence: field(20, blob(MAX_OBJECT_BYTES, 1), "signed head that this journal lacks") } },
+      ticked: { number: 22, table: {} },
+    },
+  ),
+  1 << 20,
+);
+export type Record = Of<(typeof Record)["shape"]>;
+export type RecordOf<K extends Record["kind"]> = Extract<Record, { readonly kind: K }>;
+
+/** A record with its one encoding: the host writes the bytes, the fold reads the value. */
+export type Sealed = { readonly value: Record; readonly bytes: Uint8Array };
+
+/** Fails: the codes of `encode`. */
+export function sealRecord(value: Record): Sealed {
+  return { value, bytes: encode(Record, value) };
+}
+
+/** Fails: the codes of `decode`. */
+export function openRecord(bytes: Uint8Array): Sealed {
+  return { value: decode(Record, bytes), bytes };
+}

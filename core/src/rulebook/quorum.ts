@@ -1,0 +1,58 @@
+/** Whether a set of persons fills a quorum tree. One person fills one place, however many groups or keys he has. */
+import type { Quorum } from "../signed/rulebook.ts";
+
+export type Groups = ReadonlyMap<string, ReadonlySet<string>>;
+type Demand = { readonly group: string; readonly count: number };
+
+/** Whether `persons` (each counted once) can be seated so that every demand of the tree is met. */
+export function fillsQuorum(quorum: Quorum, groups: Groups, persons: ReadonlySet<string>): boolean {
+  return alternatives(quorum).some((demands) => canSeat(demands, groups, persons));
+}
+
+/** Whether `persons` can be seated in at least `least` different groups, one person a group. */
+export function spansGroups(least: number, names: readonly string[], groups: Groups, persons: ReadonlySet<string>): boolean {
+  if (least === 0) return true;
+  const demands = [...new Set(names)].map((group) => ({ group, count: 1 }));
+  return seated(demands, groups, persons) >= least;
+}
+
+/** Groups that a tree names. */
+export function groupsIn(quorum: Quorum): readonly string[] {
+  return quorum.type === "group" ? [quorum.group] : quorum.of.flatMap(groupsIn);
+}
+
+/** The tree as a list of alternatives, each a list of demands that must all be met. The depth limit of the encoding allows
+ *  two levels of branching with at most 8 parts, so there are at most 8^8 — bounded in practice by `checkRulebook`. */
+export function alternatives(quorum: Quorum): readonly (readonly Demand[])[] {
+  if (quorum.type === "group") return [[{ group: quorum.group, count: quorum.count }]];
+  if (quorum.type === "anyOf") return quorum.of.flatMap(alternatives);
+  return quorum.of
+    .map(alternatives)
+    .reduce((left, right) => left.flatMap((a) => right.map((b) => [...a, ...b])), [[]] as readonly Demand[][]);
+}
+
+function canSeat(demands: readonly Demand[], groups: Groups, persons: ReadonlySet<string>): boolean {
+  const wanted = demands.reduce((sum, demand) => sum + demand.count, 0);
+  return wanted <= persons.size && seated(demands, groups, persons) === wanted;
+}
+
+/** Most seats that can be filled: maximum bipartite matching by augmenting paths. */
+function seated(demands: readonly Demand[], groups: Groups, persons: ReadonlySet<string>): number {
+  const seats = demands.flatMap(({ group, count }) =>
+    Array.from({ length: count }, () => groups.get(group) as ReadonlySet<string>),
+  );
+  const seatOf = new Map<string, number>();
+  const place = (seat: number, tried: Set<string>): boolean => {
+    for (const person of persons) {
+      if (tried.has(person) || !(seats[seat] as ReadonlySet<string>).has(person)) continue;
+      tried.add(person);
+      const held = seatOf.get(person);
+      if (held === undefined || place(held, tried)) {
+        seatOf.set(person, seat);
+        return true;
+      }
+    }
+    return false;
+  };
+  return seats.filter((_, seat) => place(seat, new Set())).length;
+}

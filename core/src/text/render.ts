@@ -1,0 +1,161 @@
+/** The text that a person reads before signing: text = render(intent, rulebook). Every device and the vault make it from the
+ *  bytes themselves, and an approval names its hash. A change of wording is a new renderer version. Source: docs/spec/text.md. */
+import { ascii, type Hash, hash } from "../bytes.ts";
+import { refuse } from "../errors.ts";
+import { formatAmount } from "../money/amount.ts";
+import type { Asset, Book, ChainEntry } from "../rulebook/book.ts";
+import { Entry } from "../signed/entry.ts";
+import type { Intent, IntentOf } from "../signed/intent.ts";
+import { decode } from "../signed/object.ts";
+
+/** Version that approvals name. */
+export const RENDERER = 1;
+
+type Line = readonly [label: string, value: string];
+
+/** What an approval's `textHash` must be. */
+export function textHash(text: string): Hash {
+  return hash("strongroom/text/1", ascii(text));
+}
+
+/** The text of an intent under the rulebook in force. Fails: CHAIN_UNKNOWN, ASSET_UNKNOWN, codes of `decode` for an entry. */
+export function render(intent: Intent, book: Book): string {
+  const lines: Line[] = [...describe(intent, book), ["purpose", intent.purpose], ["reference", intent.reference]];
+  lines.push(["initiated by", initiatorName(intent, book)], ["valid until", formatTime(intent.notAfter)]);
+  lines.push(["deployment", intent.deployment], ["rulebook", `epoch ${book.document.epoch}`]);
+  return layout(TITLES[intent.kind], lines, book.document.demonstration);
+}
+
+const TITLES: { readonly [K in Intent["kind"]]: string } = {
+  pay: "PAYMENT",
+  cancel: "CANCELLATION OF A PAYMENT",
+  wallet: "NEW WALLET",
+  entry: "NEW ADDRESS-BOOK ENTRY",
+  retire: "END OF AN ADDRESS-BOOK ENTRY",
+  freeze: "FREEZE",
+  unfreeze: "END OF A FREEZE",
+};
+
+function describe(intent: Intent, book: Book): readonly Line[] {
+  switch (intent.kind) {
+    case "pay":
+      return payment(intent, book);
+    case "cancel":
+      return [
+        ["from wallet", intent.wallet],
+        ["on chain", chainName(book, intent.chain)],
+        ["cancels", intent.replaces],
+        ["fees at most", fees(book, intent.chain, intent.totalFee)],
+      ];
+    case "wallet":
+      return [
+        ["wallet", intent.wallet],
+        ["on chain", chainName(book, intent.chain)],
+        ["class", intent.walletClass],
+        ["client", intent.client ?? "(omnibus: no single client)"],
+      ];
+    case "entry":
+      return describeEntry(intent, book);
+    case "retire":
+      return [
+        ["entry", intent.name],
+        ["entry hash", intent.hash],
+      ];
+    case "freeze":
+      return [["stops", intent.level === "institution" ? "everything" : `${intent.level} ${intent.subject}`]];
+    case "unfreeze":
+      return [["lifts freeze", intent.freeze]];
+  }
+}
+
+function payment(intent: IntentOf<"pay">, book: Book): readonly Line[] {
+  const asset = findAsset(book, intent);
+  const lines: Line[] = [
+    ["amount", `${formatAmount(intent.amount, asset.decimals)} ${asset.id}`],
+    ["to", intent.destination.entry],
+    ["address", intent.destination.address],
+    ["from wallet", intent.wallet],
+    ["on chain", chainName(book, intent.chain)],
+    ["token contract", asset.contract ?? "(native asset)"],
+    ["fees at most", fees(book, intent.chain, intent.totalFee)],
+    ["entry hash", intent.destination.hash],
+  ];
+  return intent.replaces === undefined ? lines : [...lines, ["replaces", intent.replaces]];
+}
+
+function describeEntry(intent: IntentOf<"entry">, book: Book): readonly Line[] {
+  const entry = decode(Entry, intent.entry);
+  return [
+    ["entry", entry.name],
+    ["party", entry.party],
+    ["address", entry.address],
+    ["on chain", chainName(book, entry.chain)],
+    ["class", entry.class],
+    ["our own", entry.own === undefined ? "no" : `wallet ${entry.own.wallet}, index ${entry.own.index}`],
+  ];
+}
+
+function chainName(book: Book, id: number): string {
+  return `${findChain(book, id).name} (${id})`;
+}
+
+/** The asset that a payment names. Fails: ASSET_UNKNOWN. */
+export function findAsset(book: Book, intent: IntentOf<"pay">): Asset {
+  const asset = book.assets.get(intent.asset);
+  const fits = asset !== undefined && asset.chain === intent.chain;
+  if (!fits) refuse("ASSET_UNKNOWN", "intent.asset", `${intent.asset} is not an asset of chain ${intent.chain}`);
+  return asset;
+}
+
+/** The chain with this id. Fails: CHAIN_UNKNOWN. */
+export function findChain(book: Book, id: number): ChainEntry {
+  const chain = book.chains.get(id);
+  if (chain === undefined) refuse("CHAIN_UNKNOWN", "intent.chain", `chain ${id} is not in the rulebook`);
+  return chain;
+}
+
+function fees(book: Book, chain: number, amount: bigint): string {
+  const { native } = findChain(book, chain);
+  const asset = book.assets.get(native) as Asset;
+  return `${formatAmount(amount, asset.decimals)} ${native}`;
+}
+
+function initiatorName(intent: Intent, book: Book): string {
+  return book.holders.get(intent.initiator)?.person ?? `unknown key ${intent.initiator}`;
+}
+
+/** Two columns, so that values line up; the demonstration mark first and last. */
+function layout(title: string, lines: readonly Line[], demonstration: boolean): string {
+  const width = Math.max(...lines.map(([label]) => label.length));
+  const body = lines.map(([label, value]) => `${label.padEnd(width)}  ${value}`);
+  const mark = demonstration ? ["DEMONSTRATION - no real value"] : [];
+  return [...mark, title, ...body, ...mark].join("\n");
+}
+
+/** "2026-11-22 07:30:00 UTC" of milliseconds since 1970, by the civil calendar (no time zone, no locale). */
+export function formatTime(at: number): string {
+  const days = Math.floor(at / 86_400_000);
+  const seconds = Math.floor((at % 86_400_000) / 1000);
+  const { year, month, day } = civil(days);
+  const two = (value: number) => value.toString().padStart(2, "0");
+  const clock = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60].map(two).join(":");
+  return `${year}-${two(month)}-${two(day)} ${clock} UTC`;
+}
+
+/** Days since 1970 to year, month and day in the proleptic Gregorian calendar, counted in 400-year eras from 1 March 0000. */
+function civil(days: number): { year: number; month: number; day: number } {
+  const shifted = days + 719_468;
+  const era = Math.floor(shifted / 146_097);
+  const dayOfEra = shifted - era * 146_097;
+  const yearOfEra = Math.floor(
+    (dayOfEra - Math.floor(dayOfEra / 1460) + Math.floor(dayOfEra / 36_524) - Math.floor(dayOfEra / 146_096)) / 365,
+  );
+  const dayOfYear = dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100));
+  const shiftedMonth = Math.floor((5 * dayOfYear + 2) / 153);
+  const month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9;
+  return {
+    year: yearOfEra + era * 400 + (month <= 2 ? 1 : 0),
+    month,
+    day: dayOfYear - Math.floor((153 * shiftedMonth + 2) / 5) + 1,
+  };
+}
