@@ -57,14 +57,16 @@ export function isCacheFault(log) {
   return fault !== null && /_cacache|cache folder|cache mode|EINTEGRITY/.test(log);
 }
 
-/** What npm is doing, from its lines about requests. @param {string} log @param {number} total */
-export function parseProgress(log, total) {
-  const fetched = new Set([...log.matchAll(/npm http (?:fetch GET 200|cache) (\S+\.tgz)/g)].map((match) => match[1]));
+/** What npm is doing, from its lines about requests. @param {string} log @param {readonly string[]} names of all packages */
+export function parseProgress(log, names) {
   const fault = lastFault(log);
   if (fault !== undefined) return `no answer from the package registry (${fault[0]}: ${fault[1]}), trying again`;
-  if (fetched.size === 0) return "asking the package registry";
-  if (fetched.size < total) return `fetched ${fetched.size} of ${total} packages`;
-  return `fetched all ${total} packages, unpacking them`;
+  const fetched = [...log.matchAll(/npm http (?:fetch GET 200|cache) (\S+)\/-\/\S+\.tgz/g)].map((match) => match[1] ?? "");
+  const open = names.filter((name) => !fetched.some((address) => address.endsWith(`/${name}`)));
+  if (fetched.length === 0) return "asking the package registry";
+  if (open.length === 0) return `fetched all ${names.length} packages, unpacking them`;
+  const rest = open.length > 4 ? "" : `, still on the way: ${open.join(", ")}`;
+  return `fetched ${names.length - open.length} of ${names.length} packages${rest}`;
 }
 
 /** The last refused request, unless a later one has succeeded. @param {string} log */

@@ -7,6 +7,7 @@
 import { spawn } from "node:child_process";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
+import { hasLiving } from "./proc.mjs";
 
 /** @typedef {"SIGINT" | "SIGTERM" | "SIGHUP"} Wish */
 /** @typedef {{ code: number | null, signal: NodeJS.Signals | null, wish: Wish | null }} Outcome
@@ -110,8 +111,8 @@ function ended(child) {
 async function endRemnant(group) {
   if (!signalTo(-group, "SIGTERM")) return;
   for (const since = performance.now(); performance.now() - since < REMNANT_MS; ) {
+    if (!(hasLiving(group) ?? signalTo(-group, 0))) return;
     await sleep(20);
-    if (!signalTo(-group, 0)) return;
   }
   signalTo(-group, "SIGKILL");
 }

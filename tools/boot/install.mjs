@@ -106,19 +106,19 @@ function isWritable(folder) {
 /** @param {string} root @param {{ extendTo: (pid: number) => void, touch: () => void }} claim */
 async function install(root, claim) {
   const packages = packagesFor(readLock(root), machine());
+  const names = packages.map(({ name }) => name.replace(/^.*node_modules\//, ""));
   say(`installing ${packages.length} packages from the lockfile; this is done once`);
   const own = path.join(root, ".cache", "npm");
-  let result = await runNpm({ root, claim, total: packages.length, cache: isDefaultCacheUsable() ? undefined : own });
+  let result = await runNpm({ root, claim, names, cache: isDefaultCacheUsable() ? undefined : own });
   if (result.failed && isCacheFault(result.log)) {
     say("npm cannot use its own cache; trying again with one inside the repository");
-    result = await runNpm({ root, claim, total: packages.length, cache: own });
+    result = await runNpm({ root, claim, names, cache: own });
   }
   if (result.failed) throw new Stop([...explain(result.log), `the whole output of npm is in ${result.logFile}`]);
   const absent = packages.filter(({ name, version }) => versionIn(path.join(root, name)) !== version);
   if (absent.length > 0) {
-    const names = absent.map(({ name }) => name.replace(/^.*node_modules\//, "")).join(", ");
     throw new Stop([
-      `npm has left out packages that are needed: ${names}`,
+      `npm has left out packages that are needed: ${absent.map(({ name }) => name).join(", ")}`,
       ...explain(result.log),
       `the whole output of npm is in ${result.logFile}`,
     ]);
@@ -129,15 +129,15 @@ async function install(root, claim) {
   say(`installed in ${seconds(result.ms)}`);
 }
 
-/** @param {{ root: string, claim: { extendTo: (pid: number) => void, touch: () => void }, total: number, cache: string | undefined }} job */
-async function runNpm({ root, claim, total, cache }) {
+/** @param {{ root: string, claim: { extendTo: (pid: number) => void, touch: () => void }, names: string[], cache: string | undefined }} job */
+async function runNpm({ root, claim, names, cache }) {
   const logFile = path.join(root, ".cache", "npm-install.log");
   fs.writeFileSync(logFile, "");
   let log = "";
   const program = npmProgram(process.env);
   const stop = ticking(() => {
     claim.touch();
-    return parseProgress(log, total);
+    return parseProgress(log, names);
   });
   const outcome = await supervise({
     command: program.command,

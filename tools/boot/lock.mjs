@@ -10,8 +10,9 @@ import os from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
+import { lifeOf, readIfThere } from "./proc.mjs";
 
-/** @typedef {{ pid: number, since: string }} Life   a process: number and start time in clock ticks since the machine's start */
+/** @typedef {import("./proc.mjs").Life} Life */
 /** @typedef {{ place: string, lives: Life[] }} Claim */
 /** @typedef {{ pid: number, file: string }} Rival */
 
@@ -108,27 +109,8 @@ function isAlive(life) {
   }
 }
 
-/** Start time "0" when there is no such process or no /proc. @param {number} pid @returns {Life} */
-export function lifeOf(pid) {
-  const stat = readIfThere(`/proc/${pid}/stat`);
-  // The second field is the program's name in brackets and may itself hold spaces and brackets; the start time is field 22.
-  const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ") ?? [];
-  return { pid, since: fields[0] === "Z" ? "0" : (fields[19] ?? "0") };
-}
-
 /** Where process numbers mean the same: this machine and this process namespace. */
 function place() {
   const namespace = fs.existsSync("/proc/self/ns/pid") ? fs.readlinkSync("/proc/self/ns/pid") : "";
   return `${os.hostname()} ${namespace}`;
-}
-
-/** @param {string} file */
-function readIfThere(file) {
-  try {
-    return fs.readFileSync(file, "utf8");
-  } catch (error) {
-    const code = /** @type {NodeJS.ErrnoException} */ (error).code;
-    if (code === "ENOENT" || code === "ESRCH") return undefined;
-    throw error;
-  }
 }
