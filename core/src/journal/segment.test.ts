@@ -106,8 +106,9 @@ test("an unwritten tail is zero from its frame or from a sector on", () => {
   assert.equal(isUnwritten({ start: 700, zeroFrom: 700, end: 701 }), true);
   assert.equal(isUnwritten({ start: 700, zeroFrom: 650, end: 9000 }), true);
   assert.equal(isUnwritten({ start: 700, zeroFrom: 701, end: 1023 }), false);
-  assert.equal(isUnwritten({ start: 700, zeroFrom: 1000, end: 1024 + 15 }), false);
+  assert.equal(isUnwritten({ start: 700, zeroFrom: 1008, end: 9000 }), false);
+  assert.equal(isUnwritten({ start: 700, zeroFrom: 1009, end: 9000 }), true);
+  assert.equal(isUnwritten({ start: 700, zeroFrom: 1024, end: 1024 + 15 }), false);
   assert.equal(isUnwritten({ start: 700, zeroFrom: 1024, end: 1024 + 16 }), true);
-  assert.equal(isUnwritten({ start: 700, zeroFrom: 1025, end: 1536 + 15 }), false);
-  assert.equal(isUnwritten({ start: 700, zeroFrom: 1025, end: 1536 + 16 }), true);
+  assert.equal(isUnwritten({ start: 700, zeroFrom: 1025, end: 9000 }), false);
 });

@@ -90,7 +90,11 @@ export function decodeHeader(bytes: Uint8Array): Header {
 /** Refuses a segment that is not the one after `position` in the journal of `owner`.
  *  Fails: JOURNAL_FOREIGN (another journal or another vault), JOURNAL_GAP (not the next segment, or records lie between),
  *  JOURNAL_CHAIN (the next by number, but of another history). */
-export function demandNext(header: Header, position: Position, owner: { readonly journal: Hash; readonly identity: Hash }): void {
+export function demandNext(
+  header: Header,
+  position: Position,
+  owner: { readonly journal: Hash; readonly identity: Hash },
+): void {
   demand(header.journal === owner.journal, "JOURNAL_FOREIGN", "header.journal", "the segment belongs to another journal");
   demand(header.identity === owner.identity, "JOURNAL_FOREIGN", "header.identity", "the segment belongs to another vault");
   const next = position.segment + 1;
@@ -145,12 +149,13 @@ export function decodeFrameHead(bytes: Uint8Array): number | null {
 
 /** Whether a frame that cannot be read may be what a power loss leaves of a write that nobody was told of.
  *  `zeroFrom`: offset in the file from which on every byte up to the end is zero; `start`, `end`: those of frame and file.
- *  True when nothing of the frame reached the disk, or when it stops at a sector and at least 16 zero bytes follow. A frame
+ *  True when nothing of the frame reached the disk, or when it stops at the end of a sector (fewer than 16 bytes before it,
+ *  since a ciphertext may end in zeros) and at least 16 zero bytes follow. A frame
  *  that merely ends early is recognised by the reader before it asks here. */
 export function isUnwritten(tail: { readonly start: number; readonly zeroFrom: number; readonly end: number }): boolean {
   if (tail.zeroFrom <= tail.start) return true;
   const sector = Math.ceil(tail.zeroFrom / SECTOR_BYTES) * SECTOR_BYTES;
-  return tail.end - sector >= TAG_BYTES;
+  return sector - tail.zeroFrom < TAG_BYTES && tail.end - sector >= TAG_BYTES;
 }
 
 /** Follows exported plaintexts without any key, as an auditor does.

@@ -1,0 +1,32 @@
+/** At most one process acts on a data folder: the newest one. Not a lock that could stay behind after a crash.
+ *
+ *  A process puts its own `fence` file in place before it reads the journal, and looks whether it is still there after each
+ *  sync and before any effect. Whoever finds another one stops. So if the older process still finds its own, the newer one
+ *  has not begun to read and will see what was written; otherwise the older one answers and signs nothing. The file stays
+ *  open, because a file system may give a number of a file that is gone to the next one. */
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { diskOf, type Files } from "./disk.ts";
+
+export type Fence = {
+  /** Whether no other process has taken the folder since. */
+  held(): Promise<boolean>;
+  close(): Promise<void>;
+};
+
+/** Takes the folder; from now on an older process will stop. */
+export async function takeFence(folder: string, files: Files): Promise<Fence> {
+  const path = join(folder, "fence");
+  const mine = `${path}.${randomBytes(8).toString("hex")}`;
+  const handle = await files.open(mine, "wx", 0o600);
+  const { ino, dev } = await handle.stat();
+  await files.rename(mine, path);
+  await diskOf(files).syncFolder(folder);
+  return {
+    async held() {
+      const found = await files.stat(path);
+      return found.ino === ino && found.dev === dev;
+    },
+    close: () => handle.close(),
+  };
+}

@@ -1,0 +1,99 @@
+/** Appends to the journal on disk: all records of a batch with one sync, before any effect.
+ *
+ *  The layout is in core (`journal/segment.ts`), reading in `journalRead.ts`, keys in `journalSeal.ts`. A new segment begins
+ *  at each boot and when one is full. The file `last` names the highest segment that was begun, so that a folder copied
+ *  without its newest file is noticed; like the segments it can be rolled back as a whole (see segment.ts). */
+import type { FileHandle } from "node:fs/promises";
+import { join } from "node:path";
+import { fromHex, type Hash, toHex } from "@strongroom/core/bytes";
+import { CHAIN_START, type Position, RECORD_BYTES_MAX, segmentName } from "@strongroom/core/journal/segment";
+import { diskOf, type Files, realFiles, writeAll } from "./disk.ts";
+import { Fault } from "./fault.ts";
+import { follow, type Owner, type SegmentKey, sealLast, sealRecord, sealSegment } from "./journalSeal.ts";
+import { limits } from "./limits.ts";
+
+/** Where a journal lies and whose it is. `files` and `segmentBytes` are for tests. */
+export type Place = { readonly folder: string; readonly owner: Owner; readonly files?: Files; readonly segmentBytes?: number };
+
+/** The newest record: how many there are and the chain hash over them. */
+export type Head = { readonly sequence: number; readonly chain: Hash };
+
+export type Journal = {
+  /** Makes all records durable with one sync. Fails: JOURNAL_WRITE, after which no call succeeds. */
+  append(records: readonly Uint8Array[]): Promise<Head>;
+  head(): Head;
+  close(): Promise<void>;
+};
+
+type Segment = SegmentKey & { readonly handle: FileHandle; readonly number: number; size: number; count: number };
+
+/** Makes an empty journal in a folder that exists and is empty. Only `init` calls this. */
+export async function createJournal(place: Place): Promise<void> {
+  const { handle } = await newSegment(place, { segment: 0, sequence: 0, chain: CHAIN_START });
+  await handle.close();
+}
+
+/** Begins a new segment after all that was read. `end` comes from the last batch of `readJournal`. */
+export async function continueJournal(place: Place, end: Position): Promise<Journal> {
+  const full = place.segmentBytes ?? limits.segmentBytes;
+  let segment = await newSegment(place, end);
+  let { sequence } = end;
+  let chain: Uint8Array = fromHex(end.chain);
+  let ready = true;
+  const head = (): Head => ({ sequence, chain: toHex(chain) as Hash });
+
+  async function write(records: readonly Uint8Array[]): Promise<void> {
+    if (segment.size >= full) {
+      await segment.handle.close();
+      segment = await newSegment(place, { segment: segment.number, sequence, chain: toHex(chain) as Hash });
+    }
+    const frames: Uint8Array[] = [];
+    for (const record of records) {
+      frames.push(...sealRecord(segment, { count: segment.count, sequence, chain }, record));
+      chain = follow(chain, record);
+      sequence += 1;
+      segment.count += 1;
+    }
+    const bytes = Buffer.concat(frames);
+    await writeAll(segment.handle, bytes, segment.size);
+    await segment.handle.datasync();
+    segment.size += bytes.length;
+  }
+
+  return {
+    head,
+    async append(records) {
+      if (!ready) throw new Fault("BUG", "Two appends at once, or one after a failure.");
+      const size = records.reduce((sum, record) => sum + record.length, 0);
+      if (size > limits.appendBytes || records.some((record) => record.length > RECORD_BYTES_MAX)) {
+        throw new Fault("BUG", "More is to be written at once than the journal's limits allow.");
+      }
+      if (records.length === 0) return head();
+      ready = false;
+      await write(records).catch(stop);
+      ready = true;
+      return head();
+    },
+    close: () => segment.handle.close(),
+  };
+}
+
+/** A header is written whole to a file of another name, synced, and only then named as a segment; a segment that is already
+ *  there is never replaced. */
+async function newSegment(place: Place, end: Position): Promise<Segment> {
+  const files = place.files ?? realFiles;
+  const disk = diskOf(files);
+  const number = end.segment + 1;
+  const { key, tie, header } = sealSegment(place.owner, end);
+  const path = join(place.folder, segmentName(number));
+  const create = async (): Promise<FileHandle> => {
+    await disk.place(path, header);
+    await disk.replace(join(place.folder, "last"), sealLast(place.owner, number));
+    return await files.open(path, "r+");
+  };
+  return { key, tie, number, handle: await create().catch(stop), size: header.length, count: 0 };
+}
+
+function stop(error: unknown): never {
+  throw new Fault("JOURNAL_WRITE", error instanceof Error ? error.message : String(error), error);
+}

@@ -1,0 +1,174 @@
+/** Reads the journal from its first record and verifies all of it, in bounded memory.
+ *
+ *  A crash may cut off the last write. Nobody was told of it, because every effect waits for the sync, so an incomplete end of
+ *  the last segment is left out here and cut off by `mend` before the vault goes on. A complete frame whose tag does not fit,
+ *  and everything else that does not verify, is refused. */
+import type { FileHandle } from "node:fs/promises";
+import { join } from "node:path";
+import { fromHex, type Hash, toHex } from "@strongroom/core/bytes";
+import { refuse } from "@strongroom/core/errors";
+import {
+  CHAIN_START,
+  decodeFrameHead,
+  demandNext,
+  FRAME_HEAD_BYTES,
+  HEADER_BYTES,
+  isUnwritten,
+  type Position,
+  segmentName,
+  TAG_BYTES,
+} from "@strongroom/core/journal/segment";
+import { diskOf, realFiles } from "./disk.ts";
+import { systemCode } from "./fault.ts";
+import type { Place } from "./journal.ts";
+import { follow, LAST_BYTES, openLast, openRecord, openSegment, type SegmentKey } from "./journalSeal.ts";
+import { limits } from "./limits.ts";
+
+/** Records in order, and where the journal stands after them. `torn`: how many bytes at the end of the segment entered last
+ *  belong to a write that was never acknowledged; `size`: where they begin. */
+export type Batch = {
+  readonly records: readonly Buffer[];
+  readonly end: Position;
+  readonly size: number;
+  readonly torn: number;
+};
+
+/** Yields all records, in batches; the last batch (it may be empty) tells where the journal ends.
+ *  Fails: every JOURNAL_ code of core's table. */
+export async function* readJournal(place: Place): AsyncGenerator<Batch, void> {
+  const files = place.files ?? realFiles;
+  const count = await countSegments(place);
+  let end: Position = { segment: 0, sequence: 0, chain: CHAIN_START };
+  for (let number = 1; number <= count; number++) {
+    const handle = await files.open(join(place.folder, segmentName(number)), "r").catch(absent);
+    if (handle === null) return refuse("JOURNAL_GAP", segmentName(number), "the segment is not there");
+    try {
+      for await (const batch of readSegment(place, handle, end)) {
+        if (batch.torn > 0 && number < count) {
+          refuse("JOURNAL_TRUNCATED", segmentName(number), "the segment ends inside a record although another one follows");
+        }
+        end = batch.end;
+        yield batch;
+      }
+    } finally {
+      await handle.close();
+    }
+  }
+}
+
+/** Cuts a write that was never acknowledged off the last segment, so that the next one can follow. */
+export async function mend(place: Place, last: Batch): Promise<void> {
+  if (last.torn === 0) return;
+  const handle = await (place.files ?? realFiles).open(join(place.folder, segmentName(last.end.segment)), "r+");
+  try {
+    await handle.truncate(last.size);
+    await handle.datasync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** How many segments there are. Fails: JOURNAL_MISSING when there is none or the newest is not there. */
+async function countSegments(place: Place): Promise<number> {
+  const files = place.files ?? realFiles;
+  const names = await files.readdir(place.folder).catch(absent);
+  const numbers = (names ?? []).flatMap((name) => (/^[0-9]{8}\.seg$/.test(name) ? [Number(name.slice(0, 8))] : []));
+  const highest = Math.max(0, ...numbers);
+  const last = await diskOf(files).readSmall(join(place.folder, "last"), LAST_BYTES).catch(absent);
+  if (highest === 0 || last === null)
+    return refuse("JOURNAL_MISSING", "journal", "there is no journal, or part of it is not there");
+  if (last === "other") return refuse("JOURNAL_CORRUPT", "last", "not of this format");
+  const expected = openLast(place.owner, last.bytes);
+  if (highest < expected) refuse("JOURNAL_MISSING", segmentName(expected), "the newest segment is not there");
+  return highest;
+}
+
+/** A window onto a file: `bytes[start..end)` are read and not yet used; `offset` is the file offset of `bytes[0]`. */
+type Window = { readonly handle: FileHandle; readonly bytes: Buffer; start: number; end: number; offset: number };
+
+/** Reads on until the window is full or the file ends. */
+async function fill(window: Window): Promise<void> {
+  window.bytes.copyWithin(0, window.start, window.end);
+  window.offset += window.start;
+  window.end -= window.start;
+  window.start = 0;
+  while (window.end < window.bytes.length) {
+    const room = window.bytes.length - window.end;
+    const { bytesRead } = await window.handle.read(window.bytes, window.end, room, window.offset + window.end);
+    if (bytesRead === 0) return;
+    window.end += bytesRead;
+  }
+}
+
+async function* readSegment(place: Place, handle: FileHandle, before: Position): AsyncGenerator<Batch> {
+  const { size: fileBytes } = await handle.stat();
+  const bytes = Buffer.allocUnsafe(Math.min(limits.readBytes, fileBytes + 1));
+  const window: Window = { handle, bytes, start: 0, end: 0, offset: 0 };
+  await fill(window);
+  const header = Buffer.from(window.bytes.subarray(0, Math.min(HEADER_BYTES, window.end)));
+  const segment = openSegment(place.owner, header, (found) => demandNext(found, before, place.owner));
+  window.start = HEADER_BYTES;
+  const reader: Reader = { segment, window, count: 0, sequence: before.sequence, chain: fromHex(before.chain) };
+  for (;;) {
+    const { records, stopped } = takeFrames(reader);
+    const end = { segment: before.segment + 1, sequence: reader.sequence, chain: toHex(reader.chain) as Hash };
+    const size = window.offset + window.start;
+    const left = window.end - window.start;
+    await fill(window);
+    // A frame that is still incomplete although the window was filled up is the file's end.
+    const isEnd = stopped === "short" && window.end === left;
+    const torn = isEnd ? left : stopped === "bad" ? await unwritten(reader) : 0;
+    yield { records, end, size, torn };
+    if (isEnd || torn > 0) return;
+  }
+}
+
+type Reader = { readonly segment: SegmentKey; readonly window: Window; count: number; sequence: number; chain: Uint8Array };
+
+/** Takes all whole frames of the window. `short`: the next one is not whole; `bad`: it is no frame, or its tag does not fit. */
+function takeFrames(reader: Reader): { records: Buffer[]; stopped: "short" | "bad" } {
+  const { window } = reader;
+  const records: Buffer[] = [];
+  for (;;) {
+    if (window.end - window.start < FRAME_HEAD_BYTES) return { records, stopped: "short" };
+    const length = decodeFrameHead(window.bytes.subarray(window.start, window.start + FRAME_HEAD_BYTES));
+    if (length === null) return { records, stopped: "bad" };
+    const body = window.start + FRAME_HEAD_BYTES;
+    const next = body + length + TAG_BYTES;
+    if (next > window.end) return { records, stopped: "short" };
+    const record = openRecord(reader.segment, reader, window.bytes.subarray(body, next));
+    if (record === null) return { records, stopped: "bad" };
+    records.push(record);
+    reader.chain = follow(reader.chain, record);
+    reader.sequence += 1;
+    reader.count += 1;
+    window.start = next;
+  }
+}
+
+/** How many bytes a power loss left unwritten from here on. Fails: JOURNAL_CORRUPT when that is not what happened. */
+async function unwritten(reader: Reader): Promise<number> {
+  const { window } = reader;
+  const start = window.offset + window.start;
+  let zeroFrom = start;
+  while (window.end > window.start) {
+    for (let at = window.end - 1; at >= window.start; at--) {
+      if (window.bytes[at] !== 0) {
+        zeroFrom = window.offset + at + 1;
+        break;
+      }
+    }
+    window.start = window.end;
+    await fill(window);
+  }
+  const end = window.offset;
+  if (!isUnwritten({ start, zeroFrom, end }))
+    refuse("JOURNAL_CORRUPT", `record ${reader.sequence}`, "the record does not verify");
+  return end - start;
+}
+
+/** A file that is not there is `null`; one that is no small regular file is `other`. */
+function absent(error: unknown): null {
+  if (systemCode(error) === "ENOENT") return null;
+  throw error;
+}

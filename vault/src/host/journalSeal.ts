@@ -1,0 +1,129 @@
+/** What the journal's keys do: each segment has its own, sealed under the owner's; each record is sealed under its segment's.
+ *
+ *  AES-256-GCM throughout. No nonce comes twice: a segment's key is fresh and its records are counted, a sealing under the
+ *  owner's key draws 96 random bits once per segment. Files are in `journal.ts` and `journalRead.ts`. */
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  createSecretKey,
+  type DecipherGCM,
+  type KeyObject,
+  randomBytes,
+} from "node:crypto";
+import { fromHex, type Hash } from "@strongroom/core/bytes";
+import { refuse } from "@strongroom/core/errors";
+import {
+  decodeHeader,
+  encodeFrameHead,
+  encodeHeader,
+  type Header,
+  headerHash,
+  type Position,
+  recordContext,
+  recordNonce,
+  sealContext,
+  TAG_BYTES,
+} from "@strongroom/core/journal/segment";
+
+/** Whose journal it is, and the 32-byte key that seals the segments' keys. The caller clears `key`. */
+export type Owner = { readonly journal: Hash; readonly identity: Hash; readonly key: Uint8Array };
+/** The key of one segment, and what its records are bound to. */
+export type SegmentKey = { readonly key: KeyObject; readonly tie: Uint8Array };
+/** A record's place: `count` within its segment, `sequence` within the journal, `chain` hash before it. */
+export type Spot = { readonly count: number; readonly sequence: number; readonly chain: Uint8Array };
+
+const CIPHER = "aes-256-gcm";
+const TAG = { authTagLength: TAG_BYTES };
+const CHAIN_TAG = Buffer.from("\x13strongroom/record/1", "latin1");
+/** Bytes of the file that names the newest segment: u32 number, nonce, tag. */
+export const LAST_BYTES = 4 + 12 + TAG_BYTES;
+
+/** The chain hash after a record; the same as core's `advance`, in native code. */
+export function follow(chain: Uint8Array, record: Uint8Array): Uint8Array {
+  return createHash("sha256").update(CHAIN_TAG).update(chain).update(record).digest();
+}
+
+/** The frame of one record: head, ciphertext, tag. */
+export function sealRecord(segment: SegmentKey, spot: Spot, record: Uint8Array): [Uint8Array, Uint8Array, Uint8Array] {
+  const cipher = createCipheriv(CIPHER, segment.key, recordNonce(spot.count), TAG);
+  cipher.setAAD(recordContext(segment.tie, spot.sequence, spot.chain));
+  const body = cipher.update(record);
+  cipher.final();
+  return [encodeFrameHead(record.length), body, cipher.getAuthTag()];
+}
+
+/** The record in `sealed` (ciphertext ‖ tag), or null when the tag does not fit. */
+export function openRecord(segment: SegmentKey, spot: Spot, sealed: Uint8Array): Buffer | null {
+  const decipher = createDecipheriv(CIPHER, segment.key, recordNonce(spot.count), TAG);
+  decipher.setAAD(recordContext(segment.tie, spot.sequence, spot.chain));
+  decipher.setAuthTag(sealed.subarray(sealed.length - TAG_BYTES));
+  const record = decipher.update(sealed.subarray(0, sealed.length - TAG_BYTES));
+  return authentic(decipher) ? record : null;
+}
+
+/** A fresh key and the header that holds it, for the segment after `end`. */
+export function sealSegment(owner: Owner, end: Position): SegmentKey & { readonly header: Uint8Array } {
+  const { journal, identity } = owner;
+  const open = { journal, identity, segment: end.segment + 1, first: end.sequence, before: end.chain };
+  const secret = randomBytes(32);
+  const keyNonce = randomBytes(12);
+  const cipher = createCipheriv(CIPHER, owner.key, keyNonce, TAG);
+  cipher.setAAD(sealContext(open));
+  const sealedKey = Buffer.concat([cipher.update(secret), cipher.final(), cipher.getAuthTag()]);
+  const key = createSecretKey(secret);
+  secret.fill(0);
+  const header = encodeHeader({ ...open, keyNonce, sealedKey });
+  return { key, header, tie: headerHash(header) };
+}
+
+/** The header in `bytes` and, once `accept` has let it pass, its key.
+ *  Fails: JOURNAL_CORRUPT, whatever `accept` refuses, JOURNAL_KEY when the key is not sealed under the owner's or the header
+ *  was changed. */
+export function openSegment(owner: Owner, bytes: Uint8Array, accept: (header: Header) => void): SegmentKey {
+  const header = decodeHeader(bytes);
+  accept(header);
+  const decipher = createDecipheriv(CIPHER, owner.key, header.keyNonce, TAG);
+  decipher.setAAD(sealContext(header));
+  decipher.setAuthTag(header.sealedKey.subarray(32));
+  const secret = decipher.update(header.sealedKey.subarray(0, 32));
+  if (!authentic(decipher)) refuse("JOURNAL_KEY", "header", "the segment's key does not open");
+  const key = createSecretKey(secret);
+  secret.fill(0);
+  return { key, tie: headerHash(bytes) };
+}
+
+/** The number of the highest segment that was begun, authenticated. */
+export function sealLast(owner: Owner, segment: number): Uint8Array {
+  const nonce = randomBytes(12);
+  const number = Buffer.alloc(4);
+  number.writeUInt32BE(segment);
+  const cipher = createCipheriv(CIPHER, owner.key, nonce, TAG);
+  cipher.setAAD(lastContext(owner, number));
+  cipher.final();
+  return Buffer.concat([number, nonce, cipher.getAuthTag()]);
+}
+
+/** Fails: JOURNAL_CORRUPT. */
+export function openLast(owner: Owner, bytes: Buffer): number {
+  if (bytes.length !== LAST_BYTES) refuse("JOURNAL_CORRUPT", "last", "not of this format");
+  const decipher = createDecipheriv(CIPHER, owner.key, bytes.subarray(4, 16), TAG);
+  decipher.setAAD(lastContext(owner, bytes.subarray(0, 4)));
+  decipher.setAuthTag(bytes.subarray(16));
+  if (!authentic(decipher)) refuse("JOURNAL_CORRUPT", "last", "the file that names the newest segment was changed");
+  return bytes.readUInt32BE();
+}
+
+function lastContext(owner: Owner, number: Uint8Array): Uint8Array {
+  return Buffer.concat([Buffer.from("strongroom/last/1", "latin1"), fromHex(owner.journal), fromHex(owner.identity), number]);
+}
+
+/** Whether the tag fits; node:crypto says so by throwing. */
+function authentic(decipher: DecipherGCM): boolean {
+  try {
+    decipher.final();
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,47 @@
+/** Every limit of the vault's host, named once. Sizes in bytes, times in milliseconds. */
+export const limits = {
+  /** One request or reply on the wire, in a file or on the console. */
+  frameBytes: 256 * 1024,
+  /** Open connections; a further one is closed at once. */
+  connections: 1024,
+  /** Requests of one connection that have no answer yet; then it is not read any further. */
+  inFlight: 64,
+  /** Inputs that wait for the run loop; a further request is answered OVERLOADED. */
+  queue: 4096,
+  queueBytes: 64 * 1024 * 1024,
+  /** Inputs that are decided under one sync. */
+  batch: 512,
+  /** Requests that wait for a job's end. */
+  waiting: 4096,
+  /** Keystore calls under way at once. */
+  keystoreCalls: 4,
+  /** From the first byte of a request to its last. */
+  bodyMs: 10_000,
+  /** A connection without any request. */
+  idleMs: 300_000,
+  /** A reply that the peer does not read. */
+  writeMs: 30_000,
+  /** From one look at the clock to the next. */
+  tickMs: 1_000,
+  /** From one look into the intake folder to the next, and files taken in one look. */
+  intakeMs: 1_000,
+  intakeFiles: 64,
+  /** One line of the console: base64 of one request. */
+  lineBytes: 350 * 1024,
+  /** One segment of the journal and the records of one sync. */
+  segmentBytes: 64 * 1024 * 1024,
+  appendBytes: 16 * 1024 * 1024,
+  /** What the journal's reader holds at once. */
+  readBytes: 4 * 1024 * 1024,
+  /** Passphrase of the keystore. */
+  passphraseBytesMin: 8,
+  passphraseBytes: 1024,
+  /** Child keys held in memory. */
+  childKeys: 256,
+  /** Highest account and address index. */
+  accountIndex: 0x7fff_ffff,
+  /** Parts of one job. */
+  jobParts: 64,
+  /** From a request to stop until the process ends regardless. */
+  stopMs: 5_000,
+} as const;
