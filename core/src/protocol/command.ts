@@ -4,7 +4,7 @@
  *  `Receipt` signed by the vault's identity key, whose `request` is the hash of the command's bytes. */
 import { type Hash, hash } from "../bytes.ts";
 import { attempt } from "../errors.ts";
-import { amount, blob, choice, field, hex, list, type Of, optional, slug, text, uint } from "../signed/codec.ts";
+import { amount, blob, choice, field, flag, hex, list, type Of, optional, slug, text, uint } from "../signed/codec.ts";
 import { freezeLevel, hash32, nonce16, time, version, walletClass } from "../signed/fields.ts";
 import { Intent } from "../signed/intent.ts";
 import { decode, kind, MAX_OBJECT_BYTES } from "../signed/object.ts";
@@ -67,6 +67,7 @@ export const Command = kind(
       },
       witness: { number: 8, table: { head: field(20, blob(MAX_OBJECT_BYTES, 1), "head that a vault signed") } },
       inform: { number: 9, table: { facts } },
+      protections: { number: 12, table: {} },
       head: { number: 10, table: {} },
       show: {
         number: 11,
@@ -187,3 +188,23 @@ export const WalletBody = kind(
   }),
 );
 export type WalletBody = Of<(typeof WalletBody)["shape"]>;
+
+/** What protects this vault on this machine, as the host has measured it. Answered by the host, not by `decide`. */
+export const ProtectionsBody = kind(
+  "protections",
+  record({
+    protections: field(
+      0,
+      list(
+        record({
+          name: field(0, text(64, 1), "protection"),
+          on: field(1, flag, "whether it holds"),
+          detail: field(2, text(300), "how it was measured, or why it does not hold"),
+        }),
+        64,
+      ),
+      "protections",
+    ),
+  }),
+);
+export type ProtectionsBody = Of<(typeof ProtectionsBody)["shape"]>;
