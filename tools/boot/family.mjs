@@ -14,7 +14,7 @@ import { hasLiving } from "./proc.mjs";
  *  `wish`: the first signal by which this process was asked to end the program. */
 /** @typedef {{ command: string, args: readonly string[], cwd: string, env: NodeJS.ProcessEnv, graceMs: number,
  *    captured?: (text: string) => void, started?: (pid: number) => void }} Program
- *  `captured` receives stdout and stderr instead of the terminal; `graceMs`: time between asking to end and SIGKILL. */
+ *  `captured` receives stdout and stderr instead of the terminal; `graceMs`: time between asking to end and SIGKILL; with 0 it is not asked. */
 
 const FORWARDED = /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"]);
 
@@ -36,7 +36,7 @@ export async function supervise(program) {
   const output = captured === undefined ? "inherit" : "pipe";
   const child = spawn(program.command, [...program.args], {
     cwd: program.cwd,
-    env: { ...program.env, STRONGROOM_LIFELINE: "3" },
+    env: { ...program.env, STRONGROOM_LIFELINE: `3:${program.graceMs}` },
     stdio: [captured === undefined ? "inherit" : "ignore", output, output, "pipe"],
     detached: true,
   });
@@ -88,7 +88,7 @@ function askToEnd(child, graceMs) {
       last.set(signal, now);
       wishes += 1;
       first ??= signal;
-      if (wishes > 2) kill();
+      if (wishes > 2 || graceMs === 0) kill();
       else if (child.pid !== undefined) signalTo(child.pid, signal);
       deadline ??= setTimeout(kill, graceMs);
     },

@@ -14,9 +14,6 @@ import { Stop, say, seconds, ticking } from "./say.mjs";
 /** @typedef {{ version?: string, link?: boolean, os?: Allowed, cpu?: Allowed, libc?: Allowed }} Locked */
 /** @typedef {string | string[]} Allowed   names of systems; "!name" excludes one */
 
-/** Time that npm gets to end after it was asked to. Milliseconds. */
-const NPM_GRACE_MS = 3_000;
-
 /** Settings of npm that say where packages come from and by which way; everything else in the environment is noise that could
  *  change what gets installed, and is not passed on. */
 const KEPT_SETTING =
@@ -144,7 +141,8 @@ async function runNpm({ root, claim, names, cache }) {
     args: [...program.args, ...npmArguments(cache)],
     cwd: root,
     env: npmEnvironment(process.env),
-    graceMs: NPM_GRACE_MS,
+    // Asked to end, npm first tidies up for seconds; the next start does that anyway.
+    graceMs: 0,
     started: claim.extendTo,
     captured: (text) => {
       log += text;
