@@ -51,7 +51,8 @@ export function addressPath(chain: keyof typeof COIN_TYPES, account: number, ind
 }
 
 /** Compressed public key (33 bytes) of account/0/index, by public derivation only.
- *  Fails: BAD_VALUE for a node that is none or an index outside 0..2^31−1.   Source: BIP-32, "Public parent key → public child key". */
+ *  Fails: BAD_VALUE for a node that is none or an index outside 0..2^31−1.
+ *  Source: BIP-32, "Public parent key → public child key". */
 export function deriveAddressKey(account: PublicNode, index: number): Uint8Array {
   demand(isPublicKey(account.publicKey), "BAD_VALUE", "publicKey", "a compressed secp256k1 point is expected");
   demand(account.chainCode.length === 32, "BAD_VALUE", "chainCode", "32 bytes are expected");

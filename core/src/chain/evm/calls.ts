@@ -30,7 +30,7 @@ function rows(name: string, source: Readonly<Record<string, string>>): readonly 
 }
 
 export const CALLS: readonly Row[] = [
-  // EIP-20; increaseAllowance and increaseApproval: OpenZeppelin Contracts 4.9 and 1.x ERC20; Permit2: Uniswap AllowanceTransfer
+  // EIP-20; increase and decrease: OpenZeppelin Contracts 4.9 ERC20 and 1.x; the last: Uniswap Permit2 AllowanceTransfer
   ...rows("token transfer", { "transfer(address,uint256)": "a9059cbb" }),
   ...rows(ALLOWANCE, {
     "approve(address,uint256)": "095ea7b3",
