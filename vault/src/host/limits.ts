@@ -1,7 +1,9 @@
 /** Every limit of the vault's host, named once. Sizes in bytes, times in milliseconds. */
+import { MAX_COMMAND_BYTES } from "@strongroom/core/protocol/command";
+
 export const limits = {
-  /** One request or reply on the wire, in a file or on the console. */
-  frameBytes: 256 * 1024,
+  /** One request on the wire or in a file. */
+  frameBytes: MAX_COMMAND_BYTES,
   /** Open connections; a further one is closed at once. */
   connections: 1024,
   /** Requests of one connection that have no answer yet; then it is not read any further. */
@@ -27,7 +29,7 @@ export const limits = {
   intakeMs: 1_000,
   intakeFiles: 64,
   /** One line of the console: base64 of one request. */
-  lineBytes: 350 * 1024,
+  lineBytes: Math.ceil(MAX_COMMAND_BYTES / 3) * 4,
   /** One segment of the journal and the records of one sync. */
   segmentBytes: 64 * 1024 * 1024,
   appendBytes: 16 * 1024 * 1024,

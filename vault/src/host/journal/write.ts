@@ -1,16 +1,16 @@
 /** Appends to the journal on disk: all records of a batch with one sync, before any effect.
  *
- *  The layout is in core (`journal/segment.ts`), reading in `journalRead.ts`, keys in `journalSeal.ts`. A new segment begins
+ *  The layout is in core (`journal/segment.ts`), reading in `read.ts`, keys in `seal.ts`. A new segment begins
  *  at each boot and when one is full. The file `last` names the highest segment that was begun, so that a folder copied
  *  without its newest file is noticed; like the segments it can be rolled back as a whole (see segment.ts). */
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { fromHex, type Hash, toHex } from "@strongroom/core/bytes";
 import { CHAIN_START, type Position, RECORD_BYTES_MAX, segmentName } from "@strongroom/core/journal/segment";
-import { diskOf, type Files, realFiles, writeAll } from "./disk.ts";
-import { Fault } from "./fault.ts";
-import { follow, type Owner, type SegmentKey, sealLast, sealRecord, sealSegment } from "./journalSeal.ts";
-import { limits } from "./limits.ts";
+import { diskOf, type Files, realFiles, writeAll } from "../disk.ts";
+import { Fault } from "../fault.ts";
+import { limits } from "../limits.ts";
+import { follow, type Owner, type SegmentKey, sealLast, sealRecord, sealSegment } from "./seal.ts";
 
 /** Where a journal lies and whose it is. `files` and `segmentBytes` are for tests. */
 export type Place = { readonly folder: string; readonly owner: Owner; readonly files?: Files; readonly segmentBytes?: number };

@@ -18,11 +18,11 @@ import {
   segmentName,
   TAG_BYTES,
 } from "@strongroom/core/journal/segment";
-import { diskOf, realFiles } from "./disk.ts";
-import { systemCode } from "./fault.ts";
-import type { Place } from "./journal.ts";
-import { follow, LAST_BYTES, openLast, openRecord, openSegment, type SegmentKey } from "./journalSeal.ts";
-import { limits } from "./limits.ts";
+import { diskOf, realFiles } from "../disk.ts";
+import { systemCode } from "../fault.ts";
+import { limits } from "../limits.ts";
+import { follow, LAST_BYTES, openLast, openRecord, openSegment, type SegmentKey } from "./seal.ts";
+import type { Place } from "./write.ts";
 
 /** Records in order, and where the journal stands after them. `torn`: how many bytes at the end of the segment entered last
  *  belong to a write that was never acknowledged; `size`: where they begin. */

@@ -9,11 +9,11 @@ import { type TestContext, test } from "node:test";
 import { type Hash, toHex } from "@strongroom/core/bytes";
 import { Refused } from "@strongroom/core/errors";
 import { advance, CHAIN_START, demandChain, HEADER_BYTES, segmentName } from "@strongroom/core/journal/segment";
-import { type Files, realFiles } from "./disk.ts";
-import { Fault } from "./fault.ts";
-import { continueJournal, createJournal, type Journal, type Place } from "./journal.ts";
-import { type Batch, mend, readJournal } from "./journalRead.ts";
-import { follow, type Owner } from "./journalSeal.ts";
+import { type Files, realFiles } from "../disk.ts";
+import { Fault } from "../fault.ts";
+import { type Batch, mend, readJournal } from "./read.ts";
+import { follow, type Owner } from "./seal.ts";
+import { continueJournal, createJournal, type Journal, type Place } from "./write.ts";
 
 const owner: Owner = { journal: "1a".repeat(32) as Hash, identity: "2b".repeat(32) as Hash, key: randomBytes(32) };
 const records = [0, 1, 30, 300, 7].map((size, at) => Buffer.alloc(size, at + 1));

@@ -1,7 +1,7 @@
 /** What the journal's keys do: each segment has its own, sealed under the owner's; each record is sealed under its segment's.
  *
  *  AES-256-GCM throughout. No nonce comes twice: a segment's key is fresh and its records are counted, a sealing under the
- *  owner's key draws 96 random bits once per segment. Files are in `journal.ts` and `journalRead.ts`. */
+ *  owner's key draws 96 random bits once per segment. Files are in `write.ts` and `read.ts`. */
 import {
   createCipheriv,
   createDecipheriv,
