@@ -39,10 +39,16 @@ export function isAcceptedKey(publicKey: Uint8Array): boolean {
   return u !== 0n && FpIsSquare(Fp, Fp.mul(u, v));
 }
 
-/** Everything of the rule but the equation: an accepted key, 64 bytes, S below L, R not of small order. */
-export function precheckEd25519(publicKey: Uint8Array, signature: Uint8Array): boolean {
+/** What the rule demands of a signature alone: 64 bytes, S below L, R not of small order. Cheap, for keys that were accepted
+ *  when they were enrolled. */
+export function isAcceptedSignature(signature: Uint8Array): boolean {
   if (signature.length !== 64 || SMALL_ORDER.has(toHex(signature.subarray(0, 32)))) return false;
-  return littleEndian(signature.subarray(32)) < Fn.ORDER && isAcceptedKey(publicKey);
+  return littleEndian(signature.subarray(32)) < Fn.ORDER;
+}
+
+/** Everything of the rule but the equation: an accepted signature under an accepted key. */
+export function precheckEd25519(publicKey: Uint8Array, signature: Uint8Array): boolean {
+  return isAcceptedSignature(signature) && isAcceptedKey(publicKey);
 }
 
 /** Whether `signature` (R ‖ S, 64 bytes) over `message` verifies under `publicKey` (32 bytes) by the pinned rule. */

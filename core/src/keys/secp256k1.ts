@@ -1,6 +1,6 @@
-/** The two questions that are asked about secp256k1 keys: is this one, and which one signed.
+/** The questions that are asked about secp256k1: is this a key, is this a signature, and which key made it.
  *
- *  Not for signing and not constant-time: everything here is public. Both functions answer with a value and never throw. */
+ *  Not for signing and not constant-time: everything here is public. Every function answers with a value and never throws. */
 import { FpIsSquare } from "@noble/curves/abstract/modular.js";
 import { secp256k1 } from "@noble/curves/secp256k1.js";
 
@@ -13,18 +13,23 @@ export function isPublicKey(bytes: Uint8Array): boolean {
   return bytes.length === 33 && (bytes[0] === 2 || bytes[0] === 3) && isAbscissa(number(bytes.subarray(1)));
 }
 
-/** The compressed public key under which `signature` over `digest` verifies, or null.
- *  Digest: 32 bytes. Signature: 65 bytes, r ‖ s ‖ recovery id; r and s in 1..n−1, s at most n/2, recovery id 0 or 1.
- *  Recovery ids 2 and 3 (an x of n or more) do not exist on the chains that we serve.
- *  Source: SEC 1 v2.0, section 4.1.6; low s: EIP-2. */
-export function recoverPublicKey(digest: Uint8Array, signature: Uint8Array): Uint8Array | null {
+/** Whether `signature` has the one form that is accepted: 65 bytes, r ‖ s ‖ recovery id; r and s in 1..n−1, s at most n/2,
+ *  recovery id 0 or 1 (an r that stands for an x of n or more does not occur).   Source: EIP-2, low s. */
+export function isSignature(signature: Uint8Array): boolean {
   const r = number(signature.subarray(0, 32));
   const s = number(signature.subarray(32, 64));
-  const odd = signature[64];
-  if (digest.length !== 32 || signature.length !== 65 || odd === undefined || odd > 1) return null;
-  if (r === 0n || r >= Fn.ORDER || s === 0n || s > Fn.ORDER / 2n || !isAbscissa(r)) return null;
-  const nonce = Point.fromBytes(Uint8Array.of(2 + odd, ...signature.subarray(0, 32)));
-  const inverse = Fn.inv(r);
+  const inRange = r > 0n && r < Fn.ORDER && s > 0n && s <= Fn.ORDER / 2n;
+  return signature.length === 65 && inRange && (signature[64] === 0 || signature[64] === 1);
+}
+
+/** The compressed public key under which `signature` over `digest` verifies, or null.
+ *  Digest: 32 bytes. Null also for every signature that `isSignature` does not accept.   Source: SEC 1 v2.0, section 4.1.6. */
+export function recoverPublicKey(digest: Uint8Array, signature: Uint8Array): Uint8Array | null {
+  const compressed = Uint8Array.of(2 + Number(signature[64]), ...signature.subarray(0, 32));
+  if (digest.length !== 32 || !isSignature(signature) || !isPublicKey(compressed)) return null;
+  const s = number(signature.subarray(32, 64));
+  const inverse = Fn.inv(number(signature.subarray(0, 32)));
+  const nonce = Point.fromBytes(compressed);
   const base = Point.BASE.multiplyUnsafe(Fn.create(-number(digest) * inverse));
   const key = base.add(nonce.multiplyUnsafe(Fn.create(s * inverse)));
   return key.is0() ? null : key.toBytes(true);

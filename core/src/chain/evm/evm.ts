@@ -2,7 +2,7 @@
 import { keccak_256 } from "@noble/hashes/sha3.js";
 import { concat, toHex } from "../../bytes.ts";
 import { demand } from "../../errors.ts";
-import { recoverPublicKey } from "../../keys/secp256k1.ts";
+import { isSignature, recoverPublicKey } from "../../keys/secp256k1.ts";
 import type { Chain, Effect } from "../types.ts";
 import { addressOf, parseAddress } from "./address.ts";
 import { build, type EvmContext } from "./build.ts";
@@ -29,12 +29,11 @@ function verify(bytes: Uint8Array, signature: Uint8Array, from: string): boolean
   return key !== null && addressOf(key) === from;
 }
 
-/** `type ‖ rlp([...unsigned fields, y parity, r, s])` and its keccak as 0x text.
- *  Fails: EFFECT_UNREADABLE when `bytes` are not unsigned, BAD_VALUE when nobody can have made the signature. */
+/** `type ‖ rlp([...unsigned fields, y parity, r, s])` and its keccak as 0x text. Verify first: only the form is checked here.
+ *  Fails: EFFECT_UNREADABLE when `bytes` are not unsigned, BAD_VALUE for a signature of another form. */
 function assemble(bytes: Uint8Array, signature: Uint8Array): { raw: Uint8Array; id: string } {
   read(bytes);
-  const isSignature = recoverPublicKey(digest(bytes), signature) !== null;
-  demand(isSignature, "BAD_VALUE", "signature", "r, s and recovery id in 65 bytes are expected");
+  demand(isSignature(signature), "BAD_VALUE", "signature", "r, a low s and the recovery id in 65 bytes are expected");
   const fields = listOf(decode(bytes.subarray(1)), "transaction").map(item);
   const parts = [signature.subarray(64), signature.subarray(0, 32), signature.subarray(32, 64)].map(scalar);
   const raw = concat(bytes.subarray(0, 1), encode([...fields, ...parts]));
