@@ -5,16 +5,18 @@
  *  of this process dies, the family is ended too: npm killed with SIGKILL leaves nothing behind. */
 
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { hasLiving } from "./proc.mjs";
 
 /** @typedef {"SIGINT" | "SIGTERM" | "SIGHUP"} Wish */
-/** @typedef {{ code: number | null, signal: NodeJS.Signals | null, wish: Wish | null }} Outcome
- *  `wish`: the first signal by which this process was asked to end the program. */
+/** @typedef {{ code: number | null, signal: NodeJS.Signals | null, wish: Wish | null, late: boolean }} Outcome
+ *  `wish`: the first signal by which this process was asked to end the program; `late`: it was killed at its limit. */
 /** @typedef {{ command: string, args: readonly string[], cwd: string, env: NodeJS.ProcessEnv, graceMs: number,
- *    captured?: (text: string) => void, started?: (pid: number) => void }} Program
- *  `captured` receives stdout and stderr instead of the terminal; `graceMs`: time between asking to end and SIGKILL; with 0 it is not asked. */
+ *    limitMs?: number, captured?: (text: string) => void, started?: (pid: number) => void }} Program
+ *  `captured` receives stdout and stderr instead of the terminal; `graceMs`: time between asking to end and SIGKILL, with 0 it
+ *  is not asked; `limitMs`: the most that it may run; `started` hears its process number. */
 
 const FORWARDED = /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"]);
 
@@ -48,6 +50,12 @@ export async function supervise(program) {
   if (child.pid !== undefined) program.started?.(child.pid);
 
   const wishes = askToEnd(child, program.graceMs);
+  let late = false;
+  const limit = program.limitMs === undefined ? undefined : setTimeout(expire, program.limitMs);
+  function expire() {
+    late = true;
+    wishes.kill();
+  }
   const listeners = FORWARDED.map((signal) => ({ signal, listener: () => wishes.ask(signal) }));
   for (const { signal, listener } of listeners) process.on(signal, listener);
   const watch = setInterval(() => {
@@ -56,10 +64,14 @@ export async function supervise(program) {
     wishes.ask("SIGTERM");
   }, PARENT_MS);
   try {
-    const outcome = await ended(child);
+    const closed = once(child, "close");
+    const [code, signal] = await once(child, "exit");
     if (child.pid !== undefined) await endRemnant(child.pid);
-    return { ...outcome, wish: wishes.first() };
+    // The last output; somebody who has left the group may hold the pipe open for ever.
+    if (captured !== undefined) await Promise.race([closed, sleep(REMNANT_MS, undefined, { ref: false })]);
+    return { code, signal, wish: wishes.first(), late };
   } finally {
+    clearTimeout(limit);
     clearInterval(watch);
     wishes.forget();
     for (const { signal, listener } of listeners) process.off(signal, listener);
@@ -80,6 +92,7 @@ function askToEnd(child, graceMs) {
     if (child.pid !== undefined) signalTo(-child.pid, "SIGKILL");
   };
   return {
+    kill,
     first: () => first,
     /** @param {Wish} signal */
     ask(signal) {
@@ -96,15 +109,6 @@ function askToEnd(child, graceMs) {
       clearTimeout(deadline);
     },
   };
-}
-
-/** @param {import("node:child_process").ChildProcess} child @returns {Promise<Omit<Outcome, "wish">>} */
-function ended(child) {
-  const event = child.stdout === null ? "exit" : "close";
-  return new Promise((resolve, reject) => {
-    child.once("error", reject);
-    child.once(event, (code, signal) => resolve({ code, signal }));
-  });
 }
 
 /** Ends what is left of a process group whose leader is gone. @param {number} group */

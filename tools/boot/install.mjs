@@ -184,6 +184,7 @@ export function npmArguments(cache) {
     "--update-notifier=false",
     "--prefer-offline",
     "--fetch-retries=3",
+    "--fetch-retry-factor=2",
     "--fetch-retry-mintimeout=1000",
     "--fetch-retry-maxtimeout=8000",
     "--loglevel=http",

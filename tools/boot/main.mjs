@@ -30,7 +30,7 @@ export async function main(argv) {
   } catch (error) {
     if (error instanceof Interrupted) {
       say("interrupted while installing; the next start begins it anew");
-      endLike({ code: null, signal: error.wish, wish: error.wish });
+      endLike({ code: null, signal: error.wish, wish: error.wish, late: false });
     } else if (error instanceof Stop) {
       say(error.message);
       process.exit(error.exitCode);
@@ -57,7 +57,14 @@ async function boot(root, argv) {
   await ensureInstalled(root);
   return supervise({
     command: choice === "pinned" ? pinnedNode(root) : process.execPath,
-    args: ["--import", new URL("./tether.mjs", import.meta.url).href, path.join(root, entry), ...leading, ...argv.slice(1)],
+    args: [
+      "--disable-warning=ExperimentalWarning",
+      "--import",
+      new URL("./tether.mjs", import.meta.url).href,
+      path.join(root, entry),
+      ...leading,
+      ...argv.slice(1),
+    ],
     cwd: mode === "cli" ? (process.env.INIT_CWD ?? process.cwd()) : root,
     env: process.env,
     graceMs: GRACE_MS,
