@@ -38,7 +38,8 @@ const USER_PRESENT = 0x01;
 const USER_VERIFIED = 0x04;
 const BACKUP_ELIGIBLE = 0x08;
 const BACKED_UP = 0x10;
-const COUNTER_SIZE = 4;
+/** rpIdHash 32, flags 1, counter 4: authenticator data without attested key and extensions. */
+const AUTHENTICATOR_DATA_SIZE = 37;
 
 /** Checks everything but the equation of the signature and returns what the equation is over.
  *  Fails: WEBAUTHN_INVALID at clientData, authenticatorData, flags, signature or publicKey.
@@ -73,10 +74,10 @@ function checkClientData({ challenge, clientData }: Assertion, origin: string): 
 }
 
 function checkAuthenticatorData(data: Uint8Array, { rpIdHash, synced }: Credential): void {
-  const wanted = fromHex(rpIdHash, "rpIdHash");
-  const size = wanted.length + 1 + COUNTER_SIZE;
-  demand(data.length === size, "WEBAUTHN_INVALID", "authenticatorData", `${size} bytes are expected`);
-  demand(equal(data.subarray(0, 32), wanted), "WEBAUTHN_INVALID", "authenticatorData", "it is for another relying party");
+  const isSize = data.length === AUTHENTICATOR_DATA_SIZE;
+  demand(isSize, "WEBAUTHN_INVALID", "authenticatorData", `${AUTHENTICATOR_DATA_SIZE} bytes are expected`);
+  const isOurs = equal(data.subarray(0, 32), fromHex(rpIdHash, "rpIdHash"));
+  demand(isOurs, "WEBAUTHN_INVALID", "authenticatorData", "it is for another relying party");
   const backup = Number(data[32]) & (BACKUP_ELIGIBLE | BACKED_UP);
   const others = Number(data[32]) & ~(BACKUP_ELIGIBLE | BACKED_UP);
   demand(others === (USER_PRESENT | USER_VERIFIED), "WEBAUTHN_INVALID", "flags", "UP and UV set, AT, ED and reserved clear");

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { AMOUNT_MAX, DECIMALS_MAX, divide, formatAmount, multiply, parseAmount } from "./amount.ts";
 
+const SEED = { seed: 1_025 };
 const amounts = fc.bigInt({ min: 0n, max: AMOUNT_MAX });
 const decimals = fc.integer({ min: 0, max: DECIMALS_MAX });
 
@@ -25,7 +26,10 @@ test("amounts have one text", () => {
 });
 
 test("every amount comes back from its text", () => {
-  fc.assert(fc.property(amounts, decimals, (amount, places) => parseAmount(formatAmount(amount, places), places) === amount));
+  fc.assert(
+    fc.property(amounts, decimals, (amount, places) => parseAmount(formatAmount(amount, places), places) === amount),
+    SEED,
+  );
 });
 
 test("every other text is refused", () => {
@@ -98,5 +102,6 @@ test("rounding never errs by a unit or more", () => {
       assert.ok(low * den <= amount * num && amount * num <= high * den && high - low <= 1n);
       assert.equal(high === low, (amount * num) % den === 0n);
     }),
+    SEED,
   );
 });

@@ -11,7 +11,7 @@ const SHAPE = /^0x[0-9a-fA-F]{40}$/;
 const ZERO = "0".repeat(40);
 
 /** Address text of a compressed secp256k1 key: the last 20 bytes of keccak-256 over x ‖ y, as EIP-55 text.
- *  Fails: BAD_VALUE unless `publicKey` is a point of 33 bytes.   Source: Yellow Paper, appendix F, (323). */
+ *  Fails: BAD_VALUE unless `publicKey` is a point of 33 bytes.   Source: Yellow Paper, appendix F. */
 export function addressOf(publicKey: Uint8Array): string {
   demand(isPublicKey(publicKey), "BAD_VALUE", "publicKey", "a compressed secp256k1 point of 33 bytes is expected");
   const point = secp256k1.Point.fromBytes(publicKey).toBytes(false);

@@ -11,7 +11,7 @@ export type Node = { readonly bytes: Uint8Array } | { readonly list: readonly No
 
 /** Deepest nesting; a transaction needs three levels. */
 const DEPTH_MAX = 4;
-/** Longest input, in bytes. EIP-3860 and node pools stop at 128 KiB. */
+/** Longest input, in bytes; nodes relay no larger transaction. */
 export const SIZE_MAX = 131_072;
 
 type Span = { readonly isList: boolean; readonly from: number; readonly to: number };

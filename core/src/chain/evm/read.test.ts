@@ -205,7 +205,7 @@ test("fields that lie outside their range are not read", () => {
     { fee: integer(2n ** 128n) },
     { tip: integer(2n ** 128n) },
     { tip: integer(31) },
-    { gas: integer(2n ** 64n) },
+    { gas: integer(2n ** 63n) },
     { to: fromHex("11".repeat(19)) },
     { to: fromHex("11".repeat(21)) },
     { value: integer(2n ** 256n) },

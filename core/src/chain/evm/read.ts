@@ -7,7 +7,7 @@ import { classify } from "./calls.ts";
 import { addressText, bytesOf, decode, listOf, type Node, uintOf } from "./decode.ts";
 
 const INTEGER_LIMIT = 2n ** 53n; // what a chain id or nonce can be; below EIP-2294 and EIP-2681
-const GAS_LIMIT = 2n ** 64n; // EIP-4803
+const GAS_LIMIT = 2n ** 63n; // EIP-4803
 const FEE_LIMIT = 2n ** 128n;
 const VALUE_LIMIT = 2n ** 256n;
 const TYPE_FEE_MARKET = 2; // EIP-1559
@@ -66,7 +66,7 @@ function burn(transfers: readonly Transfer[]): readonly string[] {
   return transfers.some(({ asset, to }) => asset === ZERO_ADDRESS || to === ZERO_ADDRESS) ? ["zero address"] : [];
 }
 
-/** How many entries an access list has; its shape is checked.   Source: EIP-2930, "Parameters". */
+/** How many entries an access list has; its shape is checked.   Source: EIP-2930, "Specification". */
 function accessList(node: Node | undefined): number {
   const entries = listOf(node, "accessList");
   for (const entry of entries) {
@@ -80,7 +80,7 @@ function accessList(node: Node | undefined): number {
   return entries.length;
 }
 
-/** The name, when at least one authorisation is there and each is a list of six.   Source: EIP-7702, "Set code transaction". */
+/** The name, when at least one authorisation is there and each is a list of six.   Source: EIP-7702, "Specification". */
 function delegation(node: Node | undefined): string {
   const entries = listOf(node, "authorizationList");
   demand(entries.length > 0, "EFFECT_UNREADABLE", "authorizationList", "at least one is expected");
