@@ -136,6 +136,10 @@ export const REFUSALS = {
     what: "The intent was carried out already.",
     next: "Look up its outcome; make a new intent for another action.",
   },
+  INTENT_UNKNOWN: {
+    what: "The vault has not carried out this intent.",
+    next: "Check the id; execute the intent first.",
+  },
   REFERENCE_USED: { what: "The reference names another action already.", next: "Use a reference of its own." },
   BATCH_MIXED: { what: "These intents cannot be carried out together.", next: "Send them one by one." },
   REPLACES_UNKNOWN: {

@@ -1,6 +1,6 @@
 /** What the vault's journal says: one record for each thing that the vault has taken as decided. A restart is a fold over
  *  these records, so each carries all that the fold needs, and the signed bytes that justified it. Source: docs/spec/journal.md. */
-import { amount, blob, field, hex, list, type Of, slug, text, uint } from "../signed/codec.ts";
+import { amount, blob, choice, field, hex, list, type Of, slug, text, uint } from "../signed/codec.ts";
 import { addressText, chainId, hash32, time, version } from "../signed/fields.ts";
 import { decode, encode, kind, MAX_OBJECT_BYTES } from "../signed/object.ts";
 import { MAX_RULEBOOK_BYTES } from "../signed/rulebook.ts";
@@ -17,6 +17,7 @@ const job = field(16, hash32, "job id");
 const Counted = record({
   key: field(0, text(200, 1), "limit and what it is counted for"),
   amount: field(1, amount, "base units"),
+  windowMs: field(2, uint(), "the limit's window"),
 });
 
 /** One transaction of a commitment. */
@@ -24,19 +25,27 @@ const Part = record({
   intent: field(0, blob(MAX_OBJECT_BYTES, 1), "bytes of the intent"),
   wallet: field(1, slug, "wallet"),
   chain: field(2, chainId, "chain id"),
+  family: field(10, choice({ evm: 1 }), "which code builds and reads its transactions"),
   from: field(3, addressText, "paying address"),
   path: field(4, text(64, 1), "derivation path of its key"),
   unsigned: field(5, blob(MAX_OBJECT_BYTES, 1), "unsigned bytes"),
   slots: field(6, list(text(120, 1), 64, 1), "what makes it exclusive on the chain"),
   nonce: field(7, uint(), "the chain's own exclusive number"),
-  counted: field(8, list(Counted, 1024), "what it adds to the limits"),
+  rates: field(8, list(amount, 4), "fee rates, which a replacement must exceed"),
+  counted: field(9, list(Counted, 1024), "what it adds to the limits"),
 });
 export type Part = Of<typeof Part>;
+
+const Transaction = record({
+  id: field(0, text(90, 1), "transaction id on the chain"),
+  raw: field(1, blob(MAX_OBJECT_BYTES, 1), "signed transaction"),
+});
 
 const Noticed = record({
   source: field(0, slug, "source"),
   subject: field(1, text(160, 1), "subject"),
   at: field(2, time, "its date"),
+  id: field(3, hash32, "id of the fact"),
 });
 
 export const Record = kind(
@@ -75,7 +84,10 @@ export const Record = kind(
       froze: { number: 13, table: { intent, approvals, officer: field(20, slug, "who froze") } },
       unfroze: { number: 14, table: { intent, approvals } },
       committed: { number: 15, table: { job, parts: field(20, list(Part, 64, 1), "transactions"), approvals } },
-      signed: { number: 16, table: { job, signatures: field(20, list(hex(65), 64, 1), "r ‖ s ‖ recovery id, one per part") } },
+      signed: {
+        number: 16,
+        table: { job, transactions: field(20, list(Transaction, 64, 1), "signed transactions, one per part") },
+      },
       withheld: { number: 17, table: { job } },
       resumed: { number: 18, table: { job, approvals } },
       noticed: { number: 19, table: { facts: field(20, list(Noticed, 256, 1), "newest dates seen") } },

@@ -112,7 +112,7 @@ export const StatusBody = kind(
         record({
           intent: field(0, hash32, "intent id of the freeze"),
           level: field(1, freezeLevel, "what"),
-          subject: field(2, text(32), "which one"),
+          subject: field(2, text(90), "which one"),
           officer: field(3, slug, "who"),
         }),
         1024,
@@ -169,7 +169,8 @@ export const DelayBody = kind(
   "delay",
   record({
     subject: field(0, hash32, "intent or rulebook id"),
-    until: field(1, time, "when the delay is over, by the vault's lower bound"),
+    since: field(1, time, "when the delay began, by the vault's lower bound"),
+    until: optional(2, time, "for a rulebook: when it is over, by the vault's lower bound"),
   }),
 );
 export type DelayBody = Of<(typeof DelayBody)["shape"]>;

@@ -67,7 +67,7 @@ export const Intent = kind(
       number: 6,
       table: {
         level: field(22, freezeLevel, "what is frozen"),
-        subject: field(23, text(32), "which one; empty for the institution"),
+        subject: field(23, text(90), "which one; a destination by entry or address; empty for the institution"),
       },
     },
     unfreeze: { number: 7, table: { freeze: field(24, hash32, "intent id of the freeze to lift") } },

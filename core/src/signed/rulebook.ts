@@ -91,7 +91,7 @@ const QuorumMap = variant(
 ) as Shape<Quorum>;
 
 const Needed = record({
-  type: field(0, choice({ screening: 1, price: 2, code: 4 }), "kind of fact about the destination or asset"),
+  type: field(0, choice({ screening: 1 }), "kind of fact; screening is about the destination's address"),
   sources: field(1, list(slug, 8, 1), "sources that count"),
   atLeast: field(2, uint(8, 1), "how many of them must agree"),
   maxAgeMs: field(3, duration, "how old a fact may be"),

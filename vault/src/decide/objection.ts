@@ -1,0 +1,65 @@
+/** Saying no, and starting a delay: rejection of an intent, veto of a waiting rulebook, registration of an intent. */
+import type { Hash } from "@strongroom/core/bytes";
+import { demand } from "@strongroom/core/errors";
+import { type CommandOf, DelayBody } from "@strongroom/core/protocol/command";
+import { Intent } from "@strongroom/core/signed/intent";
+import { decode, encode, idOf } from "@strongroom/core/signed/object";
+import { render, textHash } from "@strongroom/core/text/render";
+import { MAX_REGISTERED, MAX_REJECTED, MAX_VETOED } from "../limits.ts";
+import { entries, get, has } from "../state/map.ts";
+import type { Now, Outcome } from "../types.ts";
+import { approversOf, type Founded, readApproval, readApprovals } from "./approvals.ts";
+import { ok, recordAt } from "./draft.ts";
+
+/** Rejects an intent or vetoes a waiting rulebook. Both bind under any head, boot, rulebook and text.
+ *  Fails: those of approvals, KEY_CLASS, INTENT_USED, KEY_UNKNOWN, TABLE_FULL. */
+export function object(state: Founded, now: Now, { approval }: CommandOf<"object">): Outcome {
+  const text = (subject: Hash) => subject;
+  const expected = { decisions: ["reject", "veto"], text, late: true, at: "approval" } as const;
+  const given = readApproval(state, now, approval, expected);
+  demand(given.class === "device", "KEY_CLASS", "approval", "an objection is signed with a device key");
+  return given.decision === "reject"
+    ? reject(state, now, { subject: given.subject, approval })
+    : veto(state, now, { ...given, approval });
+}
+
+function reject(state: Founded, now: Now, { subject, approval }: { subject: Hash; approval: Uint8Array }): Outcome {
+  demand(!has(state.intents, subject), "INTENT_USED", "approval.subject", "this intent was carried out already");
+  if (has(state.rejected, subject)) return { records: [], effects: [ok()] };
+  demand(state.rejected.size < MAX_REJECTED, "TABLE_FULL", "rejected", `${MAX_REJECTED} intents are rejected`);
+  return { records: [recordAt(now, { kind: "rejected", intentId: subject, approval })], effects: [ok()] };
+}
+
+function veto(state: Founded, now: Now, it: { subject: Hash; person: string; approval: Uint8Array }): Outcome {
+  const administrator = state.book.document.governance.administrators.includes(it.person);
+  demand(administrator, "KEY_UNKNOWN", "approval", "only an administrator vetoes");
+  if (has(state.vetoed, it.subject)) return { records: [], effects: [ok()] };
+  demand(state.vetoed.size < MAX_VETOED, "TABLE_FULL", "vetoed", `${MAX_VETOED} rulebooks are vetoed`);
+  return { records: [recordAt(now, { kind: "vetoed", rulebookId: it.subject, approval: it.approval })], effects: [ok()] };
+}
+
+/** Starts the delays of an intent. Fails: those of approvals, INITIATOR_MISSING, EXPIRED, INTENT_USED, TABLE_FULL. */
+export function register(state: Founded, now: Now, command: CommandOf<"register">): Outcome {
+  const intent = decode(Intent, command.intent);
+  const id = idOf(Intent, command.intent);
+  demand(intent.deployment === state.deployment, "WRONG_DEPLOYMENT", "intent.deployment", "it is for another deployment");
+  demand(intent.notAfter > now.hi, "EXPIRED", "intent.notAfter", "the intent has expired");
+  demand(!has(state.intents, id), "INTENT_USED", "intent", "this intent was carried out already");
+  const wanted = textHash(render(intent, state.book));
+  const text = (subject: Hash) => (subject === id ? wanted : undefined);
+  approversOf(readApprovals(state, now, command.approvals, { decisions: ["initiate", "approve"], text }), {
+    id,
+    initiator: intent.initiator,
+  });
+  const before = get(state.registered, id);
+  if (before !== undefined) return { records: [], effects: [ok(encode(DelayBody, { subject: id, since: before.at }))] };
+  demand(hasRoom(state, now), "TABLE_FULL", "registered", `${MAX_REGISTERED} intents are registered`);
+  const record = recordAt(now, { kind: "registered", intent: command.intent, approvals: command.approvals });
+  return { records: [record], effects: [ok(encode(DelayBody, { subject: id, since: now.lo }))] };
+}
+
+/** Registrations that have expired make room; the fold drops them when the next one comes. */
+function hasRoom({ registered }: Founded, now: Now): boolean {
+  if (registered.size < MAX_REGISTERED) return true;
+  return [...entries(registered)].some(([, { notAfter }]) => notAfter < now.lo);
+}
