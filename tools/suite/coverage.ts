@@ -56,8 +56,10 @@ export function measureFile(
   const ran = new Uint8Array(code.length);
   for (const run of runs) mark(ran, run);
   const gaps = findGaps({ source, code, ran });
-  const lineList = code.split("\n").map((text, index) => ({ text: withoutComments(text), number: index + 1 }));
-  const codeLines = lineList.filter(({ text }) => SIGNIFICANT.test(text));
+  const allLines = withoutComments(code)
+    .split("\n")
+    .map((text, index) => ({ text, number: index + 1 }));
+  const codeLines = allLines.filter(({ text }) => SIGNIFICANT.test(text));
   const bare = codeLines.filter(({ number }) => gaps.some((gap) => gap.line <= number && number <= gap.endLine));
   const spans = new Map(runs.flatMap(spansOf).map((span) => [`${span.startOffset}:${span.endOffset}`, span]));
   const branches = [...spans.values()].filter((span) =>
