@@ -6,6 +6,8 @@ export const limits = {
   frameBytes: MAX_COMMAND_BYTES,
   /** Open connections; a further one is closed at once. */
   connections: 1024,
+  /** Requests of all connections that have begun and are not whole. */
+  partialBytes: 64 * 1024 * 1024,
   /** Requests of one connection that have no answer yet; then it is not read any further. */
   inFlight: 64,
   /** Inputs that wait for the run loop; a further request is answered OVERLOADED. */
@@ -17,12 +19,17 @@ export const limits = {
   waiting: 4096,
   /** Keystore calls under way at once. */
   keystoreCalls: 4,
+  /** A job that failed and may be tried again: from the first to the longest pause. */
+  retryMs: 100,
+  retryMsMax: 30_000,
   /** From the first byte of a request to its last. */
   bodyMs: 10_000,
   /** A connection without any request. */
   idleMs: 300_000,
   /** A reply that the peer does not read. */
   writeMs: 30_000,
+  /** Somebody who may be answering on a socket file. */
+  probeMs: 2_000,
   /** From one look at the clock to the next. */
   tickMs: 1_000,
   /** From one look into the intake folder to the next, and files taken in one look. */

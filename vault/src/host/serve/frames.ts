@@ -4,8 +4,8 @@ import { limits } from "../limits.ts";
 export type Frames = {
   /** Takes the next bytes and returns the frames that are now whole; null when one announces more than the limit, or nothing. */
   take(chunk: Buffer): Buffer[] | null;
-  /** Whether a frame has begun and is not whole. */
-  begun(): boolean;
+  /** Bytes of a frame that has begun and is not whole. */
+  held(): number;
 };
 
 export function frameReader(max: number = limits.frameBytes): Frames {
@@ -35,7 +35,7 @@ export function frameReader(max: number = limits.frameBytes): Frames {
       size = bytes.length - at;
       return frames;
     },
-    begun: () => size > 0,
+    held: () => size,
   };
 }
 

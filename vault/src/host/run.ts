@@ -1,0 +1,206 @@
+/** The run loop: drains inputs, has each decided and applied, makes all records durable with one sync, then acts.
+ *
+ *  Nothing leaves before the sync: no answer, no key, no signature. Each outcome of an effect is an input again. Whatever goes
+ *  wrong on the way to the disk, or contradicts itself, ends the loop, and nothing is answered after it. The loop decides
+ *  nothing; how questions arrive is in `serve/`. */
+import type { Hash } from "@strongroom/core/bytes";
+import type { Sealed } from "@strongroom/core/journal/record";
+import type { Answer, Effect, Input, Job, JobId, KeySpec, Now, Outcome } from "../types.ts";
+import { Fault } from "./fault.ts";
+import type { Fence } from "./fence.ts";
+import type { Journal } from "./journal/write.ts";
+import type { Keystore } from "./keys/software.ts";
+import { limits } from "./limits.ts";
+import { type Receipts, type Reply, refusal, requestHash } from "./receipts.ts";
+import { type Bare, Works } from "./works.ts";
+
+/** The pure side. `pendingJobs`: committed and not signed. `pendingCreates`: asked for and not made. */
+export type Mind<State> = {
+  decide(state: State, input: Input): Outcome;
+  apply(state: State, record: Sealed): State;
+  pendingJobs(state: State): Iterable<Job>;
+  pendingCreates(state: State): Iterable<KeySpec>;
+  deployment(state: State): Hash | null;
+};
+
+/** What the loop works with. `boot`: 32 fresh bytes. */
+export type Parts<State> = {
+  readonly mind: Mind<State>;
+  readonly state: State;
+  readonly boot: Hash;
+  readonly journal: Journal;
+  readonly fence: Pick<Fence, "held">;
+  readonly keystore: Keystore;
+  readonly receipts: Receipts;
+  readonly clock: () => Now;
+};
+
+/** Takes the bytes of the signed receipt. Called at most once. */
+export type Asker = (receipt: Uint8Array) => void;
+
+type Question = { readonly request: Hash; readonly asker: Asker };
+type Entry = { readonly input: Bare<Input>; readonly question?: Question };
+type Decided = { readonly entry: Entry; readonly effects: readonly Effect[]; readonly at: number };
+
+/** One boot of the vault. The first input is the boot itself; jobs that an earlier boot left are given out again after it. */
+export class Loop<State> {
+  /** Settles when the loop has ended; rejects with what ended it. */
+  readonly ended: Promise<void>;
+  readonly #parts: Parts<State>;
+  readonly #works: Works;
+  readonly #end: PromiseWithResolvers<void>;
+  readonly #tick: NodeJS.Timeout;
+  readonly #queue: Entry[] = [];
+  readonly #waiting = new Map<JobId, Question[]>();
+  #state: State;
+  #queuedBytes = 0;
+  #waiters = 0;
+  #draining: Promise<void> | null = null;
+  #open = true;
+  #failed = false;
+
+  constructor(parts: Parts<State>) {
+    this.#parts = parts;
+    this.#state = parts.state;
+    this.#end = Promise.withResolvers<void>();
+    this.ended = this.#end.promise;
+    this.#works = new Works(parts.keystore, {
+      done: (input) => this.#enqueue({ input }),
+      fail: (error) => this.#fail(error),
+    });
+    this.#tick = setInterval(() => this.#ticked(), limits.tickMs);
+    this.#enqueue({ input: { booted: parts.boot } });
+  }
+
+  get state(): State {
+    return this.#state;
+  }
+
+  /** Puts a command in the queue; when it is full the asker hears OVERLOADED at once. */
+  ask(request: Uint8Array, asker: Asker): void {
+    const isFull = this.#queue.length >= limits.queue || this.#queuedBytes + request.length > limits.queueBytes;
+    if (isFull) {
+      this.answer(request, refusal("OVERLOADED", "command", "the queue is full"), asker);
+      return;
+    }
+    this.#queuedBytes += request.length;
+    this.#enqueue({ input: { command: request }, question: { request: requestHash(request), asker } });
+  }
+
+  /** Gives the host's own answer, without deciding. Nothing once the loop has ended. */
+  answer(request: Uint8Array, reply: Reply, asker: Asker): void {
+    if (this.#open) this.#tell({ request: requestHash(request), asker }, reply, this.#parts.clock().lo);
+  }
+
+  /** Ends after the batch that is under way. Whoever still waits hears nothing. */
+  async stop(): Promise<void> {
+    this.#shut();
+    await this.#draining;
+    this.#end.resolve();
+  }
+
+  #fail(error: unknown): void {
+    this.#shut();
+    this.#failed = true;
+    this.#end.reject(error);
+  }
+
+  #shut(): void {
+    this.#open = false;
+    this.#queue.length = 0;
+    clearInterval(this.#tick);
+    this.#works.close();
+  }
+
+  #ticked(): void {
+    if (!this.#queue.some(({ input }) => "tick" in input)) this.#enqueue({ input: { tick: true } });
+  }
+
+  #enqueue(entry: Entry): void {
+    if (!this.#open) return;
+    this.#queue.push(entry);
+    this.#draining ??= this.#drain().catch((error: unknown) => this.#fail(error));
+  }
+
+  async #drain(): Promise<void> {
+    // One turn of the event loop first, so that what arrives together is decided and synced together.
+    await new Promise((next) => setImmediate(next));
+    const { journal, fence } = this.#parts;
+    while (this.#queue.length > 0) {
+      const { decided, records } = this.#decideSome();
+      await journal.append(records);
+      if (!(await fence.held())) throw new Fault("DATA_FENCED", "");
+      if (this.#failed) return;
+      for (const one of decided) this.#perform(one);
+    }
+    // In the same turn in which the queue was seen empty, so that no input is left lying.
+    this.#draining = null;
+  }
+
+  /** Decides and applies until the queue is empty or what is to be written is enough for one sync. */
+  #decideSome(): { decided: Decided[]; records: Uint8Array[] } {
+    const { mind, clock } = this.#parts;
+    const decided: Decided[] = [];
+    const records: Uint8Array[] = [];
+    let bytes = 0;
+    while (decided.length < limits.batch && bytes < limits.appendBytes / 2) {
+      const entry = this.#queue.shift();
+      if (entry === undefined) break;
+      if ("command" in entry.input) this.#queuedBytes -= entry.input.command.length;
+      const now = clock();
+      const { records: made, effects } = mind.decide(this.#state, { ...entry.input, now });
+      for (const record of made) {
+        this.#state = mind.apply(this.#state, record);
+        records.push(record.bytes);
+        bytes += record.bytes.length;
+      }
+      decided.push({ entry, effects, at: now.lo });
+    }
+    return { decided, records };
+  }
+
+  #perform({ entry, effects, at }: Decided): void {
+    for (const effect of effects) {
+      if ("sign" in effect) this.#works.sign(effect.sign);
+      else if ("create" in effect) this.#works.create(effect.create);
+      else if ("wait" in effect.reply) this.#wait(effect.reply.wait, entry, at);
+      else this.#reply(effect.reply, entry, at);
+    }
+    if ("booted" in entry.input) this.#resume();
+  }
+
+  #resume(): void {
+    for (const job of this.#parts.mind.pendingJobs(this.#state)) this.#works.sign(job);
+    for (const spec of this.#parts.mind.pendingCreates(this.#state)) this.#works.create(spec);
+  }
+
+  #wait(job: JobId, { question }: Entry, at: number): void {
+    if (question === undefined) return;
+    if (this.#waiters >= limits.waiting) {
+      const reply = refusal("OVERLOADED", "command", "it is carried out, but too many wait for answers; ask again later");
+      this.#tell(question, reply, at);
+      return;
+    }
+    this.#waiters += 1;
+    const others = this.#waiting.get(job);
+    if (others === undefined) this.#waiting.set(job, [question]);
+    else others.push(question);
+  }
+
+  #reply(reply: Answer, { question }: Entry, at: number): void {
+    if (reply.to === null) {
+      if (question !== undefined) this.#tell(question, reply, at);
+      return;
+    }
+    const questions = this.#waiting.get(reply.to) ?? [];
+    this.#waiting.delete(reply.to);
+    this.#waiters -= questions.length;
+    for (const one of questions) this.#tell(one, reply, at);
+  }
+
+  #tell({ request, asker }: Question, reply: Reply, at: number): void {
+    const { journal, mind, receipts } = this.#parts;
+    const { sequence, chain } = journal.head();
+    asker(receipts(request, reply, { deployment: mind.deployment(this.#state), seq: sequence, chain, at }));
+  }
+}
