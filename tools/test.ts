@@ -28,12 +28,15 @@ async function main(): Promise<void> {
   const raw = path.join(root, ".cache", "coverage");
   fs.rmSync(raw, { recursive: true, force: true });
   const tally: Tally = { passed: 0, failed: 0, skipped: 0, counts: [], failures: [] };
+  const tests = listTests(root);
   for (const stage of STAGES) {
     if (!isWanted(stage, options)) continue;
+    const files = tests.filter((file) => stageOf(file) === stage.name && matches(file, options.words));
+    if (options.words.length > 0 && files.length === 0) continue;
     const since = performance.now();
     console.log(`\n== ${stage.name}: ${stage.does}`);
     const before = { ...tally };
-    const ended = await runStage({ stage, root, raw, options, tally });
+    const ended = await runStage({ stage, files, root, raw, options, tally });
     if (ended !== null) return endLike({ code: null, signal: ended, wish: ended, late: false });
     const failed = tally.failed - before.failed;
     const sum = `${tally.passed - before.passed} passed, ${failed} failed, ${tally.skipped - before.skipped} skipped`;
@@ -63,7 +66,18 @@ function isWanted(stage: Stage, { only, words }: Options): boolean {
   return only.includes(stage.name) || (only.includes("coverage") && stage.kind === "files" && stage.covers);
 }
 
-type StageJob = { readonly root: string; readonly raw: string; readonly options: Options; readonly tally: Tally };
+function matches(file: string, words: readonly string[]): boolean {
+  return words.length === 0 || words.some((word) => file.includes(word));
+}
+
+type StageJob = {
+  readonly root: string;
+  /** The test files of the stage that were asked for. */
+  readonly files: readonly string[];
+  readonly raw: string;
+  readonly options: Options;
+  readonly tally: Tally;
+};
 
 async function runStage({ stage, ...job }: StageJob & { readonly stage: Stage }): Promise<Ended> {
   if (stage.kind === "command") return runCommand(stage, job);
@@ -93,14 +107,15 @@ async function runCommand(stage: Stage & { readonly kind: "command" }, { root, t
   return null;
 }
 
-async function runTests(stage: Stage & { readonly kind: "files" }, { root, raw, options, tally }: StageJob): Promise<Ended> {
+async function runTests(
+  stage: Stage & { readonly kind: "files" },
+  { root, files, raw, options, tally }: StageJob,
+): Promise<Ended> {
   if (stage.folder !== null && !fs.existsSync(path.join(root, stage.folder))) {
     console.log(`   the folder ${stage.folder} is not there`);
     return null;
   }
-  const own = listTests(root).filter((file) => stageOf(file) === stage.name);
-  if (own.length === 0) fail(tally, `${stage.name}: no test file was found`);
-  const files = own.filter((file) => options.words.length === 0 || options.words.some((word) => file.includes(word)));
+  if (files.length === 0) fail(tally, `${stage.name}: no test file was found`);
   const running = new Set<string>();
   let lastWord = performance.now();
   const patience = setInterval(() => {
