@@ -11,7 +11,7 @@ const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 
 if (major < OLDEST.major || (major === OLDEST.major && minor < OLDEST.minor)) {
   process.stderr.write(
-    `strongroom: this is Node ${process.versions.node}; Node ${OLDEST.major}.${OLDEST.minor} or newer is needed to install the rest\n` +
+    `strongroom: this is Node ${process.versions.node}, and ${OLDEST.major}.${OLDEST.minor} or newer is needed to go on\n` +
       "strongroom: on Debian 12 and newer type: sudo apt-get install -y nodejs npm\n",
   );
   process.exitCode = 1;

@@ -20,7 +20,8 @@ function guarded(body: string): string {
     setInterval(() => {}, 1000);`;
 }
 
-const POLITE = `process.on("SIGTERM", () => process.exit(21)); process.on("SIGINT", () => { console.log("asked"); setTimeout(() => process.exit(22), 300); });`;
+const POLITE = `process.on("SIGTERM", () => process.exit(21));
+    process.on("SIGINT", () => { console.log("asked"); setTimeout(() => process.exit(22), 300); });`;
 const STUBBORN = `process.on("SIGTERM", () => {});`;
 
 type Tree = {
@@ -32,8 +33,8 @@ type Tree = {
 
 async function start(body: string, { graceMs = 5_000, shell = false } = {}): Promise<Tree> {
   const args = ["--import", TETHER, "--input-type=module", "-e", guarded(body)];
-  const source = `import { endLike, supervise } from ${JSON.stringify(FAMILY)};
-    endLike(await supervise({ command: process.execPath, args: ${JSON.stringify(args)}, cwd: "/", env: process.env, graceMs: ${graceMs} }));`;
+  const program = `{ command: process.execPath, args: ${JSON.stringify(args)}, cwd: "/", env: {}, graceMs: ${graceMs} }`;
+  const source = `import { endLike, supervise } from ${JSON.stringify(FAMILY)}; endLike(await supervise(${program}));`;
   const own = ["--input-type=module", "-e", source];
   const guardian = shell
     ? spawn("sh", ["-c", '"$0" "$@"; :', process.execPath, ...own], { stdio: ["ignore", "pipe", "inherit"] })

@@ -17,7 +17,7 @@ import { Stop, say, seconds, ticking } from "./say.mjs";
 /** Settings of npm that say where packages come from and by which way; everything else in the environment is noise that could
  *  change what gets installed, and is not passed on. */
 const KEPT_SETTING =
-  /^npm_config_(registry|@.+:registry|\/\/.*|_auth.*|userconfig|globalconfig|cache|cafile|ca|cert|key|strict_ssl|proxy|https?_proxy|no_?proxy|offline|prefer_offline|maxsockets|local_address)$/i;
+  /^npm_config_(registry|@.+:registry|\/\/.*|_auth.*|userconfig|globalconfig|cache|ca|cafile|cert|key|strict_ssl|.*proxy)$/i;
 
 /** The Node that the program runs on, when this machine can run it. @param {string} root */
 export function pinnedNode(root) {
@@ -100,7 +100,7 @@ function isWritable(folder) {
   }
 }
 
-/** @param {string} root @param {{ extendTo: (pid: number) => void, touch: () => void }} claim */
+/** @param {string} root @param {Claim} claim */
 async function install(root, claim) {
   const packages = packagesFor(readLock(root), machine());
   const names = packages.map(({ name }) => name.replace(/^.*node_modules\//, ""));
@@ -126,7 +126,9 @@ async function install(root, claim) {
   say(`installed in ${seconds(result.ms)}`);
 }
 
-/** @param {{ root: string, claim: { extendTo: (pid: number) => void, touch: () => void }, names: string[], cache: string | undefined }} job */
+/** @typedef {{ extendTo: (pid: number) => void, touch: () => void }} Claim */
+
+/** @param {{ root: string, claim: Claim, names: string[], cache: string | undefined }} job */
 async function runNpm({ root, claim, names, cache }) {
   const logFile = path.join(root, ".cache", "npm-install.log");
   fs.writeFileSync(logFile, "");

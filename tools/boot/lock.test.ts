@@ -11,6 +11,8 @@ import { type TestContext, test } from "node:test";
 import { acquire, ELSEWHERE_MS, liveRivals, parseClaim } from "./lock.mjs";
 import { lifeOf } from "./proc.mjs";
 
+/** Tells that the lock is held, and lives on. */
+const STAY = 'console.log("held"); setInterval(() => {}, 1000);';
 const LOCK = new URL("./lock.mjs", import.meta.url).href;
 
 function folderFor(t: TestContext): string {
@@ -50,7 +52,7 @@ test("contenders hold the lock one after the other", async (t) => {
 test("the claim of a killed process is taken over, the claim of its living program is not", async (t) => {
   const folder = folderFor(t);
   const program = spawn("sleep", ["60"]);
-  const body = `const claim = await acquire(wish); claim.extendTo(${program.pid}); console.log("held"); setInterval(() => {}, 1000);`;
+  const body = `const claim = await acquire(wish); claim.extendTo(${program.pid}); ${STAY}`;
   const holder = contender(folder, body);
   await once(holder.stdout, "data");
   assert.deepEqual(
@@ -70,7 +72,7 @@ test("the claim of a killed process is taken over, the claim of its living progr
 
 test("waiting ends when there is nothing left to do", async (t) => {
   const folder = folderFor(t);
-  const holder = contender(folder, `await acquire(wish); console.log("held"); setInterval(() => {}, 1000);`);
+  const holder = contender(folder, `await acquire(wish); ${STAY}`);
   await once(holder.stdout, "data");
   let looks = 0;
   const waited: number[] = [];

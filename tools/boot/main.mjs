@@ -1,5 +1,5 @@
-/** `npm start`, `npm test`, `npm run bench`, `npm run strongroom`: makes the machine ready, then becomes the guardian of the real
- *  program, which runs on the pinned Node. Warm, this costs a hash of the lockfile and one process. */
+/** `npm start`, `npm test`, `npm run bench`, `npm run strongroom`: makes the machine ready, then becomes the guardian of the
+ *  real program, which runs on the pinned Node. Warm, this costs a hash of the lockfile and one process. */
 
 import fs from "node:fs";
 import path from "node:path";

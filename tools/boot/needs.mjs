@@ -1,4 +1,5 @@
-/** System packages that no lockfile can bring: installed when this process is root on a Debian, else named with what to type. */
+/** System packages that no lockfile can bring: installed when this process is root on a Debian, else named with what to type.
+ *  Nothing here asks for a password or changes a system on which this process is not root. */
 
 import fs from "node:fs";
 import path from "node:path";

@@ -2,7 +2,7 @@
 
 import fs from "node:fs";
 
-/** @typedef {{ pid: number, since: string }} Life   a process: number and start time in clock ticks since the machine's start */
+/** @typedef {{ pid: number, since: string }} Life   a process: number, and start in clock ticks since the machine's */
 
 /** Start time "0" when there is no such process, when it only waits to be reaped, or when there is no /proc.
  *  @param {number} pid @returns {Life} */

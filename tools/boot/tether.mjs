@@ -1,9 +1,9 @@
 /** Loaded with `--import` into a process that must not outlive the one that started it.
  *
- *  The starter passes a pipe and names it in `STRONGROOM_LIFELINE` as `<descriptor>:<grace in ms>`. When the starter ends, however
- *  it ends, the pipe reads end-of-file; this process is then asked to end by SIGTERM, and after the grace it is killed together
- *  with its process group, if it leads one. The variable is removed at once, so that processes started from here do not mistake
- *  a descriptor of their own for the pipe. */
+ *  The starter passes a pipe and names it in `STRONGROOM_LIFELINE` as `<descriptor>:<grace in ms>`. When the starter ends,
+ *  however it ends, the pipe reads end-of-file; this process is then asked to end by SIGTERM, and after the grace it is killed
+ *  together with its process group, if it leads one. The variable is removed at once, so that processes started from here do
+ *  not mistake a descriptor of their own for the pipe. */
 
 import { Socket } from "node:net";
 import process from "node:process";

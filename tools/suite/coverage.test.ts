@@ -31,7 +31,8 @@ function measured(context: { after: (clean: () => void) => void }, runs: readonl
   fs.writeFileSync(path.join(root, "core/src/sign.test.ts"), "export const notMeasured = 1;\n");
   fs.writeFileSync(
     path.join(root, "run.mjs"),
-    'import { sign, unused } from "./core/src/sign.ts"; for (const word of process.argv.slice(2)) word === "f" ? unused(1) : sign(+word);',
+    `import { sign, unused } from "./core/src/sign.ts";
+     for (const word of process.argv.slice(2)) word === "f" ? unused(1) : sign(+word);`,
   );
   const raw = path.join(root, "raw");
   for (const args of runs) {

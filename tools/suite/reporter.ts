@@ -41,8 +41,8 @@ export function lineOf({ type, data }: Happening): Line | undefined {
     suite: data?.details?.type === "suite",
     passed: type === "test:pass",
     ms: Math.round(data?.details?.duration_ms ?? 0),
-    skip: reason(data?.skip),
-    todo: reason(data?.todo),
+    excuse: reason(data?.skip),
+    undone: reason(data?.todo),
     onlyBelow: error?.failureType === "subtestsFailed",
     error: error === undefined ? null : inspect(error.cause ?? error, { depth: 6 }),
   };

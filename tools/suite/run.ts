@@ -1,5 +1,5 @@
-/** Runs test files, two at a time, each in a process and process group of its own: what a file leaves behind is ended with it, and
- *  a file that hangs is killed at its limit and counts as failed. */
+/** Runs test files, two at a time, each in a process and process group of its own: what a file leaves behind is ended with it,
+ *  and a file that hangs is killed at its limit and counts as failed. */
 
 import fs from "node:fs";
 import path from "node:path";

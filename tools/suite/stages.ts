@@ -1,5 +1,5 @@
-/** The stages of `npm test` in their order, and which files belong to which. Every `*.test.ts` of the tree belongs to exactly one
- *  stage: whatever is in no folder of its own is a unit test. */
+/** The stages of `npm test` in their order, and which files belong to which. Every `*.test.ts` of the tree belongs to exactly
+ *  one stage: whatever is in no folder of its own is a unit test. */
 
 import fs from "node:fs";
 import path from "node:path";

@@ -13,8 +13,10 @@ export type Line =
       readonly suite: boolean;
       readonly passed: boolean;
       readonly ms: number;
-      readonly skip: string | null;
-      readonly todo: string | null;
+      /** Why it was not run, "" without a reason, null when it was. */
+      readonly excuse: string | null;
+      /** Why its failure would not count: node:test's "todo". Null when it does. */
+      readonly undone: string | null;
       /** Failed only because a test below it did. */
       readonly onlyBelow: boolean;
       readonly error: string | null;
@@ -50,11 +52,11 @@ export function judge(lines: readonly Line[], exit: { readonly code: number | nu
     // Tests are reported depth first, so whoever follows a deeper one is its parent and only groups.
     const groups = line.suite || depth > line.nesting;
     depth = line.nesting;
-    if (line.todo !== null) failed.push({ name: line.name, error: `marked as "to do": ${line.todo}` });
-    else if (line.skip !== null) {
-      const isAllowed = line.skip.includes(ABSENT_ALLOWED);
-      if (isAllowed) skipped.push(`${line.name}: ${line.skip}`);
-      else failed.push({ name: line.name, error: `skipped, which only the absence of ../shared excuses: "${line.skip}"` });
+    if (line.undone !== null) failed.push({ name: line.name, error: `marked as "to do": ${line.undone}` });
+    else if (line.excuse !== null) {
+      const isAllowed = line.excuse.includes(ABSENT_ALLOWED);
+      if (isAllowed) skipped.push(`${line.name}: ${line.excuse}`);
+      else failed.push({ name: line.name, error: `skipped, which only the absence of ../shared excuses: "${line.excuse}"` });
     } else if (!line.passed && !line.onlyBelow) failed.push({ name: line.name, error: line.error ?? "failed" });
     else if (line.passed && !groups) passed += 1;
   }
