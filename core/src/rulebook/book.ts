@@ -101,39 +101,39 @@ function set(bits: Bits, at: number): void {
 
 /** The rules whose every condition holds for `subject`, in the order of the document. */
 export function matching(book: Book, subject: Subject): readonly Rule[] {
-  const bits = initiatorBits(book, subject.initiator).slice();
-  narrow(bits, book, "kinds", subject.kind);
-  narrow(bits, book, "chains", subject.chain);
-  narrow(bits, book, "assets", subject.asset);
-  narrow(bits, book, "wallets", subject.wallet);
-  narrow(bits, book, "destinations", subject.destination);
-  narrow(bits, book, "classes", subject.class);
+  const { rules } = book.document;
+  const initiators = initiatorRows(book, subject.initiator);
+  const others = [
+    row(book, "kinds", subject.kind),
+    row(book, "chains", subject.chain),
+    row(book, "assets", subject.asset),
+    row(book, "wallets", subject.wallet),
+    row(book, "destinations", subject.destination),
+    row(book, "classes", subject.class),
+  ];
   const found: Rule[] = [];
-  bits.forEach((word, at) => {
-    for (let rest = word; rest !== 0; rest &= rest - 1) {
-      const rule = book.document.rules[at * 32 + (31 - Math.clz32(rest & -rest))] as Rule;
+  for (let at = 0; at * 32 < rules.length; at++) {
+    let word = 0;
+    for (const bits of initiators) word |= bits[at] as number;
+    for (const bits of others) word &= bits[at] as number;
+    for (; word !== 0; word &= word - 1) {
+      const rule = rules[at * 32 + (31 - Math.clz32(word & -word))] as Rule;
       if (withinAmounts(rule, subject.amount)) found.push(rule);
     }
-  });
+  }
   return found;
 }
 
-function narrow(bits: Bits, book: Book, name: DimensionName, value: string | number | undefined): void {
+/** One bit for each rule that is open to this value; a subject without the value meets only rules that are open to any. */
+function row(book: Book, name: DimensionName, value: string | number | undefined): Bits {
   const { any, by } = book.index.get(name) as Dimension;
-  const allowed = (value === undefined ? undefined : by.get(String(value))) ?? any;
-  for (let at = 0; at < bits.length; at++) bits[at] = (bits[at] as number) & (allowed[at] as number);
+  return (value === undefined ? undefined : by.get(String(value))) ?? any;
 }
 
-/** Rules that are open to any of the initiator's groups. */
-function initiatorBits(book: Book, person: string): Bits {
-  const { any, by } = book.index.get("initiators") as Dimension;
-  const bits = any.slice();
-  for (const group of book.groupsOf.get(person) ?? []) {
-    by.get(group)?.forEach((word, at) => {
-      bits[at] = (bits[at] as number) | word;
-    });
-  }
-  return bits;
+/** For each of the initiator's groups, the rules that are open to it; for one without groups, those that are open to any. */
+function initiatorRows(book: Book, person: string): readonly Bits[] {
+  const groups = book.groupsOf.get(person) ?? [];
+  return [row(book, "initiators", undefined), ...groups.map((group) => row(book, "initiators", group))];
 }
 
 function withinAmounts(rule: Rule, value: bigint | undefined): boolean {

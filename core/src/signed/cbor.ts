@@ -1,9 +1,10 @@
 /** The strict subset of deterministic CBOR (RFC 8949 §4.2.1) that every signed object, command and journal record uses.
  *
  *  Unsigned integers up to 2^53−1, definite byte strings, text of 0x20-0x7E, definite arrays and maps; shortest heads only;
- *  nothing else exists: no negative numbers, floats, tags, null or indefinite lengths. This file knows no field names. */
-import { concat } from "../bytes.ts";
-import { demand, refuse } from "../errors.ts";
+ *  nothing else exists: no negative numbers, floats, tags, null or indefinite lengths. This file knows no field names: whoever
+ *  calls puts the name before a refusal's field (`within`). */
+import { toHex } from "../bytes.ts";
+import { demand, Refused, refuse } from "../errors.ts";
 
 export const UINT = 0;
 export const BYTES = 2;
@@ -14,46 +15,97 @@ export const MAP = 5;
 /** Nesting of lists and maps, the outermost included. */
 export const MAX_DEPTH = 8;
 
-/** The head of an item: `major` type and argument, shortest form. */
-function head(major: number, argument: number): Uint8Array {
-  const type = major << 5;
-  if (argument < 24) return Uint8Array.of(type | argument);
-  if (argument < 0x100) return Uint8Array.of(type | 24, argument);
-  if (argument < 0x1_0000) return Uint8Array.of(type | 25, argument >>> 8, argument & 0xff);
-  if (argument < 0x1_0000_0000) return Uint8Array.of(type | 26, ...big32(argument));
-  return Uint8Array.of(type | 27, ...big32(Math.floor(argument / 0x1_0000_0000)), ...big32(argument % 0x1_0000_0000));
+const TWO_32 = 0x1_0000_0000;
+
+/** What to throw one level further out: the same refusal with `name` before its field. A bug stays as it is. */
+export function within(name: string, error: unknown): unknown {
+  if (!(error instanceof Refused) || name === "") return error;
+  return new Refused(error.code, error.field === "" ? name : `${name}.${error.field}`, error.detail);
 }
 
-function big32(value: number): number[] {
-  return [(value >>> 24) & 0xff, (value >>> 16) & 0xff, (value >>> 8) & 0xff, value & 0xff];
-}
+/** A buffer that no writer uses at the moment; a new one costs as much as writing a whole object. Nothing secret is ever
+ *  written with it. */
+let spare: Uint8Array<ArrayBuffer> | null = null;
+const SPARE_BYTES = 4096;
+const SPARE_BYTES_MAX = 65_536;
 
-/** Collects the parts of one encoding. */
+/** Collects one encoding in one growing buffer. Fails: TOO_DEEP. */
 export class Writer {
-  readonly #parts: Uint8Array[] = [];
+  #buffer: Uint8Array<ArrayBuffer>;
+  #at = 0;
+  #depth = 0;
 
+  constructor() {
+    this.#buffer = spare ?? new Uint8Array(SPARE_BYTES);
+    spare = null;
+  }
+
+  /** The head of an item: `major` type and argument (0 to 2^53−1), shortest form. */
   head(major: number, argument: number): void {
-    this.#parts.push(head(major, argument));
+    this.#reserve(9);
+    const type = major << 5;
+    if (argument < 24) this.#number(type | argument, 1);
+    else if (argument < 0x100) this.#sized(type | 24, argument, 1);
+    else if (argument < 0x1_0000) this.#sized(type | 25, argument, 2);
+    else if (argument < TWO_32) this.#sized(type | 26, argument, 4);
+    else {
+      this.#sized(type | 27, Math.floor(argument / TWO_32), 4);
+      this.#number(argument % TWO_32, 4);
+    }
   }
 
   bytes(bytes: Uint8Array): void {
     this.head(BYTES, bytes.length);
-    this.#parts.push(bytes);
+    this.#reserve(bytes.length);
+    this.#buffer.set(bytes, this.#at);
+    this.#at += bytes.length;
   }
 
+  /** `text` must consist of 0x20-0x7E. */
   text(text: string): void {
-    const bytes = new Uint8Array(text.length);
-    for (let at = 0; at < text.length; at++) bytes[at] = text.charCodeAt(at);
-    this.head(TEXT, bytes.length);
-    this.#parts.push(bytes);
+    this.head(TEXT, text.length);
+    this.#reserve(text.length);
+    for (let at = 0; at < text.length; at++) this.#buffer[this.#at++] = text.charCodeAt(at);
   }
 
+  /** Enters a list or map of `count` items. */
+  enter(major: number, count: number): void {
+    this.#depth += 1;
+    demand(this.#depth <= MAX_DEPTH, "TOO_DEEP", "", "lists and maps nest at most 8 deep");
+    this.head(major, count);
+  }
+
+  leave(): void {
+    this.#depth -= 1;
+  }
+
+  /** The encoding. The writer cannot be used again. */
   done(): Uint8Array {
-    return concat(...this.#parts);
+    const bytes = this.#buffer.slice(0, this.#at);
+    if (this.#buffer.length <= SPARE_BYTES_MAX) spare = this.#buffer;
+    return bytes;
+  }
+
+  #sized(first: number, value: number, size: number): void {
+    this.#buffer[this.#at++] = first;
+    this.#number(value, size);
+  }
+
+  /** The low `size` bytes of `value`, big-endian. */
+  #number(value: number, size: number): void {
+    for (let shift = (size - 1) * 8; shift >= 0; shift -= 8) this.#buffer[this.#at++] = value >>> shift;
+  }
+
+  #reserve(size: number): void {
+    const needed = this.#at + size;
+    if (needed <= this.#buffer.length) return;
+    const larger = new Uint8Array(needed * 2);
+    larger.set(this.#buffer);
+    this.#buffer = larger;
   }
 }
 
-/** Walks one encoding. Every method fails with MALFORMED, NOT_CANONICAL, TOO_DEEP or BAD_VALUE and names `field`. */
+/** Walks one encoding. Every method fails with MALFORMED, NOT_CANONICAL, TOO_LARGE, TOO_DEEP or BAD_VALUE. */
 export class Reader {
   readonly #bytes: Uint8Array;
   #at = 0;
@@ -64,48 +116,45 @@ export class Reader {
   }
 
   /** The argument of an item that must be of `major` type. */
-  head(major: number, field: string): number {
-    const first = this.#byte(field);
-    demand(first >> 5 === major, "MALFORMED", field, `an item of CBOR major type ${major} is expected here`);
+  head(major: number): number {
+    const first = this.#byte();
+    if (first >> 5 !== major) refuse("MALFORMED", "", `an item of CBOR major type ${major} is expected here`);
     const short = first & 0x1f;
-    if (short < 24) return short;
-    demand(short <= 27, "MALFORMED", field, "indefinite and reserved lengths are not part of the format");
-    const size = 2 ** (short - 24);
-    let value = 0;
-    for (let count = 0; count < size; count++) value = value * 256 + this.#byte(field);
-    demand(Number.isSafeInteger(value), "BAD_VALUE", field, "integers end at 2^53-1");
-    const least = size === 1 ? 24 : 256 ** (size / 2);
-    demand(value >= least, "NOT_CANONICAL", field, "the shortest integer encoding is expected");
-    return value;
+    return short < 24 ? short : this.#argument(short);
   }
 
   /** Major type of the next item, without moving. */
-  peek(field: string): number {
+  peek(): number {
     const first = this.#bytes[this.#at];
-    if (first === undefined) refuse("MALFORMED", field, "the message ends too early");
+    if (first === undefined) refuse("MALFORMED", "", "the message ends too early");
     return first >> 5;
   }
 
-  bytes(field: string, max: number): Uint8Array {
-    const size = this.head(BYTES, field);
-    return this.#take(size, max, field).slice();
+  /** At most `max` bytes, copied. */
+  bytes(max: number): Uint8Array {
+    return this.#take(this.head(BYTES), max).slice();
   }
 
-  text(field: string, max: number): string {
-    const size = this.head(TEXT, field);
+  /** At most `max` bytes as lower-case hex. */
+  hex(max: number): string {
+    return toHex(this.#take(this.head(BYTES), max));
+  }
+
+  /** At most `max` characters of 0x20-0x7E. */
+  text(max: number): string {
     let text = "";
-    for (const byte of this.#take(size, max, field)) {
-      demand(byte >= 0x20 && byte <= 0x7e, "BAD_VALUE", field, "text is limited to the characters 0x20-0x7E");
+    for (const byte of this.#take(this.head(TEXT), max)) {
+      if (byte < 0x20 || byte > 0x7e) refuse("BAD_VALUE", "", "text is limited to the characters 0x20-0x7E");
       text += String.fromCharCode(byte);
     }
     return text;
   }
 
   /** Enters a list or map and gives its count. */
-  enter(major: number, field: string): number {
+  enter(major: number): number {
     this.#depth += 1;
-    demand(this.#depth <= MAX_DEPTH, "TOO_DEEP", field, `lists and maps nest at most ${MAX_DEPTH} deep`);
-    return this.head(major, field);
+    demand(this.#depth <= MAX_DEPTH, "TOO_DEEP", "", "lists and maps nest at most 8 deep");
+    return this.head(major);
   }
 
   leave(): void {
@@ -113,22 +162,35 @@ export class Reader {
   }
 
   /** Fails unless everything has been read. */
-  end(field: string): void {
-    demand(this.#at === this.#bytes.length, "MALFORMED", field, "bytes follow the end of the object");
+  end(): void {
+    demand(this.#at === this.#bytes.length, "MALFORMED", "", "bytes follow the end of the object");
   }
 
-  #byte(field: string): number {
+  /** An argument of 1, 2, 4 or 8 bytes, as `short` says. */
+  #argument(short: number): number {
+    demand(short <= 27, "MALFORMED", "", "indefinite and reserved lengths are not part of the format");
+    const size = 2 ** (short - 24);
+    let value = 0;
+    for (let count = 0; count < size; count++) value = value * 256 + this.#byte();
+    demand(Number.isSafeInteger(value), "BAD_VALUE", "", "integers end at 2^53-1");
+    const least = size === 1 ? 24 : 256 ** (size / 2);
+    demand(value >= least, "NOT_CANONICAL", "", "the shortest integer encoding is expected");
+    return value;
+  }
+
+  #byte(): number {
     const byte = this.#bytes[this.#at];
-    if (byte === undefined) refuse("MALFORMED", field, "the message ends too early");
+    if (byte === undefined) refuse("MALFORMED", "", "the message ends too early");
     this.#at += 1;
     return byte;
   }
 
-  #take(size: number, max: number, field: string): Uint8Array {
-    demand(size <= max, "TOO_LARGE", field, `at most ${max} bytes are allowed here`);
-    demand(size <= this.#bytes.length - this.#at, "MALFORMED", field, "the message ends too early");
-    const part = this.#bytes.subarray(this.#at, this.#at + size);
-    this.#at += size;
+  #take(size: number, max: number): Uint8Array {
+    if (size > max) refuse("TOO_LARGE", "", `at most ${max} bytes are allowed here`);
+    const end = this.#at + size;
+    demand(end <= this.#bytes.length, "MALFORMED", "", "the message ends too early");
+    const part = this.#bytes.subarray(this.#at, end);
+    this.#at = end;
     return part;
   }
 }

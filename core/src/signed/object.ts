@@ -2,8 +2,8 @@
  *
  *  An object's id is H("strongroom/<kind>/1", bytes), and that hash is what a key signs. Source: docs/spec/objects.md. */
 import { type Hash, hash, hashBytes } from "../bytes.ts";
-import { demand } from "../errors.ts";
-import { Reader, Writer } from "./cbor.ts";
+import { refuse } from "../errors.ts";
+import { Reader, Writer, within } from "./cbor.ts";
 import { blob, field, hex, type Json, list, type Of, optional, type Shape } from "./codec.ts";
 import { record } from "./table.ts";
 
@@ -18,22 +18,37 @@ export function kind<T>(name: string, shape: Shape<T>, maxBytes = MAX_OBJECT_BYT
   return { name, tag: `strongroom/${name}/1`, shape, maxBytes };
 }
 
+/** Runs `work`; a refusal's field starts with the name of the kind. */
+function named<R>(of: Kind<unknown>, work: () => R): R {
+  try {
+    return work();
+  } catch (error) {
+    throw within(of.name, error);
+  }
+}
+
+function checkSize(of: Kind<unknown>, bytes: Uint8Array): void {
+  if (bytes.length > of.maxBytes) refuse("TOO_LARGE", of.name, `an object of this kind has at most ${of.maxBytes} bytes`);
+}
+
 /** The one encoding of `value`. Fails: the codes of `Shape`, TOO_LARGE. */
 export function encode<T>(of: Kind<T>, value: T): Uint8Array {
   const out = new Writer();
-  of.shape.write(out, value, of.name);
+  named(of, () => of.shape.write(out, value));
   const bytes = out.done();
-  demand(bytes.length <= of.maxBytes, "TOO_LARGE", of.name, `an object of this kind has at most ${of.maxBytes} bytes`);
+  checkSize(of, bytes);
   return bytes;
 }
 
 /** The value that `bytes` encode; only the one canonical encoding is accepted. Fails: the codes of `Shape`, TOO_LARGE. */
 export function decode<T>(of: Kind<T>, bytes: Uint8Array): T {
-  demand(bytes.length <= of.maxBytes, "TOO_LARGE", of.name, `an object of this kind has at most ${of.maxBytes} bytes`);
+  checkSize(of, bytes);
   const from = new Reader(bytes);
-  const value = of.shape.read(from, of.name);
-  from.end(of.name);
-  return value;
+  return named(of, () => {
+    const value = of.shape.read(from);
+    from.end();
+    return value;
+  });
 }
 
 /** Id of the object with these bytes. */
@@ -53,7 +68,7 @@ export function toJson<T>(of: Kind<T>, value: T): Json {
 
 /** From the view for people; use the result only through `encode`. */
 export function fromJson<T>(of: Kind<T>, json: unknown): T {
-  return of.shape.fromJson(json, of.name);
+  return named(of, () => of.shape.fromJson(json));
 }
 
 /** One signature. Ed25519: `signature` is R ‖ S (64 bytes), `clientData` and `authenticatorData` are absent.

@@ -2,112 +2,133 @@
  *
  *  Reading accepts exactly the table: ascending keys, nothing unknown, nothing missing, nothing twice. */
 import { demand, refuse } from "../errors.ts";
-import { MAP, type Reader, type Writer } from "./cbor.ts";
+import { MAP, type Reader, UINT, type Writer, within } from "./cbor.ts";
 import { choice, type Field, type Json, type Shape, type Table, type Value } from "./codec.ts";
 
-type Line = { readonly name: string } & Field<unknown>;
+export type Line = { readonly name: string } & Field<unknown>;
+type Lines = readonly Line[];
 type Loose = { readonly [name: string]: unknown };
+/** The lines that hold from the start, and for a variant those that hold once its tag is known. */
+type Layout = { readonly lines: Lines; readonly tag?: { readonly name: string; readonly kinds: ReadonlyMap<unknown, Lines> } };
 
-function lines(table: Table): readonly Line[] {
+function linesOf(table: Table): Lines {
   return Object.entries(table)
     .map(([name, field]) => ({ name, ...field }))
     .sort((a, b) => a.key - b.key);
 }
 
-function writeLines(all: readonly Line[], out: Writer, value: Loose, at: string): void {
-  const present = all.filter((line) => value[line.name] !== undefined);
-  out.head(MAP, present.length);
-  for (const line of all) {
-    const part = value[line.name];
-    if (part === undefined) {
-      demand(line.optional, "MISSING_FIELD", path(at, line.name), "this field must be there");
-      continue;
-    }
-    out.head(0, line.key);
-    line.shape.write(out, part, path(at, line.name));
-  }
-  for (const name of Object.keys(value)) {
-    demand(
-      all.some((line) => line.name === name),
-      "UNKNOWN_FIELD",
-      path(at, name),
-      "this kind of object has no such field",
-    );
+function missing(line: Line): void {
+  demand(line.optional, "MISSING_FIELD", line.name, "this field must be there");
+}
+
+function onlyKnown(lines: Lines, names: readonly string[]): void {
+  for (const name of names) {
+    const known = lines.some((line) => line.name === name);
+    demand(known, "UNKNOWN_FIELD", name, "this kind of object has no such field");
   }
 }
 
-/** Reads one map. `next` gives the lines that hold once the values read so far are known. */
-function readLines(from: Reader, at: string, next: (soFar: Loose) => readonly Line[]): Loose {
-  const count = from.enter(MAP, at);
+function writeLines(lines: Lines, out: Writer, value: Loose): void {
+  const names = Object.keys(value);
+  let present = 0;
+  for (const line of lines) {
+    if (value[line.name] === undefined) missing(line);
+    else present += 1;
+  }
+  if (present !== names.length) onlyKnown(lines, names);
+  out.enter(MAP, present);
+  for (const line of lines) if (value[line.name] !== undefined) writeLine(line, out, value);
+  out.leave();
+}
+
+function writeLine(line: Line, out: Writer, value: Loose): void {
+  out.head(UINT, line.key);
+  try {
+    line.shape.write(out, value[line.name]);
+  } catch (error) {
+    throw within(line.name, error);
+  }
+}
+
+function readLines(layout: Layout, from: Reader): Loose {
+  const count = from.enter(MAP);
   const value: { [name: string]: unknown } = {};
-  let all = next(value);
+  let lines = layout.lines;
   let position = 0;
   let last = -1;
   for (let seen = 0; seen < count; seen++) {
-    const key = from.head(0, at);
-    demand(key > last, "NOT_CANONICAL", at, "keys ascend and none comes twice");
+    const key = from.head(UINT);
+    demand(key > last, "NOT_CANONICAL", "", "keys ascend and none comes twice");
     last = key;
-    position = skipTo(all, position, key, at);
-    const line = all[position] as Line;
-    value[line.name] = line.shape.read(from, path(at, line.name));
+    position = skipTo(lines, position, key);
+    const line = lines[position];
+    if (line?.key !== key) refuse("UNKNOWN_FIELD", `key ${key}`, "this kind of object has no such field");
+    value[line.name] = readLine(line, from);
+    if (line.name === layout.tag?.name) lines = layout.tag.kinds.get(value[line.name]) as Lines;
     position += 1;
-    all = next(value);
   }
-  skipTo(all, position, Number.POSITIVE_INFINITY, at);
+  skipTo(lines, position, Number.POSITIVE_INFINITY);
   from.leave();
   return value;
 }
 
-/** Position of `key` in the table; every line that is passed over must be optional. */
-function skipTo(all: readonly Line[], start: number, key: number, at: string): number {
+function readLine(line: Line, from: Reader): unknown {
+  try {
+    return line.shape.read(from);
+  } catch (error) {
+    throw within(line.name, error);
+  }
+}
+
+/** Position of the first line at or after `key`; every line that is passed over must be optional. */
+function skipTo(lines: Lines, start: number, key: number): number {
   let position = start;
-  for (let line = all[position]; line !== undefined && line.key < key; line = all[position]) {
-    demand(line.optional, "MISSING_FIELD", path(at, line.name), "this field must be there");
+  for (let line = lines[position]; line !== undefined && line.key < key; line = lines[position]) {
+    missing(line);
     position += 1;
   }
-  const found = key === Number.POSITIVE_INFINITY || all[position]?.key === key;
-  demand(found, "UNKNOWN_FIELD", path(at, `key ${key}`), "this kind of object has no such field");
   return position;
 }
 
-function linesToJson(all: readonly Line[], value: Loose): Json {
-  const entries = all.filter((line) => value[line.name] !== undefined);
-  return Object.fromEntries(entries.map((line) => [line.name, line.shape.toJson(value[line.name])]));
+function linesToJson(lines: Lines, value: Loose): Json {
+  const present = lines.filter((line) => value[line.name] !== undefined);
+  return Object.fromEntries(present.map((line) => [line.name, line.shape.toJson(value[line.name])]));
 }
 
-function linesFromJson(all: readonly Line[], json: Loose, at: string): Loose {
+function linesFromJson(lines: Lines, json: Loose): Loose {
   const value: { [name: string]: unknown } = {};
-  for (const line of all) {
-    if (Object.hasOwn(json, line.name)) value[line.name] = line.shape.fromJson(json[line.name], path(at, line.name));
-    else demand(line.optional, "MISSING_FIELD", path(at, line.name), "this field must be there");
+  for (const line of lines) {
+    if (!Object.hasOwn(json, line.name)) missing(line);
+    else value[line.name] = partFromJson(line, json[line.name]);
   }
-  for (const name of Object.keys(json)) {
-    const known = all.some((line) => line.name === name);
-    demand(known, "UNKNOWN_FIELD", path(at, name), "this kind of object has no such field");
-  }
+  onlyKnown(lines, Object.keys(json));
   return value;
 }
 
-function asObject(json: unknown, at: string): Loose {
+function partFromJson(line: Line, json: unknown): unknown {
+  try {
+    return line.shape.fromJson(json);
+  } catch (error) {
+    throw within(line.name, error);
+  }
+}
+
+function asObject(json: unknown): Loose {
   const fits = typeof json === "object" && json !== null && !Array.isArray(json);
-  if (!fits) refuse("BAD_VALUE", at, "an object is expected");
+  if (!fits) refuse("BAD_VALUE", "", "an object is expected");
   return json as Loose;
 }
 
-function path(at: string, name: string): string {
-  return at === "" ? name : `${at}.${name}`;
-}
-
 /** A map with one table. */
-export function record<F extends Table>(table: F): Shape<Value<F>> & { readonly lines: readonly Line[] } {
-  const all = lines(table);
+export function record<F extends Table>(table: F): Shape<Value<F>> & { readonly lines: Lines } {
+  const lines = linesOf(table);
   return {
-    words: `map (${all.map((line) => `${line.key} ${line.name}`).join(", ")})`,
-    lines: all,
-    write: (out, value, at) => writeLines(all, out, value as Loose, at),
-    read: (from, at) => readLines(from, at, () => all) as Value<F>,
-    toJson: (value) => linesToJson(all, value as Loose),
-    fromJson: (json, at) => linesFromJson(all, asObject(json, at), at) as Value<F>,
+    words: `map (${lines.map((line) => `${line.key} ${line.name}`).join(", ")})`,
+    lines,
+    write: (out, value) => writeLines(lines, out, value as Loose),
+    read: (from) => readLines({ lines }, from) as Value<F>,
+    toJson: (value) => linesToJson(lines, value as Loose),
+    fromJson: (json) => linesFromJson(lines, asObject(json)) as Value<F>,
   };
 }
 
@@ -117,31 +138,25 @@ export type VariantValue<Tag extends string, Common extends Table, V extends Var
   [K in keyof V & string]: Value<Common> & Value<V[K]["table"]> & { readonly [T in Tag]: K };
 }[keyof V & string];
 
-/** A map whose table depends on the word in field `tag`. Fields with keys below `tagKey` are common to all kinds. */
+/** A map whose table depends on the word in field `tag`. Fields with keys below that of `tag` are common to all kinds. */
 export function variant<Tag extends string, Common extends Table, const V extends Variants>(
   tag: { readonly name: Tag; readonly key: number; readonly doc: string },
   common: Common,
   variants: V,
-): Shape<VariantValue<Tag, Common, V>> & { readonly kinds: ReadonlyMap<string, readonly Line[]> } {
+): Shape<VariantValue<Tag, Common, V>> & { readonly kinds: ReadonlyMap<string, Lines> } {
   type T = VariantValue<Tag, Common, V>;
   const names = Object.fromEntries(Object.entries(variants).map(([name, { number }]) => [name, number]));
-  const tagShape = choice(names);
-  const tagField = { [tag.name]: { key: tag.key, shape: tagShape, optional: false, doc: tag.doc } };
-  const kinds = new Map(
-    Object.entries(variants).map(([name, { table }]) => [name, lines({ ...common, ...tagField, ...table })]),
-  );
-  const prefix = lines({ ...common, ...tagField }).filter((line) => line.key <= tag.key);
-  const linesOf = (value: Loose): readonly Line[] => kinds.get(value[tag.name] as string) ?? prefix;
-  const known = (value: Loose, at: string): readonly Line[] => {
-    const found = kinds.get(tagShape.fromJson(value[tag.name], path(at, tag.name)));
-    return found as readonly Line[];
-  };
+  const tagLine: Line = { name: tag.name, key: tag.key, shape: choice(names), optional: false, doc: tag.doc };
+  const shared = { ...common, [tag.name]: tagLine };
+  const kinds = new Map(Object.entries(variants).map(([name, { table }]) => [name, linesOf({ ...shared, ...table })]));
+  const layout = { lines: linesOf(shared).filter((line) => line.key <= tag.key), tag: { name: tag.name, kinds } };
+  const linesFor = (value: Loose): Lines => kinds.get(partFromJson(tagLine, value[tag.name]) as string) as Lines;
   return {
     words: `map, by ${tag.name}: ${[...kinds.keys()].join(", ")}`,
     kinds,
-    write: (out, value, at) => writeLines(known(value as Loose, at), out, value as Loose, at),
-    read: (from, at) => readLines(from, at, linesOf) as T,
-    toJson: (value) => linesToJson(linesOf(value as Loose), value as Loose),
-    fromJson: (json, at) => linesFromJson(known(asObject(json, at), at), asObject(json, at), at) as T,
+    write: (out, value) => writeLines(linesFor(value as Loose), out, value as Loose),
+    read: (from) => readLines(layout, from) as T,
+    toJson: (value) => linesToJson(linesFor(value as Loose), value as Loose),
+    fromJson: (json) => linesFromJson(linesFor(asObject(json)), asObject(json)) as T,
   };
 }
