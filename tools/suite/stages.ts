@@ -31,7 +31,14 @@ export const STAGES: readonly Stage[] = [
     name: "lint",
     does: "format and lint rules over the tree",
     kind: "command",
-    args: ["node_modules/@biomejs/biome/bin/biome", "check", "--error-on-warnings", "--colors=off", "."],
+    args: [
+      "node_modules/@biomejs/biome/bin/biome",
+      "check",
+      "--error-on-warnings",
+      "--colors=off",
+      "--max-diagnostics=200",
+      ".",
+    ],
   },
   {
     name: "tidy",
