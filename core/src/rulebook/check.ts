@@ -1,79 +1,104 @@
 /** Whether a rulebook makes sense: names are unique and known, keys belong to one person, quorums can be filled.
  *
  *  A document that passes can always be changed again by its own governance. Fails: RULEBOOK_INVALID with the field,
- *  GOVERNANCE_UNSATISFIABLE. */
+ *  GOVERNANCE_UNSATISFIABLE, ADDRESS_INVALID for a token contract. */
 import { chainOf } from "../chain/table.ts";
 import { demand } from "../errors.ts";
 import { isAcceptedKey } from "../keys/ed25519.ts";
 import { keyId } from "../keys/id.ts";
 import { isAcceptedP256Key } from "../keys/p256.ts";
-import type { Key, Quorum, Rule, Rulebook } from "../signed/rulebook.ts";
+import type { Key, Quorum, Requirement, Rule, Rulebook } from "../signed/rulebook.ts";
 import { alternatives, fillsQuorum, type Groups, groupsIn } from "./quorum.ts";
 
-/** Most alternatives that one quorum tree may unfold into. */
+/** Most alternatives that one quorum tree may unfold into, and most persons that one of them may ask for. */
 export const MAX_ALTERNATIVES = 64;
+export const MAX_SEATS = 64;
+
+type Ids = ReadonlySet<string | number>;
+type Sections = { readonly [S in "chains" | "assets" | "persons" | "groups"]: Ids } & {
+  readonly groupMembers: Groups;
+  /** Type of each source. */
+  readonly sources: ReadonlyMap<string, string>;
+};
 
 /** Fails unless `book` is sound. */
 export function checkRulebook(book: Rulebook): void {
-  checkNames(book);
-  checkChains(book);
-  checkPersons(book);
-  const groups = new Map(book.groups.map((group) => [group.id, new Set(group.members)]));
-  for (const rule of book.rules) checkRule(book, rule, groups);
-  for (const limit of book.limits) known(book.assets, limit.asset, `limits.${limit.id}.asset`);
-  checkGovernance(book, groups);
+  const sections = checkNames(book);
+  for (const chain of book.chains) checkChain(book, chain, sections);
+  checkAssets(book);
+  checkPersons(book, sections);
+  for (const rule of book.rules) checkRule(rule, sections);
+  for (const limit of book.limits) known(sections.assets, limit.asset, `limits.${limit.id}.asset`);
+  checkGovernance(book, sections);
 }
 
-function valid(condition: boolean, at: string, detail: string): void {
+/** Whether an administrator signs and vetoes with this key: Ed25519, and used by software that the server does not deliver. */
+export function governs(key: Key): boolean {
+  return key.scheme === "ed25519" && key.class === "device";
+}
+
+function valid(condition: boolean, at: string, detail: string): asserts condition {
   demand(condition, "RULEBOOK_INVALID", at, detail);
 }
 
-function unique(values: readonly (string | number)[], at: string): void {
-  valid(new Set(values).size === values.length, at, "a name or id comes twice");
+function unique(values: readonly (string | number)[], at: string): Ids {
+  const set = new Set(values);
+  valid(set.size === values.length, at, "a name or id comes twice");
+  return set;
 }
 
-function known(items: readonly { readonly id: string | number }[], id: string | number, at: string): void {
-  valid(
-    items.some((item) => item.id === id),
-    at,
-    `${id} is not defined in this rulebook`,
-  );
+function known(ids: Ids, id: string | number, at: string): void {
+  valid(ids.has(id), at, `${id} is not defined in this rulebook`);
 }
 
-function checkNames(book: Rulebook): void {
-  for (const section of ["chains", "assets", "persons", "groups", "sources", "rules", "limits"] as const) {
+function checkNames(book: Rulebook): Sections {
+  const ids = (section: "chains" | "assets" | "persons" | "groups" | "sources" | "rules" | "limits") =>
     unique(
       book[section].map((item) => item.id),
       section,
     );
-  }
+  const sections = {
+    chains: ids("chains"),
+    assets: ids("assets"),
+    persons: ids("persons"),
+    groups: ids("groups"),
+    groupMembers: new Map(book.groups.map((group) => [group.id, new Set(group.members)])),
+    sources: new Map(book.sources.map((source) => [source.id, source.type])),
+  };
+  for (const section of ["sources", "rules", "limits"] as const) ids(section);
+  return sections;
 }
 
-function checkChains(book: Rulebook): void {
-  for (const chain of book.chains) {
-    const native = book.assets.find((asset) => asset.id === chain.native);
-    const fits = native !== undefined && native.chain === chain.id && native.contract === undefined;
-    valid(fits, `chains.${chain.name}.native`, "an asset of this chain without a contract is expected");
-    checkSources(book, { type: "finality", sources: chain.finality, at: `chains.${chain.name}.finality` });
-  }
+function checkChain(book: Rulebook, chain: Rulebook["chains"][number], sections: Sections): void {
+  const at = `chains.${chain.name}`;
+  const native = book.assets.find((asset) => asset.id === chain.native);
+  const fits = native !== undefined && native.chain === chain.id && native.contract === undefined;
+  valid(fits, `${at}.native`, "an asset of this chain without a contract is expected");
+  const { finality, finalityAtLeast } = chain;
+  checkSources(sections, { type: "finality", sources: finality, at: `${at}.finality` });
+  const reachable = finality.length === 0 || finalityAtLeast <= finality.length;
+  valid(reachable, `${at}.finalityAtLeast`, "more sources must agree than are named");
+}
+
+function checkAssets(book: Rulebook): void {
+  const chains = new Map(book.chains.map((chain) => [chain.id, chain]));
   for (const asset of book.assets) {
     const at = `assets.${asset.id}`;
-    const chain = book.chains.find((item) => item.id === asset.chain);
+    const chain = chains.get(asset.chain);
     valid(chain !== undefined, `${at}.chain`, "this chain is not defined in this rulebook");
-    if (asset.contract === undefined)
-      valid(chain?.native === asset.id, at, "an asset without contract is its chain's native one");
-    else chainOf(chain?.family as "evm").parseAddress(asset.contract, `${at}.contract`);
+    if (asset.contract !== undefined) chainOf(chain.family).parseAddress(asset.contract, `${at}.contract`);
+    else valid(chain.native === asset.id, at, "an asset without contract is its chain's native one");
   }
   const contracts = book.assets.map((asset) => `${asset.chain} ${asset.contract}`);
   unique(contracts, "assets");
 }
 
-function checkPersons(book: Rulebook): void {
+function checkPersons(book: Rulebook, { persons }: Sections): void {
   const ids = book.persons.flatMap((person) => person.keys.map((key) => checkKey(key, `persons.${person.id}`)));
   unique(ids, "persons.keys");
   for (const group of book.groups) {
     unique(group.members, `groups.${group.id}`);
-    for (const member of group.members) known(book.persons, member, `groups.${group.id}`);
+    for (const member of group.members) known(persons, member, `groups.${group.id}`);
   }
   for (const source of book.sources)
     valid(isAcceptedKey(source.publicKey), `sources.${source.id}`, "not an accepted Ed25519 key");
@@ -83,38 +108,44 @@ function checkKey(key: Key, at: string): string {
   const webauthn = key.scheme === "webauthn-es256";
   const accepted = webauthn ? isAcceptedP256Key(key.publicKey) : isAcceptedKey(key.publicKey);
   valid(accepted, `${at}.publicKey`, "not an accepted public key of its scheme");
-  const bound = key.rpIdHash !== undefined && key.origin !== undefined && key.synced !== undefined;
-  const free = key.rpIdHash === undefined && key.origin === undefined && key.synced === undefined;
-  valid(webauthn ? bound : free, at, "rpIdHash, origin and synced belong to WebAuthn keys, all three");
+  const bound = [key.rpIdHash, key.origin, key.synced].filter((part) => part !== undefined).length;
+  valid(bound === (webauthn ? 3 : 0), at, "rpIdHash, origin and synced belong to WebAuthn keys, all three");
   return keyId(key.scheme, key.publicKey);
 }
 
-function checkRule(book: Rulebook, rule: Rule, groups: Groups): void {
+function checkRule(rule: Rule, sections: Sections): void {
   const at = `rules.${rule.id}`;
-  const amounts = rule.amountFrom !== undefined || rule.amountTo !== undefined;
-  valid(
-    !amounts || (rule.assets !== "any" && rule.assets.length === 1),
-    `${at}.assets`,
-    "amounts compare only within one asset",
+  const { amountFrom = 0n, amountTo } = rule;
+  const amounts = rule.amountFrom !== undefined || amountTo !== undefined;
+  const oneAsset = rule.assets !== "any" && rule.assets.length === 1;
+  valid(!amounts || oneAsset, `${at}.assets`, "amounts compare only within one asset");
+  valid(amountTo === undefined || amountFrom <= amountTo, `${at}.amountTo`, "the range is empty");
+  each(rule.kinds, (kind) =>
+    valid(kind !== "freeze" && kind !== "unfreeze", `${at}.kinds`, `no rule is asked about ${kind}; see governance`),
   );
-  valid((rule.amountFrom ?? 0n) <= (rule.amountTo ?? rule.amountFrom ?? 0n), `${at}.amountTo`, "the range is empty");
-  each(rule.chains, (id) => known(book.chains, id, `${at}.chains`));
-  each(rule.assets, (id) => known(book.assets, id, `${at}.assets`));
-  each(rule.initiators, (id) => known(book.groups, id, `${at}.initiators`));
-  if (rule.effect !== "require") return;
-  if (rule.quorum !== undefined) checkQuorum(rule.quorum, groups, `${at}.quorum`);
+  each(rule.chains, (id) => known(sections.chains, id, `${at}.chains`));
+  each(rule.assets, (id) => known(sections.assets, id, `${at}.assets`));
+  each(rule.initiators, (id) => known(sections.groups, id, `${at}.initiators`));
+  if (rule.effect === "require") checkRequirement(rule, sections, at);
+}
+
+function checkRequirement(rule: Requirement, sections: Sections, at: string): void {
+  const { quorum, distinctGroups } = rule;
+  if (quorum !== undefined) checkQuorum(quorum, sections.groupMembers, `${at}.quorum`);
+  const groups = quorum === undefined ? 0 : new Set(groupsIn(quorum)).size;
+  valid(distinctGroups <= groups, `${at}.distinctGroups`, `the quorum names ${groups} groups`);
   for (const need of rule.facts) {
-    checkSources(book, { ...need, at: `${at}.facts` });
+    checkSources(sections, { ...need, at: `${at}.facts` });
     valid(need.atLeast <= need.sources.length, `${at}.facts`, "more sources must agree than are named");
   }
 }
 
-function checkSources(book: Rulebook, { type, sources, at }: { type: string; sources: readonly string[]; at: string }): void {
+function checkSources(
+  sections: Sections,
+  { type, sources, at }: { type: string; sources: readonly string[]; at: string },
+): void {
   unique(sources, at);
-  for (const id of sources) {
-    const source = book.sources.find((item) => item.id === id);
-    valid(source?.type === type, at, `${id} is not a source of ${type} facts`);
-  }
+  for (const id of sources) valid(sections.sources.get(id) === type, at, `${id} is not a source of ${type} facts`);
 }
 
 function each<T>(values: "any" | readonly T[], check: (value: T) => void): void {
@@ -124,11 +155,13 @@ function each<T>(values: "any" | readonly T[], check: (value: T) => void): void 
 function checkQuorum(quorum: Quorum, groups: Groups, at: string): void {
   for (const name of groupsIn(quorum)) valid(groups.has(name), at, `group ${name} is not defined in this rulebook`);
   valid(size(quorum) <= MAX_ALTERNATIVES, at, `the tree unfolds into more than ${MAX_ALTERNATIVES} alternatives`);
-  const everybody = new Set([...groups.values()].flatMap((members) => [...members]));
-  const possible = alternatives(quorum).every((demands) =>
-    fillsQuorum({ type: "allOf", of: demands.map((need) => ({ type: "group", ...need })) }, groups, everybody),
-  );
-  valid(possible, at, "a part of the quorum asks for more persons than its groups have");
+  for (const demands of alternatives(quorum)) {
+    const seats = demands.reduce((sum, { count }) => sum + count, 0);
+    valid(seats <= MAX_SEATS, at, `one alternative asks for more than ${MAX_SEATS} persons`);
+    const everybody = new Set(demands.flatMap(({ group }) => [...(groups.get(group) as ReadonlySet<string>)]));
+    const all: Quorum = { type: "allOf", of: demands.map((need) => ({ type: "group", ...need })) };
+    valid(fillsQuorum(all, groups, everybody), at, "a part of the quorum asks for more persons than its groups have");
+  }
 }
 
 /** Number of alternatives, without unfolding them. */
@@ -138,19 +171,18 @@ function size(quorum: Quorum): number {
   return quorum.type === "anyOf" ? sizes.reduce((a, b) => a + b, 0) : sizes.reduce((a, b) => a * b, 1);
 }
 
-function checkGovernance(book: Rulebook, groups: Groups): void {
+function checkGovernance(book: Rulebook, { persons, groupMembers }: Sections): void {
   const { administrators, threshold, officers, unfreeze } = book.governance;
   const at = "governance";
-  unique(administrators, `${at}.administrators`);
-  const able = administrators.filter((id) => {
-    const person = book.persons.find((item) => item.id === id);
-    valid(person !== undefined, `${at}.administrators`, `${id} is not defined in this rulebook`);
-    return person?.keys.some((key) => key.class === "device");
-  });
-  const reachable = threshold < able.length;
+  const names = unique(administrators, `${at}.administrators`);
+  for (const id of administrators) known(persons, id, `${at}.administrators`);
+  const able = book.persons.filter((person) => names.has(person.id) && person.keys.some(governs));
   const detail =
-    "more administrators with a device key are needed than must sign, so that one who did not can confirm a weakening";
-  demand(reachable, "GOVERNANCE_UNSATISFIABLE", `${at}.threshold`, detail);
-  valid(groups.has(officers), `${at}.officers`, "this group is not defined in this rulebook");
-  checkQuorum(unfreeze, groups, `${at}.unfreeze`);
+    "more administrators with an Ed25519 device key are needed than must sign, so that one who did not can confirm a weakening";
+  demand(threshold < able.length, "GOVERNANCE_UNSATISFIABLE", `${at}.threshold`, detail);
+  const members = groupMembers.get(officers);
+  valid(members !== undefined, `${at}.officers`, "this group is not defined in this rulebook");
+  const canFreeze = book.persons.some((person) => members.has(person.id) && person.keys.some((key) => key.class === "device"));
+  valid(canFreeze, `${at}.officers`, "no officer has a device key to freeze with");
+  checkQuorum(unfreeze, groupMembers, `${at}.unfreeze`);
 }

@@ -39,7 +39,7 @@ export function quorumMet(
   );
   const persons = new Set(counting.map((approver) => approver.person));
   const { quorum } = requirement;
-  if (quorum === undefined) return persons.size >= requirement.distinctGroups;
+  if (quorum === undefined) return requirement.distinctGroups === 0;
   return (
     fillsQuorum(quorum, book.groups, persons) && spansGroups(requirement.distinctGroups, groupsIn(quorum), book.groups, persons)
   );

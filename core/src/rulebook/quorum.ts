@@ -21,8 +21,8 @@ export function groupsIn(quorum: Quorum): readonly string[] {
   return quorum.type === "group" ? [quorum.group] : quorum.of.flatMap(groupsIn);
 }
 
-/** The tree as a list of alternatives, each a list of demands that must all be met. The depth limit of the encoding allows
- *  two levels of branching with at most 8 parts, so there are at most 8^8 — bounded in practice by `checkRulebook`. */
+/** The tree as a list of alternatives, each a list of demands that must all be met. Their number is bounded by
+ *  `checkRulebook`, which no tree passes that unfolds further. */
 export function alternatives(quorum: Quorum): readonly (readonly Demand[])[] {
   if (quorum.type === "group") return [[{ group: quorum.group, count: quorum.count }]];
   if (quorum.type === "anyOf") return quorum.of.flatMap(alternatives);
@@ -36,23 +36,22 @@ function canSeat(demands: readonly Demand[], groups: Groups, persons: ReadonlySe
   return wanted <= persons.size && seated(demands, groups, persons) === wanted;
 }
 
-/** Most seats that can be filled: maximum bipartite matching by augmenting paths. */
+/** Most seats that can be filled: maximum bipartite matching by augmenting paths. A free person is taken before anyone moves,
+ *  so that persons who fit everywhere cost nothing. */
 function seated(demands: readonly Demand[], groups: Groups, persons: ReadonlySet<string>): number {
-  const seats = demands.flatMap(({ group, count }) =>
-    Array.from({ length: count }, () => groups.get(group) as ReadonlySet<string>),
-  );
-  const seatOf = new Map<string, number>();
-  const place = (seat: number, tried: Set<string>): boolean => {
-    for (const person of persons) {
-      if (tried.has(person) || !(seats[seat] as ReadonlySet<string>).has(person)) continue;
-      tried.add(person);
-      const held = seatOf.get(person);
-      if (held === undefined || place(held, tried)) {
-        seatOf.set(person, seat);
-        return true;
-      }
-    }
-    return false;
+  const seats = demands.flatMap(({ group, count }) => {
+    const members = groups.get(group) as ReadonlySet<string>;
+    const fitting = [...persons].filter((person) => members.has(person));
+    return Array.from({ length: count }, () => fitting);
+  });
+  const seatOf = new Map<string, readonly string[]>();
+  const place = (seat: readonly string[], tried: Set<string>): boolean => {
+    const free = seat.find((person) => !seatOf.has(person));
+    const chosen =
+      free ?? seat.find((person) => !tried.has(person) && place(seatOf.get(person) as readonly string[], tried.add(person)));
+    if (chosen === undefined) return false;
+    seatOf.set(chosen, seat);
+    return true;
   };
-  return seats.filter((_, seat) => place(seat, new Set())).length;
+  return seats.filter((seat) => place(seat, new Set())).length;
 }

@@ -6,10 +6,12 @@ import { formatAmount } from "../money/amount.ts";
 import type { Asset, Book, ChainEntry } from "../rulebook/book.ts";
 import { Entry } from "../signed/entry.ts";
 import type { Intent, IntentOf } from "../signed/intent.ts";
-import { decode } from "../signed/object.ts";
+import { decode, idOf } from "../signed/object.ts";
 
 /** Version that approvals name. */
 export const RENDERER = 1;
+/** What of a value stands on one line: as much as a hash has digits. */
+const LINE_OF_VALUE = /.{1,64}/g;
 
 type Line = readonly [label: string, value: string];
 
@@ -92,6 +94,7 @@ function describeEntry(intent: IntentOf<"entry">, book: Book): readonly Line[] {
     ["on chain", chainName(book, entry.chain)],
     ["class", entry.class],
     ["our own", entry.own === undefined ? "no" : `wallet ${entry.own.wallet}, index ${entry.own.index}`],
+    ["entry hash", idOf(Entry, intent.entry)],
   ];
 }
 
@@ -124,14 +127,16 @@ function initiatorName(intent: Intent, book: Book): string {
   return book.holders.get(intent.initiator)?.person ?? `unknown key ${intent.initiator}`;
 }
 
-/** Two columns, so that values line up; the demonstration mark first and last. */
+/** Two columns, so that values line up; the demonstration mark first and last. A longer value goes on below itself, so that on
+ *  a screen of 80 columns no value can pass for a line of its own. */
 function layout(title: string, lines: readonly Line[], demonstration: boolean): string {
   const width = Math.max(...lines.map(([label]) => label.length));
-  const body = lines.map(([label, value]) => `${label.padEnd(width)}  ${value}`);
+  const body = lines.flatMap(([label, value]) =>
+    (value.match(LINE_OF_VALUE) ?? [""]).map((part, at) => `${(at === 0 ? label : "").padEnd(width)}  ${part}`),
+  );
   const mark = demonstration ? ["DEMONSTRATION - no real value"] : [];
   return [...mark, title, ...body, ...mark].join("\n");
 }
-
 /** "2026-11-22 07:30:00 UTC" of milliseconds since 1970, by the civil calendar (no time zone, no locale). */
 export function formatTime(at: number): string {
   const days = Math.floor(at / 86_400_000);
