@@ -121,6 +121,7 @@ export const StatusBody = kind(
     ),
     live: field(7, uint(), "signed transactions that are not final"),
   }),
+  262_144,
 );
 export type StatusBody = Of<(typeof StatusBody)["shape"]>;
 
