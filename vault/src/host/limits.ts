@@ -28,6 +28,10 @@ export const limits = {
   idleMs: 300_000,
   /** A reply that the peer does not read. */
   writeMs: 30_000,
+  /** The command that the host answers itself is no larger. */
+  smallBytes: 128,
+  /** From one look whether the starter still lives to the next. */
+  parentMs: 500,
   /** Somebody who may be answering on a socket file. */
   probeMs: 2_000,
   /** From one look at the clock to the next. */
@@ -47,6 +51,8 @@ export const limits = {
   passphraseBytes: 1024,
   /** Child keys held in memory. */
   childKeys: 256,
+  /** Packages that the read list follows. */
+  packages: 32,
   /** Highest account and address index. */
   accountIndex: 0x7fff_ffff,
   /** Parts of one job. */

@@ -28,8 +28,10 @@ const bytesOf = (text: string) => Buffer.from(text);
 
 /** Commands: `note x`, `sign x`, `create x`, `join x`, `ask x`. */
 const mind: Mind<World> = {
-  decide(_, input) {
-    if ("booted" in input) return { records: [record("booted")], effects: [] };
+  decide({ jobs }, input) {
+    if ("booted" in input) {
+      return { records: [record("booted")], effects: jobs.map((id) => ({ sign: { id: id as JobId, parts: [] } })) };
+    }
     if ("tick" in input) return { records: [], effects: [] };
     if ("signed" in input) {
       const text = "fault" in input.result ? `${input.result.code}` : "signed";
@@ -52,8 +54,6 @@ const mind: Mind<World> = {
     const left = verb === "committed" ? [...jobs, job ?? ""] : jobs.filter((one) => one !== job);
     return { log: [...log, verb], jobs: left };
   },
-  pendingJobs: ({ jobs }) => jobs.map((id) => ({ id: id as JobId, parts: [] })),
-  pendingCreates: () => [],
   deployment: () => null,
 };
 

@@ -5,21 +5,19 @@
  *  nothing; how questions arrive is in `serve/`. */
 import type { Hash } from "@strongroom/core/bytes";
 import type { Sealed } from "@strongroom/core/journal/record";
-import type { Answer, Effect, Input, Job, JobId, KeySpec, Now, Outcome } from "../types.ts";
+import type { Answer, Effect, Input, JobId, Now, Outcome } from "../types.ts";
 import { Fault } from "./fault.ts";
-import type { Fence } from "./fence.ts";
+import type { Fence } from "./journal/fence.ts";
 import type { Journal } from "./journal/write.ts";
 import type { Keystore } from "./keys/software.ts";
 import { limits } from "./limits.ts";
 import { type Receipts, type Reply, refusal, requestHash } from "./receipts.ts";
 import { type Bare, Works } from "./works.ts";
 
-/** The pure side. `pendingJobs`: committed and not signed. `pendingCreates`: asked for and not made. */
+/** The pure side. What an earlier boot left to be signed or made, `decide` gives out again when it hears of the boot. */
 export type Mind<State> = {
   decide(state: State, input: Input): Outcome;
   apply(state: State, record: Sealed): State;
-  pendingJobs(state: State): Iterable<Job>;
-  pendingCreates(state: State): Iterable<KeySpec>;
   deployment(state: State): Hash | null;
 };
 
@@ -42,7 +40,7 @@ type Question = { readonly request: Hash; readonly asker: Asker };
 type Entry = { readonly input: Bare<Input>; readonly question?: Question };
 type Decided = { readonly entry: Entry; readonly effects: readonly Effect[]; readonly at: number };
 
-/** One boot of the vault. The first input is the boot itself; jobs that an earlier boot left are given out again after it. */
+/** One boot of the vault. The first input is the boot itself. */
 export class Loop<State> {
   /** Settles when the loop has ended; rejects with what ended it. */
   readonly ended: Promise<void>;
@@ -66,7 +64,7 @@ export class Loop<State> {
     this.ended = this.#end.promise;
     this.#works = new Works(parts.keystore, {
       done: (input) => this.#enqueue({ input }),
-      fail: (error) => this.#fail(error),
+      fail: (error) => this.fail(error),
     });
     this.#tick = setInterval(() => this.#ticked(), limits.tickMs);
     this.#enqueue({ input: { booted: parts.boot } });
@@ -99,7 +97,8 @@ export class Loop<State> {
     this.#end.resolve();
   }
 
-  #fail(error: unknown): void {
+  /** Ends the loop because of `error`; nothing is answered after it. */
+  fail(error: unknown): void {
     this.#shut();
     this.#failed = true;
     this.#end.reject(error);
@@ -119,7 +118,7 @@ export class Loop<State> {
   #enqueue(entry: Entry): void {
     if (!this.#open) return;
     this.#queue.push(entry);
-    this.#draining ??= this.#drain().catch((error: unknown) => this.#fail(error));
+    this.#draining ??= this.#drain().catch((error: unknown) => this.fail(error));
   }
 
   async #drain(): Promise<void> {
@@ -166,12 +165,6 @@ export class Loop<State> {
       else if ("wait" in effect.reply) this.#wait(effect.reply.wait, entry, at);
       else this.#reply(effect.reply, entry, at);
     }
-    if ("booted" in entry.input) this.#resume();
-  }
-
-  #resume(): void {
-    for (const job of this.#parts.mind.pendingJobs(this.#state)) this.#works.sign(job);
-    for (const spec of this.#parts.mind.pendingCreates(this.#state)) this.#works.create(spec);
   }
 
   #wait(job: JobId, { question }: Entry, at: number): void {

@@ -2,7 +2,7 @@
 import { limits } from "../limits.ts";
 
 export type Frames = {
-  /** Takes the next bytes and returns the frames that are now whole; null when one announces more than the limit, or nothing. */
+  /** Takes the next bytes and gives the frames that are now whole; null when one announces nothing or more than the limit. */
   take(chunk: Buffer): Buffer[] | null;
   /** Bytes of a frame that has begun and is not whole. */
   held(): number;

@@ -56,7 +56,7 @@ export async function listen({ path, ask, mode = 0o600, limits: own }: SocketOpt
 }
 
 /** Makes room for the socket file. Fails: SOCKET_LIVE when somebody answers, SOCKET_FAILED when it is another kind of file. */
-async function clearPath(path: string): Promise<void> {
+export async function clearPath(path: string): Promise<void> {
   const found = await lstat(path).catch((error: unknown) => {
     if (systemCode(error) === "ENOENT") return null;
     throw error;

@@ -6,7 +6,7 @@
  *  open, because a file system may give a number of a file that is gone to the next one. */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { diskOf, type Files } from "./disk.ts";
+import { diskOf, type Files } from "../disk.ts";
 
 export type Fence = {
   /** Whether no other process has taken the folder since. */

@@ -1,0 +1,118 @@
+/** From a data folder to a running vault: opens the keystore, takes the folder, replays the journal, begins the loop.
+ *
+ *  No state is made implicitly: only `initialise` creates, and it refuses where there is anything. Knows no command line. */
+import { randomBytes } from "node:crypto";
+import { mkdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { type Hash, toHex } from "@strongroom/core/bytes";
+import { openRecord } from "@strongroom/core/journal/record";
+import { clockFrom } from "./clock.ts";
+import { realFiles } from "./disk.ts";
+import { Fault, systemCode } from "./fault.ts";
+import { takeFence } from "./journal/fence.ts";
+import { type Batch, mend, readJournal } from "./journal/read.ts";
+import { continueJournal, createJournal, type Place } from "./journal/write.ts";
+import { readNames, type Work } from "./keys/file.ts";
+import { createKeystore, openKeystore, type SoftwareKeystore } from "./keys/software.ts";
+import { receiptsOf } from "./receipts.ts";
+import { Loop, type Mind } from "./run.ts";
+
+/** The pure side with what a start needs of it. `empty`: state of an empty journal, for the identity key in lower-case hex.
+ *  `journaledAt`: lower bound of the time in the newest record, null without one. `head`: chain hash after the newest. */
+export type WholeMind<State> = Mind<State> & {
+  empty(identityKey: string): State;
+  journaledAt(state: State): number | null;
+  head(state: State): Hash;
+};
+
+/** What a replay found. */
+export type Replayed<State> = { readonly state: State; readonly last: Batch; readonly records: number; readonly ms: number };
+
+export type Vault<State> = {
+  readonly loop: Loop<State>;
+  readonly keystore: SoftwareKeystore;
+  readonly boot: Hash;
+  readonly replayed: Replayed<State>;
+  /** Ends after the batch that is under way, closes the journal and clears the secrets. */
+  close(): Promise<void>;
+};
+
+const keystorePath = (data: string) => join(data, "keystore");
+const placeOf = (data: string, keystore: SoftwareKeystore): Place => ({ folder: join(data, "journal"), owner: keystore.owner });
+
+/** Makes a vault: keystore, empty journal, intake and outtake. The folder may exist, but empty. Gives the identity key in
+ *  lower-case hex. Fails: DATA_EXISTS, PASSPHRASE, JOURNAL_WRITE. */
+export async function initialise(data: string, passphrase: Buffer, work?: Work): Promise<string> {
+  await mkdir(dirname(data), { recursive: true });
+  await mkdir(data, { mode: 0o700 }).catch((error: unknown) => {
+    if (systemCode(error) !== "EEXIST") throw error;
+  });
+  if ((await realFiles.readdir(data)).length > 0) throw new Fault("DATA_EXISTS", data);
+  for (const name of ["journal", "intake", "outtake"]) await mkdir(join(data, name), { mode: 0o700 });
+  await createKeystore(keystorePath(data), passphrase, work === undefined ? {} : { work });
+  const keystore = await openKeystore(keystorePath(data), passphrase);
+  try {
+    await createJournal(placeOf(data, keystore));
+    return toHex(keystore.identity.publicKey);
+  } finally {
+    keystore.close();
+  }
+}
+
+/** Fails: DATA_MISSING where there is no vault. */
+export async function demandVault(data: string): Promise<void> {
+  await readNames(keystorePath(data)).catch((error: unknown) => {
+    if (systemCode(error) === "ENOTDIR") throw new Fault("DATA_MISSING", data);
+    throw error;
+  });
+}
+
+/** Reads and verifies all of a journal and folds it into a state; changes nothing.
+ *  Fails: as `openKeystore` and `readJournal`, and with the codes of records that are not of their format. */
+export async function verifyData<State>(data: string, passphrase: Buffer, mind: WholeMind<State>): Promise<Replayed<State>> {
+  const keystore = await openKeystore(keystorePath(data), passphrase);
+  try {
+    return await replay(placeOf(data, keystore), toHex(keystore.identity.publicKey), mind);
+  } finally {
+    keystore.close();
+  }
+}
+
+/** Starts the vault of a folder. The caller clears the passphrase. Fails: as `verifyData`, and JOURNAL_WRITE. */
+export async function bootVault<State>(data: string, passphrase: Buffer, mind: WholeMind<State>): Promise<Vault<State>> {
+  const keystore = await openKeystore(keystorePath(data), passphrase);
+  try {
+    const place = placeOf(data, keystore);
+    const fence = await takeFence(data, realFiles);
+    const replayed = await replay(place, toHex(keystore.identity.publicKey), mind);
+    await mend(place, replayed.last);
+    const journal = await continueJournal(place, replayed.last.end);
+    const boot = toHex(randomBytes(32)) as Hash;
+    const { state } = replayed;
+    const clock = clockFrom(mind.journaledAt(state));
+    const receipts = receiptsOf(keystore.identity, boot);
+    const loop = new Loop({ mind, state, boot, journal, fence, keystore, receipts, clock });
+    const close = async () => {
+      await loop.stop();
+      await journal.close();
+      await fence.close();
+      keystore.close();
+    };
+    return { loop, keystore, boot, replayed, close };
+  } catch (error) {
+    keystore.close();
+    throw error;
+  }
+}
+
+async function replay<State>(place: Place, identityKey: string, mind: WholeMind<State>): Promise<Replayed<State>> {
+  const begun = performance.now();
+  let state = mind.empty(identityKey);
+  let last: Batch | undefined;
+  for await (const batch of readJournal(place)) {
+    for (const bytes of batch.records) state = mind.apply(state, openRecord(bytes));
+    last = { ...batch, records: [] };
+  }
+  if (last === undefined || mind.head(state) !== last.end.chain) throw new Fault("BUG", "The fold leads to another head.");
+  return { state, last, records: last.end.sequence, ms: Math.round(performance.now() - begun) };
+}

@@ -1,0 +1,186 @@
+/** Starts the vault behind every protection that this machine offers, and says why one is missing.
+ *
+ *  This process becomes the vault: it builds one command line of small system tools, each of which switches one thing off and
+ *  executes the next, and then executes it in its own place, so there is no parent in between, and signals, standard streams
+ *  and the process id stay. The last link is Node with `--permission` and lists of what it may read and write. What holds in
+ *  the end is measured by the vault itself (`protections.ts`); here are only the reasons for what could not be had. */
+import { spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lchownSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+} from "node:fs";
+import { basename, dirname, join, resolve, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Fault } from "../fault.ts";
+import { readList } from "./readList.ts";
+
+export type Launch = {
+  readonly data: string;
+  readonly socket: string | null;
+  /** File with the passphrase; null when it comes first on the standard input. */
+  readonly passphraseFile: string | null;
+  /** `run`, or `selfcheck`, which tries what must fail. */
+  readonly verb: "run" | "selfcheck";
+};
+
+/** A user that shares nothing with anybody, in a range that no system hands out. A user with the name below goes first. */
+const ACCOUNT_ID = 60_700;
+const ACCOUNT_NAME = "strongroom-vault";
+const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
+
+type Account = { readonly uid: number; readonly gid: number };
+type Step = { readonly name: string; readonly argv: readonly string[] };
+
+/** The whole command line, and why a protection is missing. Prepares folders and owners. */
+export function planLaunch(launch: Launch): { argv: string[]; reasons: Map<string, string> } {
+  const reasons = new Map<string, string>();
+  const data = realpathSync(launch.data);
+  const socket = launch.socket === null ? null : resolve(launch.socket);
+  const reads = readList();
+  const account = chooseAccount([...reads, process.execPath, dirname(data)], reasons);
+  prepare({ data, socket }, account);
+
+  const steps: Step[] = [];
+  const net = firstThatWorks(
+    "no network",
+    [
+      ["unshare", "--net"],
+      ["unshare", "--user", "--map-current-user", "--net"],
+    ],
+    reasons,
+  );
+  if (net !== null) steps.push(net);
+  const bare = ["--no-new-privs", "--inh-caps=-all"];
+  const own =
+    account === null ? [] : ["--reuid", `${account.uid}`, "--regid", `${account.gid}`, "--clear-groups", "--bounding-set=-all"];
+  const rights = firstThatWorks(
+    "privileges",
+    [
+      ["setpriv", ...own, ...bare],
+      ["setpriv", "--no-new-privs"],
+    ],
+    reasons,
+  );
+  if (rights !== null) steps.push(rights);
+
+  const folders = [data, ...(socket === null ? [] : [dirname(socket)])].map((folder) => `${folder}${sep}`);
+  const flags = [
+    "--permission",
+    ...[...reads, ...folders, "/proc/self/", "/proc/swaps"].map((path) => `--allow-fs-read=${path}`),
+    ...folders.map((path) => `--allow-fs-write=${path}`),
+    "--disable-sigusr1",
+    "--disable-proto=throw",
+    "--disallow-code-generation-from-strings",
+    "--no-addons",
+  ];
+  const words = [launch.verb, "--data", data, "--starter", `${process.geteuid?.() ?? 0}`];
+  if (socket !== null) words.push("--socket", socket, ...(account === null ? [] : ["--socket-group"]));
+  words.push(...(launch.passphraseFile === null ? ["--stdin"] : ["--passphrase-fd", "3"]));
+  for (const [name, reason] of reasons) words.push("--reason", `${name}: ${reason}`);
+  const node = [process.execPath, ...flags, MAIN, ...words];
+  return { argv: [...shell(launch.passphraseFile), ...steps.flatMap(({ argv }) => argv), ...node], reasons };
+}
+
+/** Becomes the vault. Returns never; fails: SOCKET_FAILED, and the system's errors. */
+export function becomeVault(launch: Launch): never {
+  const { argv } = planLaunch(launch);
+  const [file = "", ...rest] = argv;
+  // Its only warning is that `execve` is new; the first line that a parent reads should not be that.
+  process.removeAllListeners("warning");
+  process.execve?.(file, [file, ...rest], { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", TZ: "UTC", LC_ALL: "C" });
+  throw new Fault("BUG", "The runtime cannot replace this process.");
+}
+
+/** The first link: no core dumps, nothing that is made is open to others, and the passphrase file as descriptor 3, opened by
+ *  this user before the vault's own user takes over. */
+function shell(passphraseFile: string | null): string[] {
+  const limits = "ulimit -c 0; umask 077";
+  if (passphraseFile === null) return ["/bin/sh", "-c", `${limits}; exec "$@"`, "sh"];
+  return ["/bin/sh", "-c", `${limits}; file="$1"; shift; exec "$@" 3<"$file"`, "sh", resolve(passphraseFile)];
+}
+
+/** The first of some ways to switch one thing off that this machine allows. */
+function firstThatWorks(name: string, ways: readonly (readonly string[])[], reasons: Map<string, string>): Step | null {
+  let said = "";
+  for (const [tool = "", ...rest] of ways) {
+    const path = find(tool);
+    if (path === null) {
+      said = `${tool} is not installed`;
+      continue;
+    }
+    const argv = [path, ...rest, "--"];
+    const tried = spawnSync(path, [...rest, "--", find("true") ?? "true"], { encoding: "utf8" });
+    if (tried.status === 0) return { name, argv };
+    said ||= (tried.stderr || `${tool} failed`).trim().split("\n")[0] ?? "";
+  }
+  reasons.set(name, said);
+  return null;
+}
+
+function find(tool: string): string | null {
+  const found = ["/usr/bin", "/bin", "/usr/sbin", "/sbin"].map((folder) => join(folder, tool)).find((path) => existsSync(path));
+  return found ?? null;
+}
+
+/** The vault's own user, when this one may change to it and it could read what it has to. */
+function chooseAccount(needed: readonly string[], reasons: Map<string, string>): Account | null {
+  const off = (reason: string) => {
+    reasons.set("own account", reason);
+    return null;
+  };
+  if (process.geteuid?.() !== 0) return off("only root can start it as another user");
+  const setpriv = find("setpriv");
+  if (setpriv === null) return off("setpriv is not installed");
+  const account = namedAccount() ?? { uid: ACCOUNT_ID, gid: ACCOUNT_ID };
+  const script = 'for path; do test -r "$path" && { ! test -d "$path" || test -x "$path"; } || { echo "$path"; exit 1; }; done';
+  const as = ["--reuid", `${account.uid}`, "--regid", `${account.gid}`, "--clear-groups", "--"];
+  const tried = spawnSync(setpriv, [...as, "/bin/sh", "-c", script, "sh", ...needed], { encoding: "utf8" });
+  if (tried.status === 0) return account;
+  return off(tried.stdout === "" ? "this root may not change its user" : `its own user could not read ${tried.stdout.trim()}`);
+}
+
+function namedAccount(): Account | null {
+  const line = readFileSync("/etc/passwd", "latin1")
+    .split("\n")
+    .find((text) => text.startsWith(`${ACCOUNT_NAME}:`));
+  const [, , uid, gid] = line?.split(":") ?? [];
+  return uid === undefined || gid === undefined ? null : { uid: Number(uid), gid: Number(gid) };
+}
+
+/** Gives the data to the vault's user, and makes the socket's folder: his, and open to the group of whoever starts him. */
+function prepare({ data, socket }: { data: string; socket: string | null }, account: Account | null): void {
+  const owner = account ?? { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
+  if (process.geteuid?.() === 0) give(data, owner);
+  chmodSync(data, 0o700);
+  if (socket === null) return;
+  if (Buffer.byteLength(socket) > SOCKET_PATH_MAX) {
+    throw new Fault("SOCKET_FAILED", `${socket} is longer than ${SOCKET_PATH_MAX} bytes, which is all that the system takes.`);
+  }
+  const folder = dirname(socket);
+  mkdirSync(folder, { recursive: true, mode: 0o750 });
+  if (process.geteuid?.() !== 0 || folder === data) return;
+  const others = readdirSync(folder).filter((name) => name !== basename(socket));
+  if (others.length > 0 && lstatSync(folder).uid !== owner.uid) {
+    throw new Fault("SOCKET_FAILED", `${folder} holds other files; give the socket a folder of its own.`);
+  }
+  chownSync(folder, owner.uid, process.getegid?.() ?? 0);
+  // Whatever is made in it gets the folder's group, so that the starter's group may ask.
+  chmodSync(folder, 0o2750);
+}
+
+/** Size of `sun_path` without its end. Source: unix(7). */
+const SOCKET_PATH_MAX = 107;
+
+/** Changes the owner of a folder and all in it; links themselves, never what they lead to. */
+function give(path: string, owner: Account): void {
+  const found = lstatSync(path);
+  if (found.uid !== owner.uid || found.gid !== owner.gid) lchownSync(path, owner.uid, owner.gid);
+  if (found.isDirectory()) for (const name of readdirSync(path)) give(join(path, name), owner);
+}

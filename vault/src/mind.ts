@@ -1,0 +1,17 @@
+/** The pure side as the host drives it. No decision is made here. */
+import { decide } from "./decide/decide.ts";
+import { apply } from "./state/apply.ts";
+import { emptyState, type State } from "./state/state.ts";
+
+export const mind = {
+  decide,
+  apply,
+  /** State of an empty journal. `identityKey`: lower-case hex. */
+  empty: emptyState,
+  /** Lower bound of the time in the newest record, null without one. */
+  journaledAt: (state: State) => (state.seq === 0 ? null : state.at),
+  /** Chain hash after the newest record. */
+  head: (state: State) => state.head,
+  deployment: (state: State) => state.deployment,
+  isDemonstration: (state: State) => state.genesis?.value.demonstration === true,
+};
