@@ -47,49 +47,100 @@ function parse(args: string[]) {
 }
 type Values = ReturnType<typeof parse>["values"];
 
-const say = (event: object) => process.stdout.write(`${JSON.stringify(event)}\n`);
+/** The standard streams. */
+export type Streams = {
+  readonly input: AsyncIterable<Buffer>;
+  readonly out: (line: string) => void;
+  readonly error: (text: string) => void;
+};
+
+const STANDARD: Streams = {
+  get input() {
+    return process.stdin;
+  },
+  out: (line) => process.stdout.write(line),
+  error: (text) => process.stderr.write(text),
+};
+
+/** One command line with what it needs. */
+type Call<State> = {
+  readonly data: string;
+  readonly values: Values;
+  readonly mind: ProgramMind<State>;
+  readonly streams: Streams;
+};
+
+const say = ({ out }: Streams, event: object) => out(`${JSON.stringify(event)}\n`);
 
 /** The passphrase, and the lines that follow it where it came on the standard input. */
-async function passphraseOf(values: Values): Promise<{ passphrase: Buffer; lines: Lines | null }> {
+async function passphraseOf({
+  values,
+  streams,
+}: Pick<Call<never>, "values" | "streams">): Promise<{ passphrase: Buffer; lines: Lines | null }> {
   const { "passphrase-file": file, "passphrase-fd": descriptor } = values;
   if (file !== undefined) return { passphrase: passphraseFromFile(file), lines: null };
   if (descriptor !== undefined) return { passphrase: passphraseFromDescriptor(Number(descriptor)), lines: null };
   if (!values.stdin) throw new Fault("USAGE", `Say where the passphrase comes from.\n${USAGE}`);
-  const lines = linesOf(process.stdin);
+  const lines = linesOf(streams.input);
   return { passphrase: await passphraseFromLines(lines), lines };
 }
 
-async function withPassphrase<T>(values: Values, work: (passphrase: Buffer, lines: Lines | null) => Promise<T>): Promise<T> {
-  const { passphrase, lines } = await passphraseOf(values);
+async function init<State>(call: Call<State>): Promise<void> {
+  const { passphrase } = await passphraseOf(call);
+  const identityKey = await initialise(call.data, passphrase).finally(() => passphrase.fill(0));
+  say(call.streams, { event: "made", identityKey });
+}
+
+async function verify<State>(call: Call<State>): Promise<void> {
+  await demandVault(call.data);
+  const { passphrase } = await passphraseOf(call);
+  const { last, ms } = await verifyData(call.data, passphrase, call.mind).finally(() => passphrase.fill(0));
+  const { segment, sequence, chain } = last.end;
+  say(call.streams, { event: "verified", segments: segment, records: sequence, head: chain, torn: last.torn, ms });
+}
+
+async function run<State>(call: Call<State>): Promise<void> {
+  const { data, values, mind, streams } = call;
+  await demandVault(data);
+  if (values.socket !== undefined) await clearPath(values.socket);
+  const { passphrase, lines } = await passphraseOf(call);
+  const vault = await bootVault(data, passphrase, mind).finally(() => passphrase.fill(0));
+  const { loop, keystore, replayed } = vault;
+  const mode = values["socket-group"] ? 0o660 : 0o600;
+  const openings = {
+    loop,
+    tightens,
+    data,
+    measure: () => measure(subjectOf(call, mind.isDemonstration(loop.state))),
+    socket: values.socket === undefined ? null : ({ path: values.socket, mode } as const),
+    lines,
+    write: streams.out,
+  };
+  const identityKey = toHex(keystore.identity.publicKey);
+  const ready = { event: "ready", vault: keystore.identity.id, identityKey, records: replayed.records, replayMs: replayed.ms };
   try {
-    return await work(passphrase, lines);
+    await serveUntilEnd(openings, () => say(streams, ready));
   } finally {
-    passphrase.fill(0);
+    await vault.close();
   }
 }
 
-async function init(data: string, values: Values): Promise<void> {
-  const identityKey = await withPassphrase(values, (passphrase) => initialise(data, passphrase));
-  say({ event: "made", identityKey });
+/** What holds, and what was tried and must not have worked. Fails: UNPROTECTED when something went through. */
+async function selfcheck<State>(call: Call<State>): Promise<void> {
+  const attempts = await tryForbidden(call.data);
+  say(call.streams, { event: "selfcheck", attempts, protections: await measure(subjectOf(call, false)) });
+  const open = attempts.filter(({ refused }) => refused === null).map(({ what }) => what);
+  if (open.length > 0) throw new Fault("UNPROTECTED", `This went through: ${open.join(", ")}.`);
 }
 
-async function verify<State>(data: string, values: Values, mind: ProgramMind<State>): Promise<void> {
+async function launch<State>({ data, values }: Call<State>): Promise<void> {
   await demandVault(data);
-  const { last, ms } = await withPassphrase(values, (passphrase) => verifyData(data, passphrase, mind));
-  const { segment, sequence, chain } = last.end;
-  say({ event: "verified", segments: segment, records: sequence, head: chain, torn: last.torn, ms });
+  const passphraseFile = values.stdin ? null : (values["passphrase-file"] ?? null);
+  if (!values.check && !values.stdin && passphraseFile === null) throw new Fault("USAGE", USAGE);
+  becomeVault({ data, socket: values.socket ?? null, passphraseFile, verb: values.check ? "selfcheck" : "run" });
 }
 
-/** What the program runs from: the runtime's own list, or without one what the list would be. */
-function codeRead({ data = "", socket }: Values): string[] {
-  if (process.permission === undefined) return readList();
-  const flag = "--allow-fs-read=";
-  const listed = process.execArgv.flatMap((arg) => (arg.startsWith(flag) ? [arg.slice(flag.length)] : []));
-  const others = [`${data}/`, `${socket === undefined ? data : dirname(socket)}/`];
-  return listed.filter((path) => !path.startsWith("/proc/") && !others.includes(path));
-}
-
-function subjectOf(data: string, values: Values, demonstration: boolean): Subject {
+function subjectOf<State>({ data, values }: Call<State>, demonstration: boolean): Subject {
   const reasons = values.reason.map((text) => [text.slice(0, text.indexOf(": ")), text.slice(text.indexOf(": ") + 2)] as const);
   return {
     data,
@@ -101,78 +152,32 @@ function subjectOf(data: string, values: Values, demonstration: boolean): Subjec
   };
 }
 
-async function run<State>(data: string, values: Values, mind: ProgramMind<State>): Promise<void> {
-  await demandVault(data);
-  if (values.socket !== undefined) await clearPath(values.socket);
-  const { passphrase, lines } = await passphraseOf(values);
-  const vault = await bootVault(data, passphrase, mind).finally(() => passphrase.fill(0));
-  const { loop, keystore, replayed } = vault;
-  const mode = values["socket-group"] ? 0o660 : 0o600;
-  const openings = {
-    loop,
-    tightens,
-    data,
-    measure: () => measure(subjectOf(data, values, mind.isDemonstration(loop.state))),
-    socket: values.socket === undefined ? null : ({ path: values.socket, mode } as const),
-    lines,
-    write: (line: string) => process.stdout.write(line),
-  };
-  const { records, ms } = replayed;
-  const identityKey = toHex(keystore.identity.publicKey);
-  try {
-    await serveUntilEnd(openings, () =>
-      say({ event: "ready", vault: keystore.identity.id, identityKey, records, replayMs: ms }),
-    );
-  } finally {
-    await vault.close();
-  }
+/** What the program runs from: the runtime's own list, or without one what the list would be. */
+function codeRead({ data = "", socket }: Values): string[] {
+  if (process.permission === undefined) return readList();
+  const flag = "--allow-fs-read=";
+  const listed = process.execArgv.flatMap((arg) => (arg.startsWith(flag) ? [arg.slice(flag.length)] : []));
+  const others = [`${data}/`, `${socket === undefined ? data : dirname(socket)}/`];
+  return listed.filter((path) => !path.startsWith("/proc/") && !others.includes(path));
 }
 
-/** What holds, and what was tried and must not have worked. Exit code 77 when something went through. */
-async function selfcheck(data: string, values: Values): Promise<void> {
-  const attempts = await tryForbidden(data);
-  say({ event: "selfcheck", attempts, protections: await measure(subjectOf(data, values, false)) });
-  const open = attempts.filter(({ refused }) => refused === null).map(({ what }) => what);
-  if (open.length > 0) throw new Fault("UNPROTECTED", `This went through: ${open.join(", ")}.`);
-}
-
-/** Whether the deployment is a demonstration; false as long as it is not founded. */
+/** `isDemonstration`: false as long as the deployment is not founded. */
 export type ProgramMind<State> = WholeMind<State> & { isDemonstration(state: State): boolean };
 
+const VERBS = { init, run, verify, selfcheck, launch } as const;
+
 /** Carries out one command line and gives the exit code. */
-export async function program<State>(args: string[], mind: ProgramMind<State>): Promise<number> {
+export async function program<State>(args: string[], mind: ProgramMind<State>, streams: Streams = STANDARD): Promise<number> {
   try {
-    await obey(args, mind);
+    const { values, positionals } = parse(args);
+    const [verb = "", ...rest] = positionals;
+    if (values.data === undefined || rest.length > 0 || !Object.hasOwn(VERBS, verb)) throw new Fault("USAGE", USAGE);
+    await VERBS[verb as keyof typeof VERBS]({ data: resolve(values.data), values, mind, streams });
     return EXIT.ok;
   } catch (error) {
     const { exit, code, text } = lastWords(error);
-    process.stderr.write(`${text}\n`);
-    say({ event: "ended", code });
+    streams.error(`${text}\n`);
+    say(streams, { event: "ended", code });
     return exit;
-  }
-}
-
-async function obey<State>(args: string[], mind: ProgramMind<State>): Promise<void> {
-  const { values, positionals } = parse(args);
-  const [verb, ...rest] = positionals;
-  if (values.data === undefined || rest.length > 0) throw new Fault("USAGE", USAGE);
-  const data = resolve(values.data);
-  switch (verb) {
-    case "init":
-      return init(data, values);
-    case "run":
-      return run(data, values, mind);
-    case "verify":
-      return verify(data, values, mind);
-    case "selfcheck":
-      return selfcheck(data, values);
-    case "launch": {
-      await demandVault(data);
-      const passphraseFile = values.stdin ? null : (values["passphrase-file"] ?? null);
-      if (!values.check && !values.stdin && passphraseFile === null) throw new Fault("USAGE", USAGE);
-      return becomeVault({ data, socket: values.socket ?? null, passphraseFile, verb: values.check ? "selfcheck" : "run" });
-    }
-    default:
-      throw new Fault("USAGE", USAGE);
   }
 }
