@@ -9,7 +9,7 @@ import { openRecord } from "@strongroom/core/journal/record";
 import { clockFrom } from "./clock.ts";
 import { realFiles } from "./disk.ts";
 import { Fault, systemCode } from "./fault.ts";
-import { takeFence } from "./journal/fence.ts";
+import { type Fence, takeFence } from "./journal/fence.ts";
 import { type Batch, mend, readJournal } from "./journal/read.ts";
 import { continueJournal, createJournal, type Place } from "./journal/write.ts";
 import { readNames, type Work } from "./keys/file.ts";
@@ -81,9 +81,11 @@ export async function verifyData<State>(data: string, passphrase: Buffer, mind: 
 /** Starts the vault of a folder. The caller clears the passphrase. Fails: as `verifyData`, and JOURNAL_WRITE. */
 export async function bootVault<State>(data: string, passphrase: Buffer, mind: WholeMind<State>): Promise<Vault<State>> {
   const keystore = await openKeystore(keystorePath(data), passphrase);
+  let fence: Fence | undefined;
   try {
     const place = placeOf(data, keystore);
-    const fence = await takeFence(data, realFiles);
+    const held = await takeFence(data, realFiles);
+    fence = held;
     const replayed = await replay(place, toHex(keystore.identity.publicKey), mind);
     await mend(place, replayed.last);
     const journal = await continueJournal(place, replayed.last.end);
@@ -91,15 +93,16 @@ export async function bootVault<State>(data: string, passphrase: Buffer, mind: W
     const { state } = replayed;
     const clock = clockFrom(mind.journaledAt(state));
     const receipts = receiptsOf(keystore.identity, boot);
-    const loop = new Loop({ mind, state, boot, journal, fence, keystore, receipts, clock });
+    const loop = new Loop({ mind, state, boot, journal, fence: held, keystore, receipts, clock });
     const close = async () => {
       await loop.stop();
       await journal.close();
-      await fence.close();
+      await held.close();
       keystore.close();
     };
     return { loop, keystore, boot, replayed, close };
   } catch (error) {
+    await fence?.close();
     keystore.close();
     throw error;
   }

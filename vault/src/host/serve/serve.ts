@@ -50,12 +50,13 @@ export async function serveUntilEnd<State>(openings: Openings<State>, ready: () 
     await end.promise;
   } finally {
     // Whatever hangs, the process ends.
-    setTimeout(() => process.exit(EXIT.fatal), limits.stopMs).unref();
+    const deadline = setTimeout(() => process.exit(EXIT.fatal), limits.stopMs);
     clearInterval(watch);
     intake.stop();
     for (const signal of signals) process.off(signal, stop);
     await loop.stop();
     await server?.close();
+    clearTimeout(deadline);
   }
 }
 
