@@ -1,0 +1,126 @@
+/** Brings a demonstration up in a folder: chain, token, vault, ceremony or resumption, session; and takes it down again. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { findConfig, writeConfig } from "../config.ts";
+import { writeWhole } from "../device/files.ts";
+import { closingOf, listRequests, type Request, shortId } from "../device/requests.ts";
+import { readHead } from "../device/trust.ts";
+import { openSession, type Session } from "../vault/session.ts";
+import { fetchProtections } from "../verbs/status.ts";
+import { type Anvil, CHAIN, startAnvil } from "./anvil.ts";
+import { ensureKeys, holdCeremony, isFounded, type Keys, openKeys } from "./ceremony.ts";
+import type { Child } from "./child.ts";
+import { ensureToken } from "./funding.ts";
+import { GROUPS, TOKEN } from "./rulebook.ts";
+import type { Stage, Steps } from "./stage.ts";
+import { playAgain, playMainJob, setTheStage } from "./story.ts";
+import { ensureVault, launchVault, type Running, socketPath, verifyJournal } from "./vault.ts";
+
+export type Protections = Awaited<ReturnType<typeof fetchProtections>>;
+
+/** A demonstration that runs. `resumed`: whether the deployment was there before. */
+export type Up = { readonly stage: Stage; readonly resumed: boolean; readonly protections: Protections };
+
+/** Starts everything and plays what a first or a later start plays. What it starts is put into `children` at once, so that the
+ *  caller can end it whatever happens. */
+export async function bringUp(home: string, steps: Steps, children: Child[]): Promise<Up> {
+  const resumed = await isFounded(home);
+  const seen = await readHead(home);
+  const { node } = await startChain(home, steps, children);
+  if (resumed) await steps.take("journal", "journal verified", () => describeJournal(home));
+  const running = await startVault(home, steps, children);
+  await writeConfig(home, { socket: socketPath(home), chains: { [CHAIN]: node.url } });
+  const keys = openKeys(home);
+  if (!resumed) await steps.take("ceremony", "ceremony held", () => describeCeremony(home, keys, running));
+  const session = await connect(home, steps, seen !== null);
+  const stage: Stage = { home, session, node, keys, steps };
+  await setTheStage(stage);
+  const played = join(home, "played");
+  if (existsSync(played)) await playAgain(stage, await openRequests(home));
+  else {
+    await playMainJob(stage);
+    await writeWhole(played, "the main job\n");
+  }
+  return { stage, resumed, protections: await describeProtections(session, steps) };
+}
+
+async function startChain(home: string, steps: Steps, children: Child[]): Promise<Anvil> {
+  const known = (await findConfig(home))?.chains[String(CHAIN)];
+  const port = known === undefined ? null : Number(new URL(known).port);
+  let anvil: Anvil | null = null;
+  await steps.take("chain", "chain node up", async () => {
+    anvil = await startAnvil(home, port);
+    children.push(anvil.child);
+    return { detail: `anvil, chain ${CHAIN}, ${anvil.node.url}` };
+  });
+  const { node, child } = anvil as unknown as Anvil;
+  let hash: string | null = null;
+  await steps.take("token", "ERC-20 contract there", async () => {
+    hash = await ensureToken(node);
+    return { detail: `usdx at ${TOKEN}`, ...(hash === null ? {} : { hash }) };
+  });
+  return { node, child };
+}
+
+async function startVault(home: string, steps: Steps, children: Child[]): Promise<Running> {
+  if (!existsSync(join(home, "vault", "data", "keystore"))) {
+    await steps.take("keystore", "vault made", async () => {
+      await ensureVault(home);
+      return { detail: "fresh seed under Argon2id and AES-256-GCM, empty journal" };
+    });
+  } else await ensureVault(home);
+  let running: Running | null = null;
+  await steps.take("vault", "vault up in its own process", async () => {
+    running = await launchVault(home);
+    children.push(running.child);
+    return { detail: `process ${running.child.pid}, ${running.records} records replayed in ${running.replayMs} ms` };
+  });
+  return running as unknown as Running;
+}
+
+async function describeJournal(home: string) {
+  const { records, head } = await verifyJournal(home);
+  return { detail: `${records} records, head ${shortId(head)}` };
+}
+
+async function describeCeremony(home: string, keys: Keys, { identityKey }: Running) {
+  await ensureKeys(home);
+  const deployment = await holdCeremony(home, keys, { socket: socketPath(home), vaultKey: identityKey });
+  return { detail: `${GROUPS.administrators.length} administrators, 2 of 3, marked as demonstration`, hash: deployment };
+}
+
+async function connect(home: string, steps: Steps, seen: boolean): Promise<Session> {
+  let session: Session | null = null;
+  await steps.take("session", "genesis, head and rulebook checked", async () => {
+    session = await openSession(home, socketPath(home));
+    const { epoch, head } = session.head();
+    const words = seen ? "continues the head seen last" : "first head kept";
+    return { detail: `epoch ${epoch}, record ${head.seq}, ${words}`, hash: session.deployment };
+  });
+  return session as unknown as Session;
+}
+
+/** Requests that the vault has signed and that were not seen mined. */
+async function openRequests(home: string): Promise<readonly Request[]> {
+  const open: Request[] = [];
+  for (const request of await listRequests(home)) {
+    if (request.execution !== null && (await closingOf(request)) === null) open.push(request);
+  }
+  return open;
+}
+
+async function describeProtections(session: Session, steps: Steps): Promise<Protections> {
+  let protections: Protections = [];
+  await steps.take("protections", "protections measured", async () => {
+    protections = await fetchProtections(session);
+    const off = protections.filter((item) => !item.on).map((item) => item.name);
+    const words = off.length === 0 ? "" : `; off: ${off.join(", ")}`;
+    return { detail: `${protections.length - off.length} of ${protections.length} on${words}` };
+  });
+  return protections;
+}
+
+/** Ends the children, the last that was started first. */
+export async function takeDown(children: readonly Child[]): Promise<void> {
+  for (const child of [...children].reverse()) await child.stop();
+}

@@ -1,0 +1,209 @@
+/** What the command can say when something is not as it should be, and the exit codes that scripts see.
+ *
+ *  Refusals of the vault keep their own code and words (core's REFUSALS). Here are the faults of this side: a wrong command
+ *  line, something that does not answer, and alarms, which are evidence that somebody lies to this device. */
+import { REFUSALS, type RefusalCode, Refused } from "@strongroom/core/errors";
+import type { Json } from "@strongroom/core/signed/codec";
+
+/** Exit codes. */
+export const EXIT = {
+  ok: 0,
+  /** The vault, or this device's own check of an object, has refused. */
+  refused: 1,
+  /** The command line is wrong. */
+  usage: 2,
+  /** Something did not answer, or a file is missing or unfit. */
+  operational: 3,
+  /** Evidence of a lie: a foreign deployment, a rolled-back vault, a forged or missing receipt. */
+  alarm: 4,
+  /** A bug of this program. */
+  bug: 70,
+  /** Ended by Ctrl-C. */
+  interrupted: 130,
+} as const;
+
+export const FAULTS = {
+  USAGE: { exit: EXIT.usage, what: "The command line is not understood.", next: "Add --help to see what the verb takes." },
+  // this device
+  NO_HOME: {
+    exit: EXIT.operational,
+    what: "This folder holds no deployment.",
+    next: "Start one with `npm start`, or name the folder with --home.",
+  },
+  NO_PIN: {
+    exit: EXIT.operational,
+    what: "No deployment is pinned on this device.",
+    next: "Compare the deployment id with the institution's, then type: strongroom status --pin ID",
+  },
+  HOME_UNFIT: { exit: EXIT.operational, what: "The folder cannot be used.", next: "Mend what the detail says." },
+  FILE_UNFIT: {
+    exit: EXIT.operational,
+    what: "A file is missing, damaged or not of this kind.",
+    next: "Mend the file that is named.",
+  },
+  KEY_MISSING: {
+    exit: EXIT.operational,
+    what: "There is no such key on this device.",
+    next: "See the folder keys, or make one with: strongroom key new NAME",
+  },
+  KEY_EXISTS: {
+    exit: EXIT.operational,
+    what: "A key with this name exists; nothing was changed.",
+    next: "Choose another name.",
+  },
+  KEY_MODE: {
+    exit: EXIT.operational,
+    what: "A secret file may be read or changed by others than its owner.",
+    next: "Find out who could read it; then type: chmod 600 FILE",
+  },
+  KEY_LOCKED: { exit: EXIT.operational, what: "The passphrase does not open the key.", next: "Try again with its passphrase." },
+  PASSPHRASE_MISSING: {
+    exit: EXIT.operational,
+    what: "A passphrase is needed and none can be asked for.",
+    next: "Type it at a terminal, or name a file with --passphrase-file.",
+  },
+  PASSPHRASE_UNFIT: { exit: EXIT.operational, what: "The passphrase is too short or too long.", next: "Use 8 to 1024 bytes." },
+  REQUEST_MISSING: {
+    exit: EXIT.operational,
+    what: "There is no such request on this device.",
+    next: "List them with: strongroom requests",
+  },
+  NOT_CONFIRMED: {
+    exit: EXIT.operational,
+    what: "Nobody said yes; nothing was signed.",
+    next: "Type y, or add --yes in scripts.",
+  },
+  RULEBOOK_UNTRUSTED: {
+    exit: EXIT.alarm,
+    what: "The vault's rulebook is not signed by the administrators that this device knows.",
+    next: "Do not approve anything; compare the rulebook's id with an administrator in person.",
+  },
+  // the vault
+  VAULT_UNREACHABLE: {
+    exit: EXIT.operational,
+    what: "The vault does not answer on its socket.",
+    next: "Start it with `npm start`, or name the socket in the folder's config.json.",
+  },
+  VAULT_FAILED: { exit: EXIT.operational, what: "The vault's process ended.", next: "Read the vault's log that is named." },
+  NO_RECEIPT: {
+    exit: EXIT.alarm,
+    what: "The command was sent and no receipt came back: assume that the vault has not received it.",
+    next: "Send it again; a freeze, rejection or veto without receipt belongs to the vault's console or intake folder.",
+  },
+  RECEIPT_FORGED: {
+    exit: EXIT.alarm,
+    what: "The reply is not a receipt of the pinned vault for this very command.",
+    next: "Somebody stands between this device and the vault: use another way to it and raise the alarm.",
+  },
+  GENESIS_FOREIGN: {
+    exit: EXIT.alarm,
+    what: "The vault belongs to another deployment than the one that is pinned here.",
+    next: "Check which vault this is; never change the pin without meeting an administrator.",
+  },
+  VAULT_ROLLED_BACK: {
+    exit: EXIT.alarm,
+    what: "The vault lacks a journal position that it signed and this device has seen.",
+    next: "Stop using this vault and call the administrators: its disk was put back or it has a twin.",
+  },
+  ATTESTATION_WRONG: {
+    exit: EXIT.alarm,
+    what: "The vault's attestation does not fit what was asked.",
+    next: "Do not use this address; call the administrators.",
+  },
+  EXECUTION_WRONG: {
+    exit: EXIT.alarm,
+    what: "What the vault returned is not the transaction that was approved.",
+    next: "Do not broadcast it; call the administrators.",
+  },
+  // the chain
+  CHAIN_UNREACHABLE: {
+    exit: EXIT.operational,
+    what: "The chain's node does not answer.",
+    next: "Start it, or name another in config.json.",
+  },
+  CHAIN_WRONG: { exit: EXIT.operational, what: "The node serves another chain.", next: "Correct the address in config.json." },
+  CHAIN_ERROR: { exit: EXIT.operational, what: "The node refused a call.", next: "The detail is the node's own answer." },
+  TRANSACTION_FAILED: {
+    exit: EXIT.operational,
+    what: "The transaction was mined and failed.",
+    next: "Its fee is spent; find out why before paying again.",
+  },
+  NOT_MINED: {
+    exit: EXIT.operational,
+    what: "The transaction is not mined yet.",
+    next: "Nothing is lost: the same command goes on waiting; it never pays twice.",
+  },
+  DELAY: { exit: EXIT.operational, what: "A delay of the rulebook is running.", next: "Send it again when the delay is over." },
+  // running a demonstration
+  ALREADY_RUNNING: {
+    exit: EXIT.operational,
+    what: "A deployment is running in this folder already.",
+    next: "Use it from another terminal, or name another folder with --home.",
+  },
+  CHILD_FAILED: {
+    exit: EXIT.operational,
+    what: "A program that is needed did not start.",
+    next: "Read its log that is named.",
+  },
+  STEP_FAILED: { exit: EXIT.operational, what: "A step did not have its expected outcome.", next: "Read the step's line." },
+  INTERRUPTED: { exit: EXIT.interrupted, what: "Ended by a signal.", next: "Start again when you like; everything is kept." },
+} as const satisfies Record<string, { exit: number; what: string; next: string }>;
+
+export type FaultCode = keyof typeof FAULTS;
+
+/** Thrown by this side. `field` says what, `detail` is one sentence; neither holds a secret. */
+export class Fault extends Error {
+  readonly code: FaultCode;
+  readonly field: string;
+  readonly detail: string;
+  constructor(code: FaultCode, field: string, detail: string, cause?: unknown) {
+    super(`${code} at ${field}: ${detail}`, cause === undefined ? {} : { cause });
+    this.name = "Fault";
+    this.code = code;
+    this.field = field;
+    this.detail = detail;
+  }
+}
+
+export function fault(code: FaultCode, field: string, detail: string, cause?: unknown): never {
+  throw new Fault(code, field, detail, cause);
+}
+
+/** A failure as people and programs get it. */
+export type Failure = {
+  readonly code: string;
+  readonly what: string;
+  readonly field: string;
+  readonly detail: string;
+  readonly next: string;
+  readonly exit: number;
+};
+
+/** What to say of `error`; a bug keeps its stack. */
+export function failureOf(error: unknown): Failure {
+  if (error instanceof Fault) {
+    const { code, field, detail } = error;
+    return { code, field, detail, ...FAULTS[code] };
+  }
+  if (error instanceof Refused) return refusal(error.code, error.field, error.detail);
+  const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return { code: "BUG", what: "The program contradicts itself.", field: "", detail, next: "Report this.", exit: EXIT.bug };
+}
+
+/** A refusal in its own words; a code that this version does not know keeps its name. */
+export function refusal(code: string, field: string, detail: string): Failure {
+  const known = Object.hasOwn(REFUSALS, code) ? REFUSALS[code as RefusalCode] : undefined;
+  const { what, next } = known ?? { what: "The vault refused.", next: "Use the version of the product that the vault has." };
+  return { code, what, field, detail, next, exit: EXIT.refused };
+}
+
+/** The view for programs. */
+export function failureJson({ exit, ...words }: Failure): Json {
+  return { ok: false, ...words, exit };
+}
+
+/** The system's code of a failed call (`ENOENT`), or an empty text. */
+export function systemCode(error: unknown): string {
+  const isSystem = error instanceof Error && !(error instanceof Fault) && !(error instanceof Refused);
+  return isSystem && "code" in error && typeof error.code === "string" ? error.code : "";
+}

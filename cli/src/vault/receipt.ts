@@ -1,0 +1,52 @@
+/** Whether a reply is the pinned vault's own answer to the very command that was sent.
+ *
+ *  Everything between this device and the vault is assumed hostile, so nothing of a reply is used before this has passed. */
+import { fromHex, type Hash } from "@strongroom/core/bytes";
+import { attempt } from "@strongroom/core/errors";
+import { verifyEd25519 } from "@strongroom/core/keys/ed25519";
+import { keyId } from "@strongroom/core/keys/id";
+import { requestId } from "@strongroom/core/protocol/command";
+import { challengeOf, decode, type Kind, Signed } from "@strongroom/core/signed/object";
+import { Receipt } from "@strongroom/core/signed/receipt";
+import { fault } from "../faults.ts";
+
+/** Whose receipts count. `deployment` is null as long as the vault is not founded. */
+export type Expected = { readonly vaultKey: string; readonly deployment: Hash | null };
+
+export const NO_DEPLOYMENT = "00".repeat(32) as Hash;
+
+/** Opens a reply without trusting it: only to learn the genesis, which names the key. Fails: RECEIPT_FORGED. */
+export function peek(reply: Uint8Array): Receipt {
+  const opened = attempt(() => decode(Receipt, decode(Signed, reply).body));
+  return opened.ok ? opened.value : fault("RECEIPT_FORGED", "receipt", `it cannot be read: ${opened.code} at ${opened.field}`);
+}
+
+/** The receipt in `reply` for `command`. Fails: RECEIPT_FORGED, GENESIS_FOREIGN. */
+export function checkReceipt(reply: Uint8Array, command: Uint8Array, expected: Expected): Receipt {
+  const opened = attempt(() => openSigned(Receipt, reply, expected.vaultKey));
+  if (!opened.ok) fault("RECEIPT_FORGED", opened.field, opened.detail);
+  const receipt = opened.value;
+  if (receipt === null) fault("RECEIPT_FORGED", "receipt.signature", "it is not signed by the pinned vault's key");
+  if (receipt.request !== requestId(command)) fault("RECEIPT_FORGED", "receipt.request", "it answers another command");
+  if (receipt.vault !== vaultOf(expected.vaultKey)) fault("RECEIPT_FORGED", "receipt.vault", "it names another vault");
+  const deployment = expected.deployment ?? receipt.deployment;
+  if (receipt.deployment !== deployment)
+    fault("GENESIS_FOREIGN", "receipt.deployment", `the vault states ${receipt.deployment}`);
+  return receipt;
+}
+
+/** The object in a signed envelope that carries exactly one signature, by `publicKey` (hex); null when it does not verify.
+ *  Fails: the codes of `decode`. */
+export function openSigned<T>(kind: Kind<T>, bytes: Uint8Array, publicKey: string): T | null {
+  const { body, signatures } = decode(Signed, bytes);
+  const [signature] = signatures;
+  const fits = signatures.length === 1 && signature?.key === vaultOf(publicKey) && signature.clientData === undefined;
+  if (!fits || signature === undefined) return null;
+  const key = fromHex(publicKey);
+  return verifyEd25519(key, challengeOf(kind as Kind<unknown>, body), signature.signature) ? decode(kind, body) : null;
+}
+
+/** The hash by which objects name the vault with this identity key (hex). */
+export function vaultOf(publicKey: string): Hash {
+  return keyId("ed25519", fromHex(publicKey));
+}

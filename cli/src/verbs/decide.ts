@@ -1,0 +1,70 @@
+/** `strongroom approve` and `strongroom reject`: a person's decision on a request, signed after its text was shown. */
+import type { Hash } from "@strongroom/core/bytes";
+import { openKey } from "../device/keyFile.ts";
+import { addApproval, closeRequest, findRequest, loadRequest, type Request } from "../device/requests.ts";
+import { asDeployment } from "../device/trust.ts";
+import { frame } from "../screen.ts";
+import { signDecision, textOf } from "../vault/intents.ts";
+import { keptOf, type Session } from "../vault/session.ts";
+import { type Answer, type Context, confirmText, named, needed, SIGNING, type Verb, withSession } from "../verb.ts";
+import { askOrKeep, BY_HAND, CARRY } from "./outbox.ts";
+
+export const approve: Verb = {
+  name: "approve",
+  takes: "REQUEST",
+  what: "read a request as this device renders it, and sign it; by its initiator it renews his signature",
+  options: SIGNING,
+  examples: ["approve 3f2a9c01 --key amy"],
+  async run(context) {
+    const [name = ""] = named(context, "REQUEST");
+    return withSession(context, async (session) => {
+      const request = await loadRequest(context.home, name);
+      const { id, intent } = request;
+      const key = await openKey(context.home, needed(context, "key"), context.text("passphrase-file"));
+      const text = textOf(session, intent);
+      const decision = intent.initiator === key.id ? "initiate" : "approve";
+      await confirmText(context, frame(text), `${decision === "initiate" ? "Sign" : "Approve"} as ${key.name}?`);
+      const signed = await addApproval(
+        request,
+        signDecision(session, key, { subject: id, text, decision, notAfter: intent.notAfter }),
+      );
+      const persons = personsOf(session, signed);
+      return {
+        text: `signed by ${persons.join(", ")}\nnext      npm run strongroom -- send ${id.slice(0, 12)}`,
+        json: { request: id, decision, signedBy: persons },
+      };
+    });
+  },
+};
+
+/** Who has signed a request, by name. */
+export function personsOf(session: Session, { approvals }: Request): string[] {
+  return approvals.map(({ approval }) => session.book().holders.get(approval.key)?.person ?? "an unknown key");
+}
+
+export const reject: Verb = {
+  name: "reject",
+  takes: "REQUEST",
+  what: "end a request for good: the vault will never carry it out. A full id need not be on this device",
+  options: { ...BY_HAND, ...SIGNING },
+  examples: ["reject 3f2a9c01 --key bob"],
+  async run(context) {
+    const [name = ""] = named(context, "REQUEST");
+    const full = asDeployment(name);
+    const request = full === null ? await loadRequest(context.home, name) : await findRequest(context.home, name);
+    return rejectOne(context, request?.id ?? (name as Hash), request);
+  },
+};
+
+/** Signs with what this device has kept, so that nobody's silence can keep a person from saying no. */
+async function rejectOne(context: Context, id: Hash, request: Request | null): Promise<Answer> {
+  const known = await keptOf(context.home);
+  const text = request === null ? `REJECTION OF INTENT\n${id}` : textOf(known, request.intent);
+  const key = await openKey(context.home, needed(context, "key"), context.text("passphrase-file"));
+  await confirmText(context, frame(text), `Reject as ${key.name}?`);
+  const approval = signDecision(known, key, { subject: id, text, decision: "reject", notAfter: Number.MAX_SAFE_INTEGER });
+  const body = await askOrKeep(context, { command: "object", approval }, `reject-${id.slice(0, 12)}`);
+  if (body === null) return { text: `request   ${id}\nwritten; ${CARRY}`, json: { request: id, sent: false } };
+  if (request !== null) await closeRequest(request, `rejected by ${key.name}`);
+  return { text: `rejected; the vault's receipt is checked\nrequest   ${id}`, json: { request: id, sent: true } };
+}

@@ -1,0 +1,188 @@
+/** `strongroom rulebook`: the rulebook in force, warnings about one that is being written, and proposing it. */
+import process from "node:process";
+import { attempt } from "@strongroom/core/errors";
+import { formatAmount } from "@strongroom/core/money/amount";
+import { DelayBody } from "@strongroom/core/protocol/command";
+import { onlyTightens } from "@strongroom/core/rulebook/change";
+import { checkRulebook } from "@strongroom/core/rulebook/check";
+import type { Json } from "@strongroom/core/signed/codec";
+import { decode, encode, fromJson, idOf, type Kind, toJson } from "@strongroom/core/signed/object";
+import { type Quorum, type Rule, Rulebook } from "@strongroom/core/signed/rulebook";
+import { renderChange } from "@strongroom/core/text/change";
+import { formatTime } from "@strongroom/core/text/render";
+import { parseJson, readWhole } from "../device/files.ts";
+import { type DeviceKey, openKey } from "../device/keyFile.ts";
+import { fault } from "../faults.ts";
+import { warningsOf } from "../lint.ts";
+import { columns, duration, frame, paintsFor } from "../screen.ts";
+import { signDecision, signObject } from "../vault/intents.ts";
+import { type Answer, type Context, confirmText, named, SIGNING, type Verb, withSession } from "../verb.ts";
+
+export const rulebookShow: Verb = {
+  name: "rulebook show",
+  takes: "",
+  what: "the rulebook in force, its signatures checked against the administrators that this device knows",
+  options: {},
+  examples: ["rulebook show", "rulebook show --json > next.json"],
+  async run(context) {
+    named(context);
+    return withSession(context, async (session) => {
+      const { document, id } = session.book();
+      return { text: describe(document, id), json: { id, rulebook: toJson(Rulebook, document) } };
+    });
+  },
+};
+
+export const rulebookLint: Verb = {
+  name: "rulebook lint",
+  takes: "FILE",
+  what: "check a rulebook in JSON and warn of what is sound but rarely meant; exit code 1 when it is not sound",
+  options: {},
+  examples: ["rulebook lint next.json"],
+  async run(context) {
+    const [path = ""] = named(context, "FILE");
+    const document = await readDocument(path);
+    checkRulebook(document);
+    const warnings = warningsOf(document);
+    const id = idOf(Rulebook, encode(Rulebook, document));
+    const lines = warnings.map(({ at, what }) => [at, what]);
+    const text = lines.length === 0 ? "sound, no warnings" : `sound, ${lines.length} warnings\n${columns(lines)}`;
+    return { text: `${text}\nid ${id}`, json: { id, warnings: warnings as unknown as Json } };
+  },
+};
+
+/** A rulebook in JSON; the `rulebook` part of what `rulebook show --json` prints is taken too. */
+async function readDocument(path: string): Promise<Rulebook> {
+  const json = parseJson(await readWhole(path), path);
+  const inner = typeof json === "object" && json !== null && "rulebook" in json ? json.rulebook : json;
+  return fromJson(Rulebook, inner);
+}
+
+export const rulebookPropose: Verb = {
+  name: "rulebook propose",
+  takes: "FILE",
+  what: "sign the next rulebook as administrators and hand it to the vault; a weakening waits, then propose it with --seen",
+  options: {
+    ...SIGNING,
+    key: { value: "NAME", many: true, what: "an administrator's device key; once for each who signs" },
+    seen: { value: "NAME", what: "device key of an administrator who did not sign and has read the change" },
+  },
+  examples: ["rulebook propose next.json --key ada --key ben", "rulebook propose next.json --key ada --key ben --seen cleo"],
+  async run(context) {
+    const [path = ""] = named(context, "FILE");
+    return propose(context, path);
+  },
+};
+
+async function propose(context: Context, path: string): Promise<Answer> {
+  const next = await readDocument(path);
+  checkRulebook(next);
+  if (context.texts("key").length === 0) fault("USAGE", "key", "--key is missing");
+  return withSession(context, async (session) => {
+    const book = session.book();
+    const text = renderChange(book, next);
+    await confirmText(context, frame(text), "Sign this change?");
+    const keys: DeviceKey[] = [];
+    for (const name of context.texts("key")) keys.push(await openKey(context.home, name, context.text("passphrase-file")));
+    const body = encode(Rulebook, next);
+    const id = idOf(Rulebook, body);
+    const seen = context.text("seen");
+    const approvals: Uint8Array[] = [];
+    if (seen !== undefined) {
+      const key = await openKey(context.home, seen, context.text("passphrase-file"));
+      approvals.push(signDecision(session, key, { subject: id, text, decision: "seen", notAfter: Number.MAX_SAFE_INTEGER }));
+    }
+    const rulebook = signObject(Rulebook as Kind<unknown>, body, keys);
+    const answer = await session.demand({ command: "rulebook", rulebook, approvals });
+    const delay = attempt(() => decode(DelayBody, answer));
+    if (answer.length > 0 && delay.ok) {
+      const until = delay.value.until ?? delay.value.since;
+      const words = `it waits until ${formatTime(until)}; then propose it again with --seen NAME`;
+      return { text: `${words}\nid ${id}`, json: { id, adopted: false, until } };
+    }
+    await session.refresh();
+    const tightens = onlyTightens(book.document, next);
+    return { text: `in force as epoch ${next.epoch}\nid ${id}`, json: { id, adopted: true, epoch: next.epoch, tightens } };
+  });
+}
+
+/** The rulebook for people. */
+function describe(book: Rulebook, id: string): string {
+  const { bold } = paintsFor(process.stdout);
+  const section = (title: string, rows: readonly (readonly string[])[]) =>
+    `${bold(title)}\n${columns(rows.map((row) => ["", ...row]))}`;
+  const decimals = new Map(book.assets.map((asset) => [asset.id, asset.decimals]));
+  const amount = (value: bigint, asset: string) => `${formatAmount(value, decimals.get(asset) ?? 0)} ${asset}`;
+  const { governance } = book;
+  return [
+    columns([
+      ["epoch", String(book.epoch)],
+      ["id", id],
+      ["written", formatTime(book.createdAt)],
+      ["approvals live", duration(book.approvalLifeMs)],
+      ...(book.demonstration ? [["", "DEMONSTRATION - no real value"]] : []),
+    ]),
+    section(
+      "persons",
+      book.persons.map((person) => [person.id, groupsOf(book, person.id), keysOf(person)]),
+    ),
+    section(
+      "assets",
+      book.assets.map((asset) => [asset.id, `chain ${asset.chain}`, asset.contract ?? "native", `${asset.decimals} decimals`]),
+    ),
+    section(
+      "rules",
+      book.rules.map((rule) => [rule.effect, rule.id, wordsOf(rule, amount)]),
+    ),
+    section(
+      "limits",
+      book.limits.map((limit) => [
+        limit.id,
+        `${amount(limit.amount, limit.asset)} per ${limit.level} in ${duration(limit.windowMs)}`,
+      ]),
+    ),
+    section("governance", [
+      ["administrators", `${governance.threshold} of ${governance.administrators.join(", ")}`],
+      ["a weakening", `waits ${duration(governance.delayMs)}`],
+      ["officers", `group ${governance.officers}`],
+      ["unfreeze", `${quorumWords(governance.unfreeze)}, after ${duration(governance.unfreezeDelayMs)}`],
+    ]),
+  ].join("\n\n");
+}
+
+function groupsOf(book: Rulebook, person: string): string {
+  const names = book.groups.filter((group) => group.members.includes(person)).map((group) => group.id);
+  return names.join(", ") || "no group";
+}
+
+function keysOf(person: Rulebook["persons"][number]): string {
+  const classes = [...new Set(person.keys.map((key) => key.class))].join(", ");
+  return `${person.keys.length} key${person.keys.length === 1 ? "" : "s"} (${classes})`;
+}
+
+const CONDITIONS = ["kinds", "chains", "assets", "wallets", "destinations", "classes", "initiators"] as const;
+
+function wordsOf(rule: Rule, amount: (value: bigint, asset: string) => string): string {
+  const scope = CONDITIONS.flatMap((name) => (rule[name] === "any" ? [] : [`${name} ${rule[name].join(", ")}`]));
+  const asset = rule.assets === "any" ? "" : (rule.assets[0] ?? "");
+  if (rule.amountFrom !== undefined) scope.push(`from ${amount(rule.amountFrom, asset)}`);
+  if (rule.amountTo !== undefined) scope.push(`up to ${amount(rule.amountTo, asset)}`);
+  const where = scope.join("; ") || "everything";
+  if (rule.effect !== "require") return where;
+  const demands = [
+    ...(rule.quorum === undefined ? [] : [quorumWords(rule.quorum)]),
+    rule.initiatorCounts ? "initiator counts" : "initiator excluded",
+    ...(rule.servedCounts ? ["served keys count"] : []),
+    ...(rule.distinctGroups > 0 ? [`${rule.distinctGroups} distinct groups`] : []),
+    ...rule.facts.map(
+      (need) => `${need.atLeast} of ${need.sources.join(", ")} on ${need.type}, at most ${duration(need.maxAgeMs)} old`,
+    ),
+    ...(rule.delayMs > 0 ? [`after ${duration(rule.delayMs)}`] : []),
+  ];
+  return `${demands.join(", ")}  (${where})`;
+}
+
+function quorumWords(quorum: Quorum): string {
+  if (quorum.type === "group") return `${quorum.count} of ${quorum.group}`;
+  return `${quorum.type}(${quorum.of.map(quorumWords).join("; ")})`;
+}

@@ -1,0 +1,210 @@
+/** `strongroom up` (npm start) and `strongroom ceremony demo`: a demonstration here, from nothing to mined payments. */
+import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Json } from "@strongroom/core/signed/codec";
+import { homeOf, writeConfig } from "../config.ts";
+import { CHAIN } from "../demo/anvil.ts";
+import { ensureKeys, holdCeremony, isFounded, openKeys } from "../demo/ceremony.ts";
+import type { Child } from "../demo/child.ts";
+import { bringUp, takeDown, type Up } from "../demo/run.ts";
+import { openSteps, type Step, type Steps } from "../demo/stage.ts";
+import { answers, ensureVault, launchVault, socketPath } from "../demo/vault.ts";
+import { dueFacts, stateFinal } from "../demo/watch.ts";
+import { failureOf, fault } from "../faults.ts";
+import { limits } from "../limits.ts";
+import { columns, duration, frame, indent, type Paints, paintsFor } from "../screen.ts";
+import { openSession, VaultRefused } from "../vault/session.ts";
+import { type Answer, type Context, named, type Verb } from "../verb.ts";
+
+export const up: Verb = {
+  name: "up",
+  takes: "",
+  what: "bring up chain node and vault, hold the demonstration's ceremony at first, play the main job, and wait (npm start)",
+  options: { once: { what: "in a throw-away folder on free ports: play, tell, and remove everything" } },
+  examples: ["up", "up --home ~/strongroom-demo", "up --once --json"],
+  async run(context) {
+    named(context);
+    return context.on("once") ? once(context) : stay(context);
+  },
+};
+
+/** Wishes to end: the signals that ask for it. */
+function listenForEnd(): { readonly came: () => boolean; readonly forget: () => void } {
+  let came = false;
+  const hear = () => {
+    came = true;
+  };
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+  for (const signal of signals) process.on(signal, hear);
+  return {
+    came: () => came,
+    forget: () => {
+      for (const signal of signals) process.off(signal, hear);
+    },
+  };
+}
+
+/** Prints each step as one line, and the first texts that were signed in full. */
+function printer(stream: NodeJS.WriteStream): (step: Step) => void {
+  const paints = paintsFor(stream);
+  let texts = 0;
+  return (step) => {
+    const { label, ms, ok, code, detail, hash, shown } = step;
+    const tick = ok ? paints.good(code === "OK" ? "✓" : "✗") : paints.bad("!");
+    const refused = code === "OK" ? "" : `${(ok ? paints.accent : paints.bad)(code)}  `;
+    const id = hash === undefined ? "" : `  ${paints.dim(hash)}`;
+    stream.write(`  ${tick} ${duration(ms).padStart(7)}  ${label.padEnd(38)} ${refused}${detail}${id}\n`);
+    texts += shown === undefined ? 0 : 1;
+    if (shown !== undefined && texts <= 2) stream.write(`${indent(frame(shown, paints.dim), 14)}\n`);
+  };
+}
+
+function banner(home: string, paints: Paints): string {
+  const title = `${paints.bold("STRONGROOM")}  a demonstration: everything below is real but the money`;
+  return `\n  ${title}\n  ${paints.dim(home)}\n\n`;
+}
+
+async function once(context: Context): Promise<Answer> {
+  if (context.text("home") !== undefined) fault("USAGE", "once", "--once makes a folder of its own; leave --home out");
+  const home = await mkdtemp(join(tmpdir(), "strongroom-"));
+  const end = listenForEnd();
+  const children: Child[] = [];
+  const stream = context.json ? process.stderr : process.stdout;
+  stream.write(banner(home, paintsFor(stream)));
+  const since = performance.now();
+  const steps = openSteps(printer(stream), end.came);
+  let shown: Up | null = null;
+  let error: unknown = null;
+  try {
+    await chmod(home, 0o711);
+    shown = await bringUp(home, steps, children);
+  } catch (caught) {
+    error = caught;
+  } finally {
+    shown?.stage.session.close();
+    await takeDown(children);
+    await rm(home, { recursive: true, force: true });
+    await rm(join(socketPath(home), ".."), { recursive: true, force: true });
+    end.forget();
+  }
+  return conclude(steps, { shown, error, ms: performance.now() - since });
+}
+
+function conclude(steps: Steps, it: { shown: Up | null; error: unknown; ms: number }): Answer {
+  const failure = it.error === null ? null : it.error instanceof VaultRefused ? it.error.failure() : failureOf(it.error);
+  const session = it.shown?.stage.session;
+  const json: { [name: string]: Json } = {
+    ms: Math.round(it.ms),
+    steps: steps.list.map(({ name, ms, ok, code, detail, hash }) => {
+      return { name, ms: Math.round(ms * 10) / 10, ok, code, detail, ...(hash === undefined ? {} : { hash }) };
+    }),
+  };
+  if (session !== undefined) {
+    json["deployment"] = session.deployment;
+    json["vault"] = session.vault;
+    json["rulebook"] = { id: session.book().id, epoch: session.book().document.epoch };
+    json["head"] = { ...session.head().head };
+    json["protections"] = (it.shown?.protections ?? []).map((item) => ({ ...item }));
+  }
+  if (failure !== null) json["error"] = { ...failure };
+  const words = failure === null ? "every step had its expected outcome" : `${failure.code}: ${failure.what} ${failure.detail}`;
+  const text = `\n  ${steps.list.length} steps in ${duration(it.ms)}; ${words}`;
+  return { text, json, ...(failure === null ? {} : { exit: failure.exit }) };
+}
+
+async function stay(context: Context): Promise<Answer | null> {
+  const { home } = context;
+  if (await answers(socketPath(home))) fault("ALREADY_RUNNING", home, "its vault answers");
+  const end = listenForEnd();
+  const children: Child[] = [];
+  const stream = context.json ? process.stderr : process.stdout;
+  stream.write(banner(home, paintsFor(stream)));
+  const since = performance.now();
+  const steps = openSteps(printer(stream), end.came);
+  try {
+    const shown = await bringUp(home, steps, children);
+    shown.stage.session.close();
+    if (context.json)
+      process.stdout.write(
+        `${JSON.stringify({ ok: true, ...conclude(steps, { shown, error: null, ms: performance.now() - since }).json })}\n`,
+      );
+    stream.write(nextSteps(context, paintsFor(stream)));
+    await watch(shown, children, end.came);
+    stream.write("\n  ending chain node and vault; everything is kept for the next start\n");
+  } finally {
+    await takeDown(children);
+    end.forget();
+  }
+  return null;
+}
+
+/** What to type next; each line works as it stands. */
+function nextSteps({ home }: Context, { bold, dim }: Paints): string {
+  const where = home === homeOf(undefined) ? "" : ` --home '${home.replaceAll("'", "'\\''")}'`;
+  const command = (words: string) => `npm run -s strongroom -- ${words}${where}`;
+  const lines = [
+    [command("status"), "the vault, its head and protections"],
+    [command("address treasury --balance"), "where to deposit, and what is there"],
+    [command("pay 0.1 eth --from treasury --to northwind --key tom"), "request a payment; it prints a REQUEST"],
+    [command("approve REQUEST --key amy"), "read and approve it; then again with --key bob"],
+    [command("send REQUEST"), "have it judged, signed, sent and mined"],
+    [command("freeze institution --key olga"), "stop everything at once"],
+    [command("rulebook show"), "who may do what"],
+    [command("help"), "all verbs"],
+  ] as const;
+  const rows = columns(lines.map(([line, what]) => [line, dim(what)]));
+  const title = bold("It runs. In another terminal of this folder, type:");
+  return `\n  ${title}\n\n${indent(rows, 4)}\n\n  Ctrl-C ends it; npm start resumes.\n`;
+}
+
+/** Waits for the end, and meanwhile states what is mined to be final. Fails: CHILD_FAILED when a program ends by itself. */
+async function watch({ stage }: Up, children: readonly Child[], ended: () => boolean): Promise<void> {
+  while (!ended()) {
+    for (const child of children) {
+      if (child.ended() !== null) fault("CHILD_FAILED", child.log, `${child.name} ended with ${child.ended()}`);
+    }
+    const due = await dueFacts(stage.home, stage.node);
+    if (due.length > 0) {
+      const session = await openSession(stage.home, socketPath(stage.home));
+      try {
+        for (const one of due) await stateFinal(session, stage.keys, one);
+      } finally {
+        session.close();
+      }
+    }
+    for (let waited = 0; waited < limits.watchMs && !ended(); waited += 50) await sleep(50);
+  }
+}
+
+export const ceremonyDemo: Verb = {
+  name: "ceremony demo",
+  takes: "",
+  what: "only the demonstration's ceremony: a new vault, keys for everybody, genesis and first rulebook",
+  options: {},
+  examples: ["ceremony demo --home /srv/strongroom-demo"],
+  async run(context) {
+    named(context);
+    const { home } = context;
+    if (await isFounded(home)) fault("HOME_UNFIT", home, "a deployment is pinned here already");
+    await ensureVault(home);
+    const running = await launchVault(home);
+    try {
+      const made = await ensureKeys(home);
+      await writeConfig(home, { socket: socketPath(home), chains: {} });
+      const deployment = await holdCeremony(home, openKeys(home), { socket: socketPath(home), vaultKey: running.identityKey });
+      const session = await openSession(home, socketPath(home));
+      session.close();
+      const text = `founded\n${columns([
+        ["deployment", deployment],
+        ["keys", `${made} made`],
+        ["folder", home],
+      ])}`;
+      return { text, json: { deployment, keys: made, home, chain: CHAIN } };
+    } finally {
+      await running.child.stop();
+    }
+  },
+};

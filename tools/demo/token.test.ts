@@ -1,0 +1,10 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { compiledPath, compileToken } from "./compile.ts";
+
+test("the checked-in bytecode is what the pinned compiler makes of Token.sol", () => {
+  const compiled = compileToken();
+  assert.deepEqual(JSON.parse(readFileSync(compiledPath, "utf8")), compiled);
+  assert.match(compiled.compiler, /^0\.8\.37\+/);
+});
