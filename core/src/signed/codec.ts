@@ -134,7 +134,8 @@ export const slug = text(32, 1, { regex: /^[a-z0-9][a-z0-9-]*$/, words: "slug: a
 export const amount: Shape<bigint> = {
   words: "amount: minimal big-endian bytes 0…32",
   write: (out, value) => {
-    demand(value >= 0n && value < 1n << 256n, "BAD_VALUE", "", "an amount lies between 0 and 2^256-1");
+    const fits = typeof value === "bigint" && value >= 0n && value < 1n << 256n;
+    demand(fits, "BAD_VALUE", "", "an amount lies between 0 and 2^256-1");
     const digits = value === 0n ? "" : value.toString(16);
     out.bytes(fromHex(digits.length % 2 === 0 ? digits : `0${digits}`));
   },
