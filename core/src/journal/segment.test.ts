@@ -88,6 +88,8 @@ test("a record is bound to its segment, its place and all before it", () => {
   const bytes = recordContext(tie, 258, fromHex(header.before));
   assert.equal(toHex(bytes), `${toHex(tie)}0000000000000102${header.before}`);
   assert.equal(toHex(recordNonce(513)), "000000000000000000000201");
+  assert.equal(toHex(recordNonce(Number.MAX_SAFE_INTEGER, new Uint8Array(12))), "00000000001fffffffffffff");
+  assert.equal(toHex(recordContext(tie, header.first, fromHex(header.before), bytes)).slice(64, 80), "0000000100000005");
 });
 
 test("the chain is the tagged hash over hash and plaintext", () => {

@@ -109,20 +109,31 @@ export function headerHash(header: Uint8Array): Uint8Array {
   return hashBytes("strongroom/segment/1", header);
 }
 
-/** Additional data of a record: header hash ‖ u64 sequence ‖ chain hash before it (72 bytes). */
-export function recordContext(header: Uint8Array, sequence: number, chain: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(72);
-  bytes.set(header);
-  new DataView(bytes.buffer).setBigUint64(32, BigInt(sequence));
-  bytes.set(chain, 40);
-  return bytes;
+/** Additional data of a record: header hash ‖ u64 sequence ‖ chain hash before it (72 bytes), written to `into`. */
+export function recordContext(header: Uint8Array, sequence: number, chain: Uint8Array, into = new Uint8Array(72)): Uint8Array {
+  into.set(header);
+  writeUint64(into, 32, sequence);
+  into.set(chain, 40);
+  return into;
 }
 
-/** The nonce of the segment's `count`-th record (from 0): u32 zero ‖ u64 count. Unique because a key serves one segment. */
-export function recordNonce(count: number): Uint8Array {
-  const bytes = new Uint8Array(12);
-  new DataView(bytes.buffer).setBigUint64(4, BigInt(count));
-  return bytes;
+/** The nonce of the segment's `count`-th record (from 0): u32 zero ‖ u64 count, written to `into`, whose first four bytes are
+ *  zero. Unique because a key serves one segment. */
+export function recordNonce(count: number, into = new Uint8Array(12)): Uint8Array {
+  writeUint64(into, 4, count);
+  return into;
+}
+
+/** Big-endian, without the cost of a bigint, because every record needs two. */
+function writeUint64(bytes: Uint8Array, at: number, value: number): void {
+  let high = Math.floor(value / 2 ** 32);
+  let low = value >>> 0;
+  for (let byte = 3; byte >= 0; byte--) {
+    bytes[at + byte] = high & 0xff;
+    bytes[at + 4 + byte] = low & 0xff;
+    high >>>= 8;
+    low >>>= 8;
+  }
 }
 
 /** The chain hash after a record: H("strongroom/record/1", hash before ‖ plaintext). */

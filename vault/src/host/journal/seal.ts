@@ -8,6 +8,7 @@ import {
   createHash,
   createSecretKey,
   type DecipherGCM,
+  hash,
   type KeyObject,
   randomBytes,
 } from "node:crypto";
@@ -39,15 +40,24 @@ const CHAIN_TAG = Buffer.from("\x13strongroom/record/1", "latin1");
 /** Bytes of the file that names the newest segment: u32 number, nonce, tag. */
 export const LAST_BYTES = 4 + 12 + TAG_BYTES;
 
+/** Room for what one record needs, used over and over; nothing here is secret, and no call returns any of it. */
+const room = { context: Buffer.alloc(72), nonce: Buffer.alloc(12), text: Buffer.alloc(64 * 1024) };
+room.text.set(CHAIN_TAG);
+
 /** The chain hash after a record; the same as core's `advance`, in native code. */
 export function follow(chain: Uint8Array, record: Uint8Array): Uint8Array {
-  return createHash("sha256").update(CHAIN_TAG).update(chain).update(record).digest();
+  const at = CHAIN_TAG.length + 32;
+  const size = at + record.length;
+  if (size > room.text.length) return createHash("sha256").update(CHAIN_TAG).update(chain).update(record).digest();
+  room.text.set(chain, CHAIN_TAG.length);
+  room.text.set(record, at);
+  return hash("sha256", room.text.subarray(0, size), "buffer");
 }
 
 /** The frame of one record: head, ciphertext, tag. */
 export function sealRecord(segment: SegmentKey, spot: Spot, record: Uint8Array): [Uint8Array, Uint8Array, Uint8Array] {
-  const cipher = createCipheriv(CIPHER, segment.key, recordNonce(spot.count), TAG);
-  cipher.setAAD(recordContext(segment.tie, spot.sequence, spot.chain));
+  const cipher = createCipheriv(CIPHER, segment.key, recordNonce(spot.count, room.nonce), TAG);
+  cipher.setAAD(recordContext(segment.tie, spot.sequence, spot.chain, room.context));
   const body = cipher.update(record);
   cipher.final();
   return [encodeFrameHead(record.length), body, cipher.getAuthTag()];
@@ -55,8 +65,8 @@ export function sealRecord(segment: SegmentKey, spot: Spot, record: Uint8Array):
 
 /** The record in `sealed` (ciphertext ‖ tag), or null when the tag does not fit. */
 export function openRecord(segment: SegmentKey, spot: Spot, sealed: Uint8Array): Buffer | null {
-  const decipher = createDecipheriv(CIPHER, segment.key, recordNonce(spot.count), TAG);
-  decipher.setAAD(recordContext(segment.tie, spot.sequence, spot.chain));
+  const decipher = createDecipheriv(CIPHER, segment.key, recordNonce(spot.count, room.nonce), TAG);
+  decipher.setAAD(recordContext(segment.tie, spot.sequence, spot.chain, room.context));
   decipher.setAuthTag(sealed.subarray(sealed.length - TAG_BYTES));
   const record = decipher.update(sealed.subarray(0, sealed.length - TAG_BYTES));
   return authentic(decipher) ? record : null;

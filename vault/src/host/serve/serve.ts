@@ -43,6 +43,9 @@ export async function serveUntilEnd<State>(openings: Openings<State>, ready: () 
   }, limits.parentMs);
   const signals = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
   for (const signal of signals) process.on(signal, stop);
+  // Whatever nobody caught is a bug, and nothing is answered after it.
+  const bug = (error: unknown) => loop.fail(error);
+  process.on("uncaughtException", bug);
   if (lines !== null) serveConsole(lines, door, write).then(stop, end.reject);
   loop.ended.then(stop, end.reject);
   ready();
@@ -54,6 +57,7 @@ export async function serveUntilEnd<State>(openings: Openings<State>, ready: () 
     clearInterval(watch);
     intake.stop();
     for (const signal of signals) process.off(signal, stop);
+    process.off("uncaughtException", bug);
     await loop.stop();
     await server?.close();
     clearTimeout(deadline);
