@@ -1,0 +1,141 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { hashOf, keyIdOf, OPEN, passkey, sampleRulebook } from "../../test/sample.ts";
+import { keyId } from "../keys/id.ts";
+import { encode, idOf } from "../signed/object.ts";
+import { type Rule, Rulebook } from "../signed/rulebook.ts";
+import { matching, openBook, type Subject } from "./book.ts";
+
+test("a book finds persons by key, groups by person, limits by asset", () => {
+  const more = { id: "max", keys: [passkey("max")] };
+  const document = sampleRulebook({ persons: [...sampleRulebook().persons, more] });
+  const book = openBook(document);
+  assert.equal(book.id, idOf(Rulebook, encode(Rulebook, document)));
+  assert.equal(book.holders.get(keyIdOf("ada"))?.person, "ada");
+  const second = keyId("webauthn-es256", passkey("max").publicKey);
+  assert.deepEqual(book.holders.get(second), { person: "max", key: passkey("max"), id: second });
+  assert.equal(book.holders.get(hashOf("nobody")), undefined);
+  assert.deepEqual(book.groupsOf.get("ada"), ["administrators"]);
+  assert.equal(book.groupsOf.get("max"), undefined);
+  assert.deepEqual([...(book.groups.get("traders") ?? [])], ["tom", "tina"]);
+  assert.equal(book.chains.get(31337)?.name, "anvil");
+  assert.equal(book.assets.get("usdx")?.decimals, 6);
+  assert.equal(book.sources.get("watcher")?.type, "finality");
+  assert.deepEqual(
+    book.limitsOf.get("eth")?.map((limit) => limit.id),
+    ["day"],
+  );
+  assert.equal(book.limitsOf.get("ether"), undefined);
+});
+
+test("limits of one asset are kept together", () => {
+  const [day] = sampleRulebook().limits as [Rulebook["limits"][number]];
+  const book = openBook(sampleRulebook({ limits: [day, { ...day, id: "again" }] }));
+  assert.deepEqual(
+    book.limitsOf.get("eth")?.map((limit) => limit.id),
+    ["day", "again"],
+  );
+});
+
+const KINDS = ["pay", "cancel", "wallet", "entry"] as const;
+const CLASSES = ["own", "exchange", "vasp", "self-hosted", "client-owned"] as const;
+const NAMES = ["a", "b", "c", "d"] as const;
+const PERSONS = ["tom", "tina", "amy", "olga", "nobody"] as const;
+
+const some = <T>(values: readonly T[]) =>
+  fc.oneof({ weight: 2, arbitrary: fc.constant("any" as const) }, fc.subarray([...values], { minLength: 1 }));
+const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined });
+const amounts = fc.bigInt({ min: 0n, max: 9n });
+
+const rule = fc
+  .record({
+    effect: fc.constantFrom("allow", "deny"),
+    kinds: some(KINDS),
+    chains: some([1, 2, 31337]),
+    assets: some(NAMES),
+    wallets: some(NAMES),
+    destinations: some(NAMES),
+    classes: some(CLASSES),
+    initiators: some(["traders", "approvers", "both", "officers"]),
+    amountFrom: maybe(amounts),
+    amountTo: maybe(amounts),
+  })
+  .map(({ amountFrom, amountTo, ...open }) => ({
+    ...open,
+    ...(amountFrom !== undefined && { amountFrom }),
+    ...(amountTo !== undefined && { amountTo }),
+  }));
+const rules = fc
+  .array(rule, { maxLength: 90 })
+  .map((list): readonly Rule[] => list.map((item, at) => ({ ...item, id: `r${at}` }) as Rule));
+
+const subjects: fc.Arbitrary<Subject> = fc
+  .record({
+    kind: fc.constantFrom(...KINDS),
+    initiator: fc.constantFrom(...PERSONS),
+    chain: maybe(fc.constantFrom(1, 2, 31337)),
+    asset: maybe(fc.constantFrom(...NAMES)),
+    wallet: maybe(fc.constantFrom(...NAMES)),
+    destination: maybe(fc.constantFrom(...NAMES)),
+    class: maybe(fc.constantFrom(...CLASSES)),
+    amount: maybe(amounts),
+  })
+  .map((subject) => Object.fromEntries(Object.entries(subject).filter(([, value]) => value !== undefined)) as Subject);
+
+/** Tom has two groups of his own and one together with amy. */
+const groups = [
+  { id: "traders", members: ["tom", "tina"] },
+  { id: "both", members: ["tom", "amy"] },
+  { id: "approvers", members: ["amy"] },
+  { id: "officers", members: ["olga"] },
+];
+
+/** What a rule's conditions mean, written down without any index. */
+function holds(rule: Rule, subject: Subject): boolean {
+  const open = <T>(values: "any" | readonly T[], value: T | undefined) =>
+    values === "any" || (value !== undefined && values.includes(value));
+  const mine = groups.filter((group) => group.members.includes(subject.initiator)).map((group) => group.id);
+  const bounded = rule.amountFrom !== undefined || rule.amountTo !== undefined;
+  return (
+    open(rule.kinds as "any" | readonly string[], subject.kind) &&
+    open(rule.chains, subject.chain) &&
+    open(rule.assets, subject.asset) &&
+    open(rule.wallets, subject.wallet) &&
+    open(rule.destinations, subject.destination) &&
+    open(rule.classes as "any" | readonly string[], subject.class) &&
+    (rule.initiators === "any" || rule.initiators.some((group) => mine.includes(group))) &&
+    (!bounded || subject.amount !== undefined) &&
+    (rule.amountFrom === undefined || (subject.amount as bigint) >= rule.amountFrom) &&
+    (rule.amountTo === undefined || (subject.amount as bigint) <= rule.amountTo)
+  );
+}
+
+test("the index finds exactly the rules whose conditions hold, in their order", () => {
+  let found = 0;
+  const property = fc.property(rules, fc.array(subjects, { minLength: 1, maxLength: 8 }), (list, tried) => {
+    const book = openBook(sampleRulebook({ rules: list, groups }));
+    for (const subject of tried) {
+      const expected = list.filter((item) => holds(item, subject)).map((item) => item.id);
+      const actual = matching(book, subject).map((item) => item.id);
+      found += actual.length;
+      assert.deepEqual(actual, expected);
+    }
+  });
+  fc.assert(property, { numRuns: 300 });
+  assert.ok(found > 100, `only ${found} rules ever matched`);
+});
+
+test("every one of 32 and more rules can match", () => {
+  const list = Array.from({ length: 100 }, (_, at): Rule => ({ ...OPEN, id: `r${at}`, effect: "allow", wallets: [`w${at}`] }));
+  const book = openBook(sampleRulebook({ rules: list }));
+  for (const at of [0, 1, 30, 31, 32, 33, 63, 64, 95, 96, 99])
+    assert.deepEqual(
+      matching(book, { kind: "pay", initiator: "tom", wallet: `w${at}` }).map((item) => item.id),
+      [`r${at}`],
+    );
+});
+
+test("no rules match nothing", () => {
+  assert.deepEqual(matching(openBook(sampleRulebook({ rules: [] })), { kind: "pay", initiator: "tom" }), []);
+});
