@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { after, test } from "node:test";
+import { homeOf, readConfig } from "./config.ts";
+import { EXIT, FAULTS, failureOf, refusal } from "./faults.ts";
+import { columns, duration, frame, paintsFor, width } from "./screen.ts";
+import { findVerb, parseLife } from "./verb.ts";
+import { VERBS } from "./verbs/table.ts";
+
+const home = await mkdtemp(join(tmpdir(), "strongroom-cli-"));
+after(() => rm(home, { recursive: true, force: true }));
+
+function strongroom(...args: readonly string[]) {
+  const main = join(import.meta.dirname, "main.ts");
+  const env = { ...process.env, STRONGROOM_HOME: home, NO_COLOR: "1" };
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], { encoding: "utf8", env });
+  return { status, stdout, stderr };
+}
+
+test("help names every verb and every exit code", () => {
+  const { status, stdout } = strongroom("help");
+  assert.equal(status, EXIT.ok);
+  for (const { name } of VERBS) assert.match(stdout, new RegExp(`^ {2}${name}\\b`, "m"));
+  for (const code of Object.values(EXIT)) assert.match(stdout, new RegExp(`^ {2}${code} `, "m"));
+  assert.equal(strongroom().status, EXIT.usage);
+  assert.equal(strongroom("--help").status, EXIT.ok);
+});
+
+test("a wrong command line is a usage error, for people and for programs", () => {
+  for (const args of [["nonsense"], ["status", "--nonsense"], ["pay"], ["completion", "tcsh"]]) {
+    const { status, stdout } = strongroom(...args, "--json");
+    assert.equal(status, EXIT.usage, args.join(" "));
+    const { ok, code, field, what, next } = JSON.parse(stdout) as Record<string, unknown>;
+    assert.deepEqual([ok, code, typeof field, typeof what, typeof next], [false, "USAGE", "string", "string", "string"]);
+  }
+  const { status, stdout, stderr } = strongroom("status", "more");
+  assert.deepEqual([status, stdout], [EXIT.usage, ""]);
+  assert.match(stderr, /USAGE[\s\S]*why[\s\S]*next/);
+});
+
+test("a folder without a deployment, and one without a vault, say so", async () => {
+  assert.equal(strongroom("status").status, EXIT.operational);
+  assert.match(strongroom("status", "--json").stdout, /"code":"NO_HOME"/);
+  await writeFile(join(home, "config.json"), JSON.stringify({ socket: "vault.sock", chains: {} }));
+  assert.match(strongroom("status", "--json").stdout, /"code":"NO_PIN"/);
+  await writeFile(join(home, "genesis.pin"), `${"ab".repeat(32)}\n`);
+  assert.match(strongroom("status", "--json").stdout, /"code":"VAULT_UNREACHABLE"/);
+  await writeFile(join(home, "genesis.pin"), "something\n");
+  assert.match(strongroom("status", "--json").stdout, /"code":"FILE_UNFIT"/);
+});
+
+test("the configuration is strict", async () => {
+  const path = join(home, "config.json");
+  for (const text of [
+    "{",
+    "[]",
+    '{"socket":1,"chains":{}}',
+    '{"socket":"s","chains":{"x":"y"}}',
+    '{"socket":"s","chains":{},"more":1}',
+  ]) {
+    await writeFile(path, text);
+    await assert.rejects(readConfig(home), { code: "FILE_UNFIT" });
+  }
+  await writeFile(path, '{"socket":"s","chains":{"1":"http://127.0.0.1:1"}}');
+  assert.equal((await readConfig(home)).socket, join(home, "s"));
+  assert.equal(homeOf("x"), join(process.cwd(), "x"));
+});
+
+test("completion scripts are scripts of their shells", () => {
+  for (const shell of ["bash", "zsh", "fish"]) {
+    const { status, stdout } = strongroom("completion", shell);
+    assert.equal(status, EXIT.ok);
+    for (const { name } of VERBS) assert.ok(stdout.includes(name.split(" ")[0] ?? ""), `${shell} ${name}`);
+  }
+  const script = `${strongroom("completion", "bash").stdout}
+    COMP_WORDS=(strongroom "rulebook" "li"); COMP_CWORD=2; _strongroom; echo "\${COMPREPLY[@]}"
+    COMP_WORDS=(strongroom pay --fr); COMP_CWORD=2; _strongroom; echo "\${COMPREPLY[@]}"
+    COMP_WORDS=(strongroom unf); COMP_CWORD=1; _strongroom; echo "\${COMPREPLY[@]}"`;
+  const { stdout } = spawnSync("bash", ["-c", script], { encoding: "utf8" });
+  assert.equal(stdout, "lint\n--from\nunfreeze\n");
+});
+
+test("verbs are found wherever options stand", () => {
+  assert.equal(findVerb(VERBS, ["--json", "status"])?.verb.name, "status");
+  assert.equal(findVerb(VERBS, ["--home", "status", "rulebook", "show"])?.verb.name, "rulebook show");
+  assert.deepEqual(findVerb(VERBS, ["approve", "abc", "--key", "amy"])?.rest, ["abc", "--key", "amy"]);
+  assert.equal(findVerb(VERBS, ["rulebook"]), null);
+});
+
+test("times are written with a unit", () => {
+  assert.equal(parseLife("90s"), 90_000);
+  assert.equal(parseLife("24h"), 86_400_000);
+  for (const text of ["", "0s", "1", "1w", "-1s", "1.5h"]) assert.throws(() => parseLife(text), { code: "USAGE" });
+});
+
+test("every failure has a code, words and an exit code", () => {
+  for (const [code, { exit, what, next }] of Object.entries(FAULTS)) {
+    assert.match(code, /^[A-Z_]+$/);
+    assert.ok(exit > 0 && what.endsWith(".") && next.length > 0, code);
+  }
+  assert.equal(refusal("FROZEN", "", "").exit, EXIT.refused);
+  assert.equal(refusal("NEVER_HEARD_OF", "", "").code, "NEVER_HEARD_OF");
+  assert.equal(failureOf(new TypeError("oops")).exit, EXIT.bug);
+});
+
+test("columns, frames and durations line up", () => {
+  assert.equal(
+    columns([
+      ["a", "bb"],
+      ["ccc", "d"],
+    ]),
+    "a    bb\nccc  d",
+  );
+  assert.deepEqual(new Set(frame("a\nlonger").split("\n").map(width)), new Set([10]));
+  assert.equal(duration(12.4), "12 ms");
+  assert.equal(duration(1_250), "1.3 s");
+  assert.equal(paintsFor({ isTTY: false }).bad("x"), "x");
+});
