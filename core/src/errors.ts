@@ -129,6 +129,10 @@ export const REFUSALS = {
     what: "An approval is for something else than what is sent.",
     next: "Send only approvals of these intents.",
   },
+  APPROVAL_SPENT: {
+    what: "The approval was given before the signature of its intent was withheld.",
+    next: "Fetch the vault's head and approve again.",
+  },
   APPROVAL_TWICE: { what: "One key's approval of one subject is sent twice.", next: "Send each approval once." },
   // intents
   INTENT_REJECTED: { what: "An enrolled person has rejected this intent.", next: "Make a new intent." },

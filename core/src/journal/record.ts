@@ -1,6 +1,6 @@
 /** What the vault's journal says: one record for each thing that the vault has taken as decided. A restart is a fold over
  *  these records, so each carries all that the fold needs, and the signed bytes that justified it. Source: docs/spec/journal.md. */
-import { amount, blob, choice, field, hex, list, type Of, slug, text, uint } from "../signed/codec.ts";
+import { amount, blob, choice, field, flag, hex, list, type Of, slug, text, uint } from "../signed/codec.ts";
 import { addressText, chainId, hash32, time, version } from "../signed/fields.ts";
 import { decode, encode, kind, MAX_OBJECT_BYTES } from "../signed/object.ts";
 import { MAX_RULEBOOK_BYTES } from "../signed/rulebook.ts";
@@ -33,6 +33,7 @@ const Part = record({
   nonce: field(7, uint(), "the chain's own exclusive number"),
   rates: field(8, list(amount, 4), "fee rates, which a replacement must exceed"),
   counted: field(9, list(Counted, 1024), "what it adds to the limits"),
+  persons: field(11, list(slug, 256, 1), "who initiated and approved it; a freeze of any of them holds it back"),
 });
 export type Part = Of<typeof Part>;
 
@@ -46,6 +47,7 @@ const Noticed = record({
   subject: field(1, text(160, 1), "subject"),
   at: field(2, time, "its date"),
   id: field(3, hash32, "id of the fact"),
+  adverse: field(4, flag, "whether it speaks against its subject"),
 });
 
 export const Record = kind(
