@@ -81,9 +81,14 @@ export const REQUIRE = {
 } satisfies Rule;
 
 /** Persons of all groups, one device key each. */
-export function persons(): Rulebook["persons"] {
-  return [...new Set(Object.values(GROUPS).flat())].map((id) => ({ id, keys: [deviceKey(id)] }));
-}
+export const PERSONS: Rulebook["persons"] = [...new Set(Object.values(GROUPS).flat())].map((id) => ({
+  id,
+  keys: [deviceKey(id)],
+}));
+const SOURCES: Rulebook["sources"] = [
+  { id: "screener", type: "screening", publicKey: publicKeyOf("screener") },
+  { id: "watcher", type: "finality", publicKey: publicKeyOf("watcher") },
+];
 
 const FIXED = {
   version: 1,
@@ -131,12 +136,9 @@ export function sampleRulebook(change: Partial<Rulebook> = {}): Rulebook {
     deployment: hashOf("deployment"),
     base: hashOf("deployment"),
     vault: hashOf("vault"),
-    persons: persons(),
+    persons: PERSONS,
     groups: Object.entries(GROUPS).map(([id, members]) => ({ id, members })),
-    sources: [
-      { id: "screener", type: "screening", publicKey: publicKeyOf("screener") },
-      { id: "watcher", type: "finality", publicKey: publicKeyOf("watcher") },
-    ],
+    sources: SOURCES,
     ...change,
   };
 }
