@@ -2,14 +2,16 @@
 import type { Hash } from "@strongroom/core/bytes";
 import { demand } from "@strongroom/core/errors";
 import { type CommandOf, DelayBody } from "@strongroom/core/protocol/command";
-import { Intent } from "@strongroom/core/signed/intent";
-import { decode, encode, idOf } from "@strongroom/core/signed/object";
+import { encode } from "@strongroom/core/signed/object";
 import { render, textHash } from "@strongroom/core/text/render";
 import { MAX_REGISTERED, MAX_REJECTED, MAX_VETOED } from "../limits.ts";
-import { entries, get, has } from "../state/map.ts";
+import { readIntent } from "../state/intent.ts";
+import { get, has, values } from "../state/map.ts";
+import type { Founded } from "../state/state.ts";
 import type { Now, Outcome } from "../types.ts";
-import { approversOf, type Founded, readApproval, readApprovals } from "./approvals.ts";
 import { ok, recordAt } from "./draft.ts";
+import { approversOf, readApproval, readApprovals } from "./evidence/approvals.ts";
+import { demandOpen } from "./rules.ts";
 
 /** Rejects an intent or vetoes a waiting rulebook. Both bind under any head, boot, rulebook and text.
  *  Fails: those of approvals, KEY_CLASS, INTENT_USED, KEY_UNKNOWN, TABLE_FULL. */
@@ -24,10 +26,17 @@ export function object(state: Founded, now: Now, { approval }: CommandOf<"object
 }
 
 function reject(state: Founded, now: Now, { subject, approval }: { subject: Hash; approval: Uint8Array }): Outcome {
-  demand(!has(state.intents, subject), "INTENT_USED", "approval.subject", "this intent was carried out already");
+  demand(!isOut(state, subject), "INTENT_USED", "approval.subject", "this intent was carried out already");
   if (has(state.rejected, subject)) return { records: [], effects: [ok()] };
   demand(state.rejected.size < MAX_REJECTED, "TABLE_FULL", "rejected", `${MAX_REJECTED} intents are rejected`);
   return { records: [recordAt(now, { kind: "rejected", intentId: subject, approval })], effects: [ok()] };
+}
+
+/** Whether an intent can no longer be stopped: a signature that was not given out yet still can. */
+function isOut(state: Founded, id: Hash): boolean {
+  const used = get(state.intents, id);
+  if (used === undefined) return false;
+  return "done" in used || get(state.jobs, used.job)?.status === "signed";
 }
 
 function veto(state: Founded, now: Now, it: { subject: Hash; person: string; approval: Uint8Array }): Outcome {
@@ -38,28 +47,23 @@ function veto(state: Founded, now: Now, it: { subject: Hash; person: string; app
   return { records: [recordAt(now, { kind: "vetoed", rulebookId: it.subject, approval: it.approval })], effects: [ok()] };
 }
 
-/** Starts the delays of an intent. Fails: those of approvals, INITIATOR_MISSING, EXPIRED, INTENT_USED, TABLE_FULL. */
-export function register(state: Founded, now: Now, command: CommandOf<"register">): Outcome {
-  const intent = decode(Intent, command.intent);
-  const id = idOf(Intent, command.intent);
-  demand(intent.deployment === state.deployment, "WRONG_DEPLOYMENT", "intent.deployment", "it is for another deployment");
-  demand(intent.notAfter > now.hi, "EXPIRED", "intent.notAfter", "the intent has expired");
+/** Starts the delays of an intent. Fails: those of `demandOpen` and approvals, INITIATOR_MISSING, INTENT_USED, TABLE_FULL. */
+export function register(state: Founded, now: Now, { intent: bytes, approvals }: CommandOf<"register">): Outcome {
+  const { id, intent } = readIntent(bytes);
   demand(!has(state.intents, id), "INTENT_USED", "intent", "this intent was carried out already");
+  demandOpen(state, now, { id, intent });
   const wanted = textHash(render(intent, state.book));
   const text = (subject: Hash) => (subject === id ? wanted : undefined);
-  approversOf(readApprovals(state, now, command.approvals, { decisions: ["initiate", "approve"], text }), {
-    id,
-    initiator: intent.initiator,
-  });
+  const given = readApprovals(state, now, approvals, { decisions: ["initiate", "approve"], text });
+  approversOf(given, { id, initiator: intent.initiator });
   const before = get(state.registered, id);
   if (before !== undefined) return { records: [], effects: [ok(encode(DelayBody, { subject: id, since: before.at }))] };
   demand(hasRoom(state, now), "TABLE_FULL", "registered", `${MAX_REGISTERED} intents are registered`);
-  const record = recordAt(now, { kind: "registered", intent: command.intent, approvals: command.approvals });
+  const record = recordAt(now, { kind: "registered", intent: bytes, approvals });
   return { records: [record], effects: [ok(encode(DelayBody, { subject: id, since: now.lo }))] };
 }
 
 /** Registrations that have expired make room; the fold drops them when the next one comes. */
 function hasRoom({ registered }: Founded, now: Now): boolean {
-  if (registered.size < MAX_REGISTERED) return true;
-  return [...entries(registered)].some(([, { notAfter }]) => notAfter < now.lo);
+  return registered.size < MAX_REGISTERED || values(registered, ({ notAfter }) => notAfter < now.lo).length > 0;
 }

@@ -1,88 +1,93 @@
 /** What comes back from the host: keys that were created, signatures that were made. Nothing leaves before it is verified, and
- *  the freeze is looked at once more. */
-
+ *  whatever may have come between is looked at once more. */
 import { fromHex } from "@strongroom/core/bytes";
 import { chainOf } from "@strongroom/core/chain/table";
+import { attempt, type RefusalCode } from "@strongroom/core/errors";
 import { isPublicKey } from "@strongroom/core/keys/secp256k1";
-import { apply } from "../state/apply.ts";
-import { entries, get } from "../state/map.ts";
-import type { JobPart, JobState, State, Wallet } from "../state/state.ts";
-import type { AccountKey, Input, JobId, KeyFault, Outcome } from "../types.ts";
-import type { Founded } from "./approvals.ts";
+import { openedWallet, signedJob } from "../state/apply.ts";
+import { entries, get, has } from "../state/map.ts";
+import type { JobPart, JobState, State } from "../state/state.ts";
+import type { AccountKey, Effect, Input, JobId, KeyFault, Outcome } from "../types.ts";
 import { recordAt, refusal } from "./draft.ts";
-import { signingJob, touchedByJob } from "./execute.ts";
-import { covers } from "./freeze.ts";
+import { touchedBy } from "./payment/resolve.ts";
+import { signingJob } from "./payment/transaction.ts";
+import { freezesOf } from "./rules.ts";
 import { executionBody, walletBody } from "./show.ts";
+import { keySpec } from "./wallet.ts";
 
 const NOTHING: Outcome = { records: [], effects: [] };
 
 /** A key store's answer to a signing job. A job that waits for no signature is ignored: answers may come twice. */
-export function signed(state: Founded, { now, signed: id, result }: Extract<Input, { signed: JobId }>): Outcome {
+export function signed(state: State, { now, signed: id, result }: Extract<Input, { signed: JobId }>): Outcome {
   const job = get(state.jobs, id);
   if (job === undefined || job.status !== "committed") return NOTHING;
-  if (isFault(result)) return fault(id, result);
-  const freezes = [...entries(state.freezes)].map(([, freeze]) => freeze);
-  const frozen = touchedByJob(state, job).some((touched) => freezes.some((freeze) => covers(freeze, touched)));
-  if (frozen || state.halted) {
-    const detail = "a freeze or a halt came before the signature; it was not given out";
-    return {
-      records: [recordAt(now, { kind: "withheld", job: id })],
-      effects: [refusal("FROZEN", { to: id, field: "freeze", detail })],
-    };
+  const why = hindrance(state, job);
+  if (why !== undefined) {
+    const detail = "it came before the signature, which was not given out";
+    const record = recordAt(now, { kind: "withheld", job: id });
+    return { records: [record], effects: [refusal(why.code, { to: id, field: why.field, detail })] };
   }
-  const wrong = result.length !== job.parts.length || job.parts.some((part, at) => !isSigned(part, result[at]));
+  if (isFault(result)) return fault(id, result, { sign: signingJob(job) });
+  const wrong = result.length !== job.parts.length || job.parts.some((part, at) => !isSigned(part, result[at] as Uint8Array));
   if (wrong) {
     const detail = "a signature does not verify for its paying address";
     return { records: [], effects: [refusal("SIGNATURE_WRONG", { to: id, field: "signature", detail })] };
   }
-  const transactions = job.parts.map((part, at) => {
-    return chainOf(part.family).assemble(part.unsigned, result[at] as Uint8Array);
+  const transactions = job.parts.map(({ family, unsigned }, at) => {
+    return chainOf(family).assemble(unsigned, result[at] as Uint8Array);
   });
   const record = recordAt(now, { kind: "signed", job: id, transactions });
-  const done = get(apply(state, record).jobs, id) as JobState;
-  return { records: [record], effects: [answer(id, executionBody(done))] };
+  return { records: [record], effects: [answer(id, executionBody(state, signedJob(job, transactions)))] };
 }
 
-function isSigned({ family, unsigned, from }: JobPart, signature: Uint8Array | undefined): boolean {
-  return signature !== undefined && chainOf(family).verify(unsigned, signature, from);
+/** What came after the commitment and still holds its signature back: a halt, a rejection or a freeze. */
+function hindrance(state: State, { parts }: JobState): { code: RefusalCode; field: string } | undefined {
+  if (state.halted) return { code: "ROLLED_BACK", field: "vault" };
+  if (parts.some((part) => has(state.rejected, part.id))) return { code: "INTENT_REJECTED", field: "intent" };
+  const touched = parts.map(({ pay, persons }) => ({ ...touchedBy(pay), persons }));
+  const [freeze] = freezesOf(state, touched);
+  return freeze && { code: "FROZEN", field: `freeze.${freeze.level}` };
+}
+
+function isSigned({ family, unsigned, from }: JobPart, signature: Uint8Array): boolean {
+  return chainOf(family).verify(unsigned, signature, from);
 }
 
 /** A key store's answer to the creation of an account key. */
-export function created(state: Founded, { now, created: id, result }: Extract<Input, { created: JobId }>): Outcome {
+export function created(state: State, { now, created: id, result }: Extract<Input, { created: JobId }>): Outcome {
   const opening = get(state.openings, id);
   if (opening === undefined) return NOTHING;
-  if (isFault(result)) return fault(id, result);
-  const usable = isPublicKey(fromHex(result.publicKey)) && result.chainCode.length === 64;
+  if (isFault(result)) return fault(id, result, { create: keySpec(id, opening) });
+  const { publicKey, chainCode } = result;
+  const key = attempt(() => fromHex(publicKey));
+  const usable = key.ok && isPublicKey(key.value) && /^[0-9a-f]{64}$/.test(chainCode);
   if (!usable) {
     const detail = "the key store returned no public key";
     return { records: [], effects: [refusal("KEYSTORE_FAULT", { to: id, field: "publicKey", detail })] };
   }
-  const record = recordAt(now, { kind: "opened", intentId: id, publicKey: result.publicKey, chainCode: result.chainCode });
-  const wallet = get(apply(state, record).wallets, opening.intent.wallet) as Wallet;
-  return { records: [record], effects: [answer(id, walletBody(wallet))] };
+  const record = recordAt(now, { kind: "opened", intentId: id, publicKey, chainCode });
+  return { records: [record], effects: [answer(id, walletBody(openedWallet(opening, result)))] };
 }
 
 function isFault(result: readonly Uint8Array[] | AccountKey | KeyFault): result is KeyFault {
   return "fault" in result;
 }
 
-function fault(id: JobId, { code, next }: KeyFault): Outcome {
-  return { records: [], effects: [refusal("KEYSTORE_FAULT", { to: id, field: "keystore", detail: `${code}; next: ${next}` })] };
+/** What may be tried again at once is; those who wait go on waiting. Otherwise they are told, and whoever asks again tries
+ *  again. */
+function fault(id: JobId, { code, next }: KeyFault, again: Effect): Outcome {
+  const told = refusal("KEYSTORE_FAULT", { to: id, field: "keystore", detail: `${code}; next: ${next}` });
+  return { records: [], effects: [next === "retry" ? again : told] };
 }
 
-function answer(id: JobId, body: Uint8Array) {
-  return { reply: { to: id, code: "OK", field: "", detail: "", body } } as const;
+function answer(id: JobId, body: Uint8Array): Effect {
+  return { reply: { to: id, code: "OK", field: "", detail: "", body } };
 }
 
-/** A start: older approvals are void from here on; what was committed and not signed is given out again. */
+/** A start: older approvals are void from here on; what was committed and not signed is given out again, unless the vault
+ *  has stopped for good. */
 export function booted(state: State, { now, booted: boot }: Extract<Input, { booted: unknown }>): Outcome {
-  const jobs = [...entries(state.pending)].map(([id]) => get(state.jobs, id) as JobState);
-  const creates = [...entries(state.openings)];
-  return {
-    records: [recordAt(now, { kind: "booted", boot })],
-    effects: [
-      ...creates.map(([id, { path }]) => ({ create: { id: id as JobId, path, scheme: "secp256k1" } }) as const),
-      ...jobs.map((job) => ({ sign: signingJob(job) })),
-    ],
-  };
+  const creates = [...entries(state.openings)].map(([id, opening]) => ({ create: keySpec(id as JobId, opening) }));
+  const signs = [...entries(state.pending)].map(([id]) => ({ sign: signingJob(get(state.jobs, id) as JobState) }));
+  return { records: [recordAt(now, { kind: "booted", boot })], effects: state.halted ? [] : [...creates, ...signs] };
 }

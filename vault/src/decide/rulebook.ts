@@ -2,6 +2,7 @@
 import type { Hash } from "@strongroom/core/bytes";
 import { equal, fromHex } from "@strongroom/core/bytes";
 import { demand, refuse } from "@strongroom/core/errors";
+import { isAcceptedKey } from "@strongroom/core/keys/ed25519";
 import { keyId } from "@strongroom/core/keys/id";
 import { type CommandOf, DelayBody } from "@strongroom/core/protocol/command";
 import type { Book } from "@strongroom/core/rulebook/book";
@@ -13,11 +14,11 @@ import { type Key, Rulebook } from "@strongroom/core/signed/rulebook";
 import { renderChange } from "@strongroom/core/text/change";
 import { textHash } from "@strongroom/core/text/render";
 import { has } from "../state/map.ts";
-import type { State, Waiting } from "../state/state.ts";
+import type { Founded, State, Waiting } from "../state/state.ts";
 import type { Now, Outcome } from "../types.ts";
-import { type Founded, readApprovals } from "./approvals.ts";
 import { ok, recordAt } from "./draft.ts";
-import { demandSignature } from "./verify.ts";
+import { readApprovals } from "./evidence/approvals.ts";
+import { demandSignature } from "./evidence/verify.ts";
 
 /** A key that may sign, by its id. */
 type Signers = ReadonlyMap<string, { readonly person: string; readonly key: Key }>;
@@ -36,14 +37,15 @@ function personsWhoSigned(signers: Signers, signed: Signed, challenge: Uint8Arra
   return persons;
 }
 
-/** The ceremony: genesis signed by every administrator, first rulebook by a threshold of them. Fails: ALREADY_FOUNDED,
- *  WRONG_VAULT, WRONG_DEPLOYMENT, KEY_UNKNOWN, SIGNATURE_INVALID, GOVERNANCE_MISSING, RULEBOOK_BASE, RULEBOOK_INVALID,
- *  GOVERNANCE_UNSATISFIABLE, codes of `decode`. */
+/** The ceremony: genesis signed by every administrator, first rulebook by a threshold of them. Fails: codes of `decode`,
+ *  ALREADY_FOUNDED, WRONG_VAULT, KEY_CLASS, KEY_REJECTED, BAD_VALUE, KEY_UNKNOWN, SIGNATURE_INVALID, APPROVAL_TWICE,
+ *  GOVERNANCE_MISSING, WRONG_DEPLOYMENT, RULEBOOK_BASE, RULEBOOK_INVALID, GOVERNANCE_UNSATISFIABLE. */
 export function found(state: State, now: Now, command: CommandOf<"found">): Outcome {
   demand(state.deployment === null, "ALREADY_FOUNDED", "genesis", "the vault has a deployment");
   const signed = decode(Signed, command.genesis);
   const genesis = decode(Genesis, signed.body);
   demand(genesis.vaultKey === state.vaultKey, "WRONG_VAULT", "genesis.vaultKey", "it names another vault's identity key");
+  demandAccepted(genesis.vaultKey, "genesis.vaultKey");
   const signers = genesisSigners(genesis);
   const persons = personsWhoSigned(signers, signed, challengeOf(Genesis, signed.body), "genesis");
   demand(
@@ -68,6 +70,7 @@ function genesisSigners(genesis: Genesis): Signers {
   const signers = new Map(
     genesis.administrators.map(({ person, scheme, publicKey }) => {
       demand(scheme === "ed25519", "KEY_CLASS", "genesis.administrators", "governance takes Ed25519 device keys only");
+      demandAccepted(publicKey, "genesis.administrators");
       const key: Key = { scheme, publicKey: fromHex(publicKey), class: "device" };
       return [keyId(scheme, key.publicKey), { person, key }] as const;
     }),
@@ -78,13 +81,15 @@ function genesisSigners(genesis: Genesis): Signers {
   return signers;
 }
 
+function demandAccepted(publicKey: string, at: string): void {
+  demand(isAcceptedKey(fromHex(publicKey)), "KEY_REJECTED", at, "not an accepted Ed25519 key");
+}
+
 function demandSameGovernance(genesis: Genesis, book: Rulebook): void {
   const { administrators, threshold } = book.governance;
   const named = genesis.administrators.every(({ person, publicKey }) => {
-    const keys = book.persons.find((item) => item.id === person)?.keys ?? [];
-    return (
-      administrators.includes(person) && keys.some((key) => key.class === "device" && equal(key.publicKey, fromHex(publicKey)))
-    );
+    const holder = book.persons.find((item) => item.id === person && administrators.includes(person));
+    return holder?.keys.some((key) => key.class === "device" && equal(key.publicKey, fromHex(publicKey))) === true;
   });
   const same = named && administrators.length === genesis.administrators.length && threshold === genesis.threshold;
   demand(
@@ -141,8 +146,9 @@ function administrators(book: Book): Signers {
   );
 }
 
-/** Adopts a tightening, proposes any other change, or adopts one whose delay is over. Fails: as `found`, and
- *  RULEBOOK_VETOED, DELAY_RUNNING, SEEN_MISSING, those of approvals. */
+/** Adopts a tightening, proposes any other change, or adopts one whose delay is over. Fails: codes of `decode`,
+ *  WRONG_DEPLOYMENT, WRONG_VAULT, RULEBOOK_BASE, RULEBOOK_VETOED, KEY_UNKNOWN, SIGNATURE_INVALID, APPROVAL_TWICE,
+ *  GOVERNANCE_MISSING, RULEBOOK_INVALID, GOVERNANCE_UNSATISFIABLE, DELAY_RUNNING, SEEN_MISSING, those of approvals. */
 export function changeRulebook(state: Founded, now: Now, command: CommandOf<"rulebook">): Outcome {
   const next = readBook(command.rulebook);
   const { document, id: base } = state.book;
@@ -151,11 +157,15 @@ export function changeRulebook(state: Founded, now: Now, command: CommandOf<"rul
   demand(!has(state.vetoed, next.id), "RULEBOOK_VETOED", "rulebook", "an administrator has vetoed it");
   const signers = demandAgreed(administrators(state.book), next, document.governance.threshold);
   checkRulebook(next.value);
-  const adopted = recordAt(now, { kind: "adopted", rulebook: command.rulebook, approvals: command.approvals });
-  if (onlyTightens(document, next.value)) return { records: [adopted], effects: [ok()] };
+  if (onlyTightens(document, next.value)) return adopt(now, { rulebook: command.rulebook, approvals: [] });
   if (state.waiting?.book.id !== next.id) return propose(now, { command, next, delayMs: document.governance.delayMs });
   demandWaited(state, now, { command, signers, waiting: state.waiting });
-  return { records: [adopted], effects: [ok()] };
+  return adopt(now, command);
+}
+
+/** `approvals`: those that were asked for and checked. */
+function adopt(now: Now, { rulebook, approvals }: Pick<CommandOf<"rulebook">, "rulebook" | "approvals">): Outcome {
+  return { records: [recordAt(now, { kind: "adopted", rulebook, approvals })], effects: [ok()] };
 }
 
 function propose(

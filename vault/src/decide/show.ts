@@ -1,15 +1,13 @@
 /** Answers that only read: status, heads, rulebook, wallets, entries, executions. */
-
 import type { Hash } from "@strongroom/core/bytes";
-import { refuse } from "@strongroom/core/errors";
+import { demand, refuse } from "@strongroom/core/errors";
 import { type CommandOf, ExecutionBody, StatusBody, WalletBody } from "@strongroom/core/protocol/command";
 import { Entry } from "@strongroom/core/signed/entry";
 import { Head } from "@strongroom/core/signed/head";
 import { encode } from "@strongroom/core/signed/object";
-import { entries, get } from "../state/map.ts";
-import type { JobState, State, Wallet } from "../state/state.ts";
+import { get, values } from "../state/map.ts";
+import type { Founded, JobState, State, Wallet } from "../state/state.ts";
 import type { Now, Outcome } from "../types.ts";
-import type { Founded } from "./approvals.ts";
 import { ok } from "./draft.ts";
 
 const ZERO = "00".repeat(32) as Hash;
@@ -20,8 +18,13 @@ export function status(state: State): Outcome {
   const body = encode(StatusBody, {
     ...(genesis && { genesis: genesis.signed }),
     ...(waiting && { waiting: waiting.book.id, waitingUntil: waiting.until }),
-    freezes: [...entries(state.freezes)].map(([, freeze]) => freeze),
-    live: [...entries(state.outstanding)].reduce((sum, [, count]) => sum + count, 0),
+    freezes: values(state.freezes, () => true).map(({ intent, level, subject, officer }) => ({
+      intent,
+      level,
+      subject,
+      officer,
+    })),
+    live: state.live.size,
   });
   return { records: [], effects: [ok(body)] };
 }
@@ -42,14 +45,15 @@ export function head(state: State, now: Now): Outcome {
   return { records: [], effects: [ok(body, "head")] };
 }
 
-/** Fails: WALLET_UNKNOWN, ENTRY_UNKNOWN, INTENT_UNKNOWN. */
+/** A halted vault shows no signed transactions. Fails: ROLLED_BACK, WALLET_UNKNOWN, ENTRY_UNKNOWN, INTENT_UNKNOWN. */
 export function show(state: Founded, { what, name }: CommandOf<"show">): Outcome {
+  demand(!state.halted || what !== "execution", "ROLLED_BACK", "vault", "a vault that was rolled back gives out no signature");
   const bodies = { rulebook, execution, entry, wallet };
   return { records: [], effects: [ok(bodies[what](state, name))] };
 }
 
 function rulebook(state: Founded): Uint8Array {
-  return state.signedBook as Uint8Array;
+  return state.signedBook;
 }
 
 function wallet(state: Founded, name: string): Uint8Array {
@@ -75,13 +79,21 @@ function execution(state: Founded, name: string): Uint8Array {
   const used = get(state.intents, name);
   const job = used !== undefined && "job" in used ? get(state.jobs, used.job) : undefined;
   if (job === undefined) refuse("INTENT_UNKNOWN", "name", "the vault has no transaction for this intent");
-  return executionBody(job);
+  return executionBody(state, job);
 }
 
 /** The outcome of a job; a withheld or unsigned one shows no transaction. */
-export function executionBody(job: JobState): Uint8Array {
+export function executionBody(state: Pick<State, "final">, job: JobState): Uint8Array {
   const transactions = job.parts.flatMap(({ id: intent, transaction, from, slots }) =>
     transaction === undefined ? [] : [{ intent, id: transaction.id, raw: transaction.raw, from, slots }],
   );
-  return encode(ExecutionBody, { job: job.id, state: job.status, transactions });
+  return encode(ExecutionBody, { job: job.id, state: progress(state, job), transactions });
+}
+
+/** `settled` when finality facts ended every transaction, `replaced` when they ended another version of one instead. */
+function progress({ final }: Pick<State, "final">, { status, parts }: JobState): string {
+  const ends = parts.map((part) => get(final, part.slots[0] as string));
+  if (status !== "signed" || ends.includes(undefined)) return status;
+  const own = parts.every(({ chain, transaction }, at) => ends[at] === `${chain}:${transaction?.id}`);
+  return own ? "settled" : "replaced";
 }

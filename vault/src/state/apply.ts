@@ -5,14 +5,26 @@ import type { Part, Record, RecordOf, Sealed } from "@strongroom/core/journal/re
 import { advance } from "@strongroom/core/journal/segment";
 import { openBook } from "@strongroom/core/rulebook/book";
 import { Entry } from "@strongroom/core/signed/entry";
+import { Fact } from "@strongroom/core/signed/fact";
 import { Genesis } from "@strongroom/core/signed/genesis";
-import { Intent, type IntentKind, type IntentOf } from "@strongroom/core/signed/intent";
+import type { Intent, IntentKind, IntentOf } from "@strongroom/core/signed/intent";
 import { decode, idOf, Signed } from "@strongroom/core/signed/object";
 import { Rulebook } from "@strongroom/core/signed/rulebook";
+import { type Read, readIntent } from "./intent.ts";
 import { entries, get, type PMap, remove, set } from "./map.ts";
 import { append } from "./positions.ts";
-import type { JobPart, JobState, State, Used, Waiting } from "./state.ts";
-import { add } from "./usage.ts";
+import {
+  type JobPart,
+  type JobState,
+  type Opening,
+  type Place,
+  partAt,
+  type State,
+  type Used,
+  type Waiting,
+  type Wallet,
+} from "./state.ts";
+import { add, unused } from "./usage.ts";
 
 /** The state after `record`. */
 export function apply(state: State, record: Sealed): State {
@@ -32,11 +44,11 @@ function change(state: State, record: Record): State {
     case "adopted":
       return adopted(state, record.rulebook);
     case "vetoed":
-      return { ...state, waiting: null, vetoed: set(state.vetoed, record.rulebookId, true) };
+      return vetoed(state, record.rulebookId);
     case "registered":
       return registered(state, record);
     case "rejected":
-      return { ...state, rejected: set(state.rejected, record.intentId, true) };
+      return rejected(state, record.intentId);
     case "creating":
       return creating(state, record);
     case "opened":
@@ -56,17 +68,17 @@ function change(state: State, record: Record): State {
     case "signed":
       return signed(state, record);
     case "withheld":
-      return withStatus(state, record.job, "withheld");
+      return withheld(state, record.job);
     case "resumed":
-      return withStatus(state, record.job, "committed");
+      return resumed(state, record.job);
     case "noticed":
-      return noticed(state, record);
+      return notice(state, record.facts);
     case "settled":
       return settled(state, record);
     case "halted":
       return { ...state, halted: true };
     case "ticked":
-      return state;
+      return { ...state, registered: unexpired(state) };
   }
 }
 
@@ -86,12 +98,22 @@ function adopted(state: State, signed: Uint8Array): State {
   return { ...state, book: signedBook(signed).book, signedBook: signed, waiting: null };
 }
 
-function intentOf<K extends IntentKind>(bytes: Uint8Array): { id: Hash; intent: IntentOf<K> } {
-  return { id: idOf(Intent, bytes), intent: decode(Intent, bytes) as IntentOf<K> };
+/** A veto ends the rulebook that waits only when it is that one. */
+function vetoed(state: State, id: Hash): State {
+  const { waiting } = state;
+  return { ...state, waiting: waiting?.book.id === id ? null : waiting, vetoed: set(state.vetoed, id, true) };
+}
+
+function rejected(state: State, id: Hash): State {
+  return { ...state, rejected: set(state.rejected, id, true), registered: remove(state.registered, id) };
+}
+
+function intentOf<K extends IntentKind>(bytes: Uint8Array): Read<IntentOf<K>> {
+  return readIntent(bytes) as Read<IntentOf<K>>;
 }
 
 /** Every record that carries out an intent takes its id, its reference and its registration. */
-function use(state: State, { id, intent }: { id: Hash; intent: Intent }, used: Used): State {
+function use(state: State, { id, intent }: Read<Intent>, used: Used): State {
   return {
     ...state,
     intents: set(state.intents, id, used),
@@ -100,14 +122,13 @@ function use(state: State, { id, intent }: { id: Hash; intent: Intent }, used: U
   };
 }
 
-/** When the table is full `decide` has found expired registrations; they go here. */
 function registered(state: State, record: RecordOf<"registered">): State {
   const { id, intent } = intentOf(record.intent);
-  const table = dropExpired(state, record.at);
-  return { ...state, registered: set(table, id, { at: record.at, notAfter: intent.notAfter }) };
+  return { ...state, registered: set(unexpired(state), id, { at: record.at, notAfter: intent.notAfter }) };
 }
 
-function dropExpired({ registered: table }: State, at: number): State["registered"] {
+/** The registrations that have not expired. They go as soon as time passes in the journal. */
+function unexpired({ registered: table, at }: State): State["registered"] {
   let left = table;
   for (const [id, { notAfter }] of entries(table)) if (notAfter < at) left = remove(left, id);
   return left;
@@ -120,18 +141,16 @@ function creating(state: State, record: RecordOf<"creating">): State {
   return { ...used, accounts: state.accounts + 1, openings: set(state.openings, id, opening) };
 }
 
-function opened(state: State, record: RecordOf<"opened">): State {
-  const opening = need(state.openings, record.intentId);
-  const { intent, path, account } = opening;
-  const { publicKey, chainCode } = record;
-  const wallet = {
-    name: intent.wallet,
-    chain: intent.chain,
-    class: intent.walletClass,
-    client: intent.client,
-    ...{ account, path, publicKey, chainCode },
-  };
-  return { ...state, openings: remove(state.openings, record.intentId), wallets: set(state.wallets, wallet.name, wallet) };
+function opened(state: State, { intentId, ...key }: RecordOf<"opened">): State {
+  const wallet = openedWallet(need(state.openings, intentId), key);
+  return { ...state, openings: remove(state.openings, intentId), wallets: set(state.wallets, wallet.name, wallet) };
+}
+
+/** The wallet once its key is there. */
+export function openedWallet({ intent, path, account }: Opening, key: Pick<Wallet, "publicKey" | "chainCode">): Wallet {
+  const { wallet: name, chain, walletClass, client } = intent;
+  const { publicKey, chainCode } = key;
+  return { name, chain, class: walletClass, client, account, path, publicKey, chainCode };
 }
 
 function addressed(state: State, record: RecordOf<"addressed">): State {
@@ -157,10 +176,17 @@ function retired(state: State, bytes: Uint8Array): State {
   return { ...use(state, { id, intent }, { done: intent.name }), entries: remove(state.entries, intent.name) };
 }
 
+/** A freeze takes no reference, so that nobody can use it up before the freeze arrives. */
 function froze(state: State, record: RecordOf<"froze">): State {
   const { id, intent } = intentOf<"freeze">(record.intent);
-  const freeze = { intent: id, level: intent.level, subject: intent.subject, officer: record.officer };
-  return { ...use(state, { id, intent }, { done: record.officer }), freezes: set(state.freezes, id, freeze) };
+  const { level, subject } = intent;
+  const address = level === "destination" ? get(state.entries, subject)?.entry.address : undefined;
+  const freeze = { intent: id, level, subject, officer: record.officer, address };
+  return {
+    ...state,
+    intents: set(state.intents, id, { done: record.officer }),
+    freezes: set(state.freezes, id, freeze),
+  };
 }
 
 function unfroze(state: State, bytes: Uint8Array): State {
@@ -168,67 +194,83 @@ function unfroze(state: State, bytes: Uint8Array): State {
   return { ...use(state, { id, intent }, { done: intent.freeze }), freezes: remove(state.freezes, intent.freeze) };
 }
 
-function committed(state: State, record: RecordOf<"committed">): State {
-  const parts: readonly JobPart[] = record.parts.map((part) => {
+function committed(state: State, { job: id, parts, at }: RecordOf<"committed">): State {
+  const made: readonly JobPart[] = parts.map((part) => {
     const { id, intent } = intentOf<"pay" | "cancel">(part.intent);
-    return { ...part, id, pay: intent, transaction: undefined };
+    const before = intent.replaces === undefined ? undefined : get(state.slots, part.slots[0] as string);
+    return { ...part, id, pay: intent, before, transaction: undefined };
   });
-  const job: JobState = { id: record.job, status: "committed", parts };
-  const begun = { ...state, jobs: set(state.jobs, job.id, job), pending: set(state.pending, job.id, true as const) };
-  return parts.reduce((left, part, at) => commitPart(left, part, { job: job.id, part: at }), begun);
+  const job: JobState = { id, status: "committed", parts: made, at, seq: state.seq, withheldSeq: 0 };
+  const begun = { ...state, jobs: set(state.jobs, id, job), pending: set(state.pending, id, true as const) };
+  return made.reduce((left, part, place) => commitPart(left, part, { job: id, part: place }), begun);
 }
 
-function commitPart(state: State, part: JobPart, place: { job: Hash; part: number }): State {
+function commitPart(state: State, part: JobPart, place: Place): State {
   const account = `${part.chain}:${part.from}`;
   const fresh = part.pay.replaces === undefined;
-  const used = use(state, { id: part.id, intent: part.pay }, place);
   return {
-    ...used,
+    ...use(state, { id: part.id, intent: part.pay }, place),
     nonces: fresh ? set(state.nonces, account, part.nonce + 1) : state.nonces,
     outstanding: fresh ? set(state.outstanding, account, (get(state.outstanding, account) ?? 0) + 1) : state.outstanding,
     slots: part.slots.reduce((slots, slot) => set(slots, slot, place), state.slots),
+    live: part.slots.reduce((live, slot) => set(live, slot, place), state.live),
     usage: part.counted.reduce((usage, item) => count(state, usage, item), state.usage),
   };
 }
 
 function count(state: State, usage: State["usage"], { key, amount, windowMs }: Part["counted"][number]): State["usage"] {
-  return set(usage, key, add(get(usage, key) ?? { windowMs, buckets: [] }, amount, state.at));
+  return set(usage, key, add(get(usage, key) ?? unused(windowMs), amount, state.at));
 }
 
-function signed(state: State, record: RecordOf<"signed">): State {
-  const job = need(state.jobs, record.job);
-  const parts = job.parts.map((part, at) => ({ ...part, transaction: record.transactions[at] }));
-  const transactions = parts.reduce(
-    (table, part, at) => set(table, `${part.chain}:${part.transaction?.id}`, { job: job.id, part: at }),
-    state.transactions,
-  );
-  const done: JobState = { ...job, status: "signed", parts };
-  return { ...state, transactions, jobs: set(state.jobs, job.id, done), pending: remove(state.pending, job.id) };
+/** The job once it is signed. */
+export function signedJob(job: JobState, transactions: RecordOf<"signed">["transactions"]): JobState {
+  return { ...job, status: "signed", parts: job.parts.map((part, at) => ({ ...part, transaction: transactions[at] })) };
 }
 
-function withStatus(state: State, id: Hash, status: "withheld" | "committed"): State {
-  const job = need(state.jobs, id);
-  const pending = status === "committed" ? set(state.pending, id, true as const) : remove(state.pending, id);
-  return { ...state, jobs: set(state.jobs, id, { ...job, status }), pending };
+function signed(state: State, { job: id, transactions: made }: RecordOf<"signed">): State {
+  const job = signedJob(need(state.jobs, id), made);
+  const transactions = made.reduce((table, transaction, part) => {
+    return set(table, `${job.parts[part]?.chain}:${transaction.id}`, { job: id, part });
+  }, state.transactions);
+  return { ...state, transactions, jobs: set(state.jobs, id, job), pending: remove(state.pending, id) };
 }
 
-function noticed(state: State, record: RecordOf<"noticed">): State {
-  const facts = record.facts.reduce(
-    (table, fact) => set(table, `${fact.source}|${fact.subject}`, { at: fact.at, id: fact.id }),
+function withheld(state: State, id: Hash): State {
+  const job: JobState = { ...need(state.jobs, id), status: "withheld", withheldSeq: state.seq };
+  return { ...state, jobs: set(state.jobs, id, job), pending: remove(state.pending, id) };
+}
+
+function resumed(state: State, id: Hash): State {
+  const job: JobState = { ...need(state.jobs, id), status: "committed" };
+  return { ...state, jobs: set(state.jobs, id, job), pending: set(state.pending, id, true as const) };
+}
+
+/** The state that remembers these facts as the newest of their source and subject. */
+export function notice<S extends State>(state: S, notices: RecordOf<"noticed">["facts"]): S {
+  const facts = notices.reduce(
+    (table, { source, subject, ...newest }) => set(table, `${source}|${subject}`, newest),
     state.facts,
   );
   return { ...state, facts };
 }
 
-function settled(state: State, record: RecordOf<"settled">): State {
-  const place = need(state.transactions, record.transaction);
-  const part = need(state.jobs, place.job).parts[place.part] as JobPart;
+/** What is final needs no more facts, so theirs are forgotten. */
+function settled(state: State, { transaction, facts: proofs }: RecordOf<"settled">): State {
+  const part = partAt(state, need(state.transactions, transaction));
   const account = `${part.chain}:${part.from}`;
+  const left = need(state.outstanding, account) - 1;
   return {
     ...state,
-    outstanding: set(state.outstanding, account, need(state.outstanding, account) - 1),
-    final: part.slots.reduce((final, slot) => set(final, slot, record.transaction), state.final),
+    outstanding: left === 0 ? remove(state.outstanding, account) : set(state.outstanding, account, left),
+    live: part.slots.reduce(remove, state.live),
+    final: part.slots.reduce((final, slot) => set(final, slot, transaction), state.final),
+    facts: proofs.reduce((facts, proof) => remove(facts, newestKey(proof)), state.facts),
   };
+}
+
+function newestKey(proof: Uint8Array): string {
+  const { source, subject } = decode(Fact, decode(Signed, proof).body);
+  return `${source}|${subject}`;
 }
 
 /** What must be there because `decide` checked it before it made the record. */

@@ -74,23 +74,34 @@ function spread<V>(leaf: Leaf<V>, shift: number): Branch<V> {
 
 /** The map without `key`. */
 export function remove<V>(map: PMap<V>, key: string): PMap<V> {
-  if (!has(map, key)) return map;
-  return { size: map.size - 1, root: map.root === undefined ? undefined : without(map.root, key, hashOf(key), 0) };
+  if (map.root === undefined || !has(map, key)) return map;
+  return { size: map.size - 1, root: without(map.root, { key, hash: hashOf(key) }, 0) };
 }
 
-function without<V>(node: Node<V>, key: string, hash: number, shift: number): Node<V> | undefined {
+/** The values for which `test` holds, in no particular order. */
+export function values<V>(map: PMap<V>, test: (value: V) => boolean): readonly V[] {
+  const found: V[] = [];
+  for (const [, value] of entries(map)) if (test(value)) found.push(value);
+  return found;
+}
+
+type Target = { readonly key: string; readonly hash: number };
+
+function without<V>(node: Node<V>, target: Target, shift: number): Node<V> | undefined {
   if (isLeaf(node)) {
-    const entries = node.entries.filter(([name]) => name !== key);
-    return entries.length === 0 ? undefined : { hash, entries };
+    const entries = node.entries.filter(([name]) => name !== target.key);
+    return entries.length === 0 ? undefined : { hash: node.hash, entries };
   }
-  const bit = 1 << ((hash >>> shift) & 31);
+  const bit = 1 << ((target.hash >>> shift) & 31);
   const at = position(node.mask, bit);
-  const child = without(node.nodes[at] as Node<V>, key, hash, shift + 5);
+  const child = without(node.nodes[at] as Node<V>, target, shift + 5);
   const nodes = node.nodes.slice();
-  if (child !== undefined) nodes[at] = child;
-  else nodes.splice(at, 1);
-  if (nodes.length === 0) return undefined;
-  return { mask: child === undefined ? node.mask & ~bit : node.mask, nodes };
+  if (child !== undefined) {
+    nodes[at] = child;
+    return { mask: node.mask, nodes };
+  }
+  nodes.splice(at, 1);
+  return nodes.length === 0 ? undefined : { mask: node.mask & ~bit, nodes };
 }
 
 /** All values, each with its key. */

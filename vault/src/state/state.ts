@@ -9,7 +9,7 @@ import type { Entry } from "@strongroom/core/signed/entry";
 import type { FreezeLevel } from "@strongroom/core/signed/fields";
 import type { Genesis } from "@strongroom/core/signed/genesis";
 import type { IntentOf } from "@strongroom/core/signed/intent";
-import { emptyMap, type PMap } from "./map.ts";
+import { emptyMap, get, type PMap } from "./map.ts";
 import { noPositions, type Positions } from "./positions.ts";
 import type { Usage } from "./usage.ts";
 
@@ -30,24 +30,40 @@ export type Opening = { readonly intent: IntentOf<"wallet">; readonly path: stri
 
 export type Address = { readonly wallet: string; readonly index: number; readonly address: string; readonly publicKey: string };
 export type EntryInForce = { readonly hash: Hash; readonly entry: Entry };
-export type Freeze = { readonly intent: Hash; readonly level: FreezeLevel; readonly subject: string; readonly officer: string };
 
-/** One transaction of a job, with what the vault derives from its bytes. */
+/** `address`: that of the destination whose entry was frozen by name, so that no other entry leads around the freeze. */
+export type Freeze = {
+  readonly intent: Hash;
+  readonly level: FreezeLevel;
+  readonly subject: string;
+  readonly officer: string;
+  readonly address: string | undefined;
+};
+
+/** A transaction of a job. */
+export type Place = { readonly job: Hash; readonly part: number };
+
+/** One transaction of a job, with what the vault derives from its bytes. `before`: the version that it replaces. */
 export type JobPart = Part & {
   readonly id: Hash;
   readonly pay: IntentOf<"pay"> | IntentOf<"cancel">;
+  readonly before: Place | undefined;
   readonly transaction: { readonly id: string; readonly raw: Uint8Array } | undefined;
 };
 
-/** `committed`: reserved, to be signed. `signed`: out. `withheld`: signed while frozen, so the signature was not given out. */
+/** `committed`: reserved, to be signed. `signed`: out. `withheld`: something came before the signature, so it was not given
+ *  out. `at`: when it was committed. `seq`: number of that record. `withheldSeq`: number of the newest withholding, or 0. */
 export type JobState = {
   readonly id: Hash;
   readonly status: "committed" | "signed" | "withheld";
   readonly parts: readonly JobPart[];
+  readonly at: Time;
+  readonly seq: number;
+  readonly withheldSeq: number;
 };
 
 /** What became of an intent: an on-chain job with the part's position, or done at once. */
-export type Used = { readonly job: Hash; readonly part: number } | { readonly done: string };
+export type Used = Place | { readonly done: string };
 
 export type Waiting = {
   readonly book: Book;
@@ -82,24 +98,48 @@ export type State = {
   readonly intents: PMap<Used>;
   readonly references: PMap<Hash>;
   readonly rejected: PMap<true>;
+  /** Intents whose delays run. Those that expire leave with the next tick. */
   readonly registered: PMap<{ readonly at: Time; readonly notAfter: Time }>;
   readonly freezes: PMap<Freeze>;
   readonly jobs: PMap<JobState>;
-  /** Jobs that are committed and not signed. */
+  /** Jobs that are committed and neither signed nor withheld. */
   readonly pending: PMap<true>;
-  /** By `<chain>:<address>`: the next nonce, and how many transactions are not final. */
+  /** By `<chain>:<address>`: the next nonce, and how many nonces are not final, where there are any. */
   readonly nonces: PMap<number>;
   readonly outstanding: PMap<number>;
   /** Which job and part hold a slot, newest version. */
-  readonly slots: PMap<{ readonly job: Hash; readonly part: number }>;
-  /** Which transaction ended a slot, by finality facts. */
+  readonly slots: PMap<Place>;
+  /** Those of them that no finality facts have ended. */
+  readonly live: PMap<Place>;
+  /** Which transaction (`<chain>:<transaction id>`) ended a slot, by finality facts. */
   readonly final: PMap<string>;
   /** By `<chain>:<transaction id>`. */
-  readonly transactions: PMap<{ readonly job: Hash; readonly part: number }>;
+  readonly transactions: PMap<Place>;
   readonly usage: PMap<Usage>;
   /** By `<source>|<subject>`: the newest fact seen. */
-  readonly facts: PMap<{ readonly at: Time; readonly id: Hash }>;
+  readonly facts: PMap<{ readonly at: Time; readonly id: Hash; readonly adverse: boolean }>;
 };
+
+/** The state of a vault that has been founded. */
+export type Founded = State & { readonly deployment: Hash; readonly book: Book; readonly signedBook: Uint8Array };
+
+export function isFounded(state: State): state is Founded {
+  return state.deployment !== null;
+}
+
+/** The transaction at a place that the state itself names. */
+export function partAt({ jobs }: Pick<State, "jobs">, { job, part }: Place): JobPart {
+  return (get(jobs, job) as JobState).parts[part] as JobPart;
+}
+
+/** A transaction and all that it replaces, the newest first. */
+export function* versionsOf(state: Pick<State, "jobs">, newest: JobPart): Generator<JobPart> {
+  let part: JobPart | undefined = newest;
+  while (part !== undefined) {
+    yield part;
+    part = part.before && partAt(state, part.before);
+  }
+}
 
 /** The state of a vault whose journal is empty. `vaultKey`: Ed25519 identity key, lower-case hex. */
 export function emptyState(vaultKey: string): State {
@@ -134,6 +174,7 @@ export function emptyState(vaultKey: string): State {
     nonces: emptyMap(),
     outstanding: emptyMap(),
     slots: emptyMap(),
+    live: emptyMap(),
     final: emptyMap(),
     transactions: emptyMap(),
     usage: emptyMap(),

@@ -12,20 +12,39 @@ function width(windowMs: number): number {
   return Math.ceil(windowMs / WINDOW_BUCKETS);
 }
 
+/** A window in which nothing was committed. */
+export function unused(windowMs: number): Usage {
+  return { windowMs, buckets: [] };
+}
+
+/** Whether what was committed at `at` still counts at `lo`. */
+export function stillCounts(windowMs: number, { at, lo }: { at: Time; lo: Time }): boolean {
+  return isAlive(windowMs, bucketOf(windowMs, at), lo);
+}
+
 /** What still counts at `lo`. Base units of the limit's asset. */
 export function used(usage: Usage, lo: Time): bigint {
   return alive(usage, lo).reduce((sum, [, amount]) => sum + amount, 0n);
 }
 
-function alive(usage: Usage, lo: Time): Usage["buckets"] {
-  const size = width(usage.windowMs);
-  return usage.buckets.filter(([bucket]) => (bucket + 1) * size + usage.windowMs > lo);
+function bucketOf(windowMs: number, at: Time): number {
+  return Math.floor(at / width(windowMs));
 }
 
-/** The usage with `amount` more, committed at `lo`. */
+function isAlive(windowMs: number, bucket: number, lo: Time): boolean {
+  return (bucket + 1) * width(windowMs) + windowMs > lo;
+}
+
+function alive({ windowMs, buckets }: Usage, lo: Time): Usage["buckets"] {
+  return buckets.filter(([bucket]) => isAlive(windowMs, bucket, lo));
+}
+
+/** The usage with `amount` more, committed at `lo`, which never lies before an earlier commitment. */
 export function add(usage: Usage, amount: bigint, lo: Time): Usage {
-  const now = Math.floor(lo / width(usage.windowMs));
-  const before = alive(usage, lo).filter(([bucket]) => bucket !== now);
-  const current = usage.buckets.find(([bucket]) => bucket === now)?.[1] ?? 0n;
-  return { windowMs: usage.windowMs, buckets: [...before, [now, current + amount]] };
+  const { windowMs } = usage;
+  const now = bucketOf(windowMs, lo);
+  const left = alive(usage, lo);
+  const last = left.at(-1);
+  if (last?.[0] !== now) return { windowMs, buckets: [...left, [now, amount]] };
+  return { windowMs, buckets: [...left.slice(0, -1), [now, last[1] + amount]] };
 }

@@ -7,46 +7,56 @@ import type { Asset, ChainEntry, Subject } from "@strongroom/core/rulebook/book"
 import type { Entry } from "@strongroom/core/signed/entry";
 import type { IntentOf } from "@strongroom/core/signed/intent";
 import { findAsset, findChain } from "@strongroom/core/text/render";
-import { get, has } from "../state/map.ts";
-import type { Address, JobPart, State, Wallet } from "../state/state.ts";
-import { type Founded, holderOf } from "./approvals.ts";
+import type { Read } from "../../state/intent.ts";
+import { get } from "../../state/map.ts";
+import { type Address, type Founded, type JobPart, type JobState, partAt, type State, type Wallet } from "../../state/state.ts";
+import { holderOf } from "../evidence/approvals.ts";
+import type { Touched } from "../rules.ts";
 
 export type OnChain = IntentOf<"pay"> | IntentOf<"cancel">;
-export type Order<I> = {
-  readonly id: Hash;
-  readonly bytes: Uint8Array;
-  readonly intent: I;
-  readonly context: EvmContext | undefined;
-};
+/** An intent with its bytes and what the chain is said to be like. */
+export type Order<I> = Read<I> & { readonly bytes: Uint8Array; readonly context: EvmContext | undefined };
 
-/** A payment or cancellation with all that it names. `replaced` is the newest version that holds the nonce. */
-export type Resolved = {
+/** A payment or cancellation with all that it names. */
+export type Named = {
   readonly order: Order<OnChain>;
-  readonly context: EvmContext;
   readonly chain: ChainEntry;
   readonly asset: Asset;
   readonly wallet: Wallet;
   readonly from: Address;
   readonly person: string;
-  readonly replaced: JobPart | undefined;
   readonly transfer: { readonly asset: string; readonly to: string; readonly amount: bigint };
   readonly subject: Subject;
 };
+/** One that is to be built. `replaced`: the newest version that holds the nonce. */
+export type Resolved = Named & { readonly context: EvmContext; readonly replaced: JobPart | undefined };
 
-/** Fails: CONTEXT_INVALID, CHAIN_UNKNOWN, WALLET_UNKNOWN, ADDRESS_UNKNOWN, ASSET_UNKNOWN, AMOUNT_ZERO, ENTRY_UNKNOWN,
- *  ENTRY_MISMATCH, REPLACES_UNKNOWN, REPLACES_MISMATCH. */
+/** For a new transaction. Fails: CONTEXT_INVALID, ADDRESS_UNKNOWN, REPLACES_UNKNOWN, REPLACES_MISMATCH, those of `nameAll`. */
 export function resolve(state: Founded, order: Order<OnChain>): Resolved {
   const { intent, context } = order;
   if (context === undefined) refuse("CONTEXT_INVALID", "orders.context", "fees and gas are expected for a transaction");
-  const chain = findChain(state.book, intent.chain);
   const wallet = walletOf(state, intent);
   const from = get(state.addresses, `${wallet.name}/${context.index}`);
   if (from === undefined) refuse("ADDRESS_UNKNOWN", "orders.context.index", "the vault has not attested this paying address");
-  const replaced = intent.replaces === undefined ? undefined : replacedBy(state, intent, from);
-  const person = holderOf(state, intent.initiator, "intent.initiator").person;
-  const common = { order, context, chain, wallet, from, person, replaced };
-  if (intent.kind === "cancel") return { ...common, ...cancellation(state, intent, { chain, wallet, from, person }) };
-  return { ...common, ...payment(state, intent, { wallet, person }) };
+  const { replaces } = intent;
+  const replaced = replaces === undefined ? undefined : replacedBy(state, { intent, replaces, from });
+  return { ...nameAll(state, order, from), context, replaced };
+}
+
+/** For a commitment whose signature was withheld: it is about the same address, whatever context comes. Fails: `nameAll`. */
+export function resolveAgain(state: Founded, order: Order<OnChain>, { chain, from }: JobPart): Named {
+  return nameAll(state, order, get(state.owned, `${chain}:${from}`) as Address);
+}
+
+/** Fails: WALLET_UNKNOWN, CHAIN_UNKNOWN, KEY_UNKNOWN, ASSET_UNKNOWN, AMOUNT_ZERO, ENTRY_UNKNOWN, ENTRY_MISMATCH. */
+function nameAll(state: Founded, order: Order<OnChain>, from: Address): Named {
+  const { intent } = order;
+  const wallet = walletOf(state, intent);
+  const chain = findChain(state.book, intent.chain);
+  const { person } = holderOf(state, intent.initiator, "intent.initiator");
+  const common = { order, chain, wallet, from, person };
+  if (intent.kind === "cancel") return { ...common, ...cancellation(state, intent, common) };
+  return { ...common, ...payment(state, intent, common) };
 }
 
 function walletOf(state: Founded, intent: OnChain): Wallet {
@@ -56,9 +66,9 @@ function walletOf(state: Founded, intent: OnChain): Wallet {
   return wallet;
 }
 
-type Named = Pick<Resolved, "chain" | "wallet" | "from" | "person">;
+type Common = Pick<Named, "chain" | "wallet" | "from" | "person">;
 
-function cancellation(state: Founded, intent: IntentOf<"cancel">, { chain, wallet, from, person }: Named) {
+function cancellation(state: Founded, intent: IntentOf<"cancel">, { chain, wallet, from, person }: Common) {
   const asset = state.book.assets.get(chain.native) as Asset;
   const transfer = { asset: "native", to: from.address, amount: 0n };
   const subject: Subject = {
@@ -72,7 +82,7 @@ function cancellation(state: Founded, intent: IntentOf<"cancel">, { chain, walle
   return { asset, transfer, subject };
 }
 
-function payment(state: Founded, intent: IntentOf<"pay">, { wallet, person }: Pick<Named, "wallet" | "person">) {
+function payment(state: Founded, intent: IntentOf<"pay">, { wallet, person }: Common) {
   const asset = findAsset(state.book, intent);
   demand(intent.amount > 0n, "AMOUNT_ZERO", "intent.amount", "a payment moves something");
   const entry = entryOf(state, intent);
@@ -109,22 +119,22 @@ function classOf(state: State, entry: Entry, payer: Wallet): Subject["class"] & 
   return payee.client === payer.client ? "own" : "client-owned";
 }
 
-/** The newest version of the transaction that is to be replaced. Fails: REPLACES_UNKNOWN, REPLACES_MISMATCH. */
-function replacedBy(state: Founded, intent: OnChain, from: Address): JobPart {
-  const used = get(state.intents, intent.replaces as Hash);
-  const named = used !== undefined && "job" in used ? get(state.jobs, used.job)?.parts[used.part] : undefined;
-  if (named === undefined) refuse("REPLACES_UNKNOWN", "intent.replaces", "no transaction was signed for this intent");
-  const holder = get(state.slots, named.slots[0] as string) as { job: Hash; part: number };
-  const newest = get(state.jobs, holder.job)?.parts[holder.part] as JobPart;
-  const live = newest.transaction !== undefined && !newest.slots.some((slot) => has(state.final, slot));
-  demand(live, "REPLACES_UNKNOWN", "intent.replaces", "its transaction is final or not signed yet");
-  const same = newest.from === from.address && newest.chain === intent.chain && newest.wallet === intent.wallet;
-  demand(
-    same && paysTheSame(intent, newest.pay),
-    "REPLACES_MISMATCH",
-    "intent.replaces",
-    "chain, wallet, address or payment differ",
-  );
+/** The newest version of the transaction that is to be replaced: one that is signed and not final, or whose signature was
+ *  withheld, so that its nonce does not stay open. Fails: REPLACES_UNKNOWN, REPLACES_MISMATCH. */
+function replacedBy(state: Founded, { intent, replaces, from }: { intent: OnChain; replaces: Hash; from: Address }): JobPart {
+  const used = get(state.intents, replaces);
+  if (used === undefined || !("job" in used)) {
+    refuse("REPLACES_UNKNOWN", "intent.replaces", "no transaction was made for this intent");
+  }
+  const [slot] = partAt(state, used).slots as readonly [string];
+  const holder = get(state.live, slot);
+  if (holder === undefined) refuse("REPLACES_UNKNOWN", "intent.replaces", "its transaction is final");
+  const { status } = get(state.jobs, holder.job) as JobState;
+  demand(status !== "committed", "REPLACES_UNKNOWN", "intent.replaces", "its transaction is being signed");
+  const newest = partAt(state, holder);
+  const { from: payer, chain, wallet, pay } = newest;
+  const same = payer === from.address && chain === intent.chain && wallet === intent.wallet && paysTheSame(intent, pay);
+  demand(same, "REPLACES_MISMATCH", "intent.replaces", "chain, wallet, address or payment differ");
   return newest;
 }
 
@@ -134,11 +144,13 @@ function paysTheSame(intent: OnChain, before: OnChain): boolean {
   if (before.kind === "cancel") return false;
   const { destination: to, asset, amount } = intent;
   const { destination: old } = before;
-  return (
-    to.entry === old.entry &&
-    to.hash === old.hash &&
-    to.address === old.address &&
-    asset === before.asset &&
-    amount === before.amount
-  );
+  const sameEntry = to.entry === old.entry && to.hash === old.hash && to.address === old.address;
+  return sameEntry && asset === before.asset && amount === before.amount;
+}
+
+/** What it touches, apart from the persons. */
+export function touchedBy(intent: OnChain): Omit<Touched, "persons"> {
+  if (intent.kind === "cancel") return { cancels: true };
+  const { chain, asset, wallet, destination } = intent;
+  return { chain, asset, wallet, destination: destination.entry, address: destination.address };
 }

@@ -3,16 +3,13 @@
  *  Order: layout → deployment, vault → subject → rulebook → boot and head → times → key → decision → signature → text. */
 import type { Hash } from "@strongroom/core/bytes";
 import { demand, refuse } from "@strongroom/core/errors";
-import type { Book, Holder } from "@strongroom/core/rulebook/book";
+import type { Holder } from "@strongroom/core/rulebook/book";
 import { Approval, type Decision } from "@strongroom/core/signed/approval";
 import { challengeOf, decode, Signed } from "@strongroom/core/signed/object";
-import { hashAt } from "../state/positions.ts";
-import type { State } from "../state/state.ts";
-import type { Now } from "../types.ts";
+import { hashAt } from "../../state/positions.ts";
+import type { Founded } from "../../state/state.ts";
+import type { Now } from "../../types.ts";
 import { demandSignature } from "./verify.ts";
-
-/** A founded state. */
-export type Founded = State & { readonly deployment: Hash; readonly book: Book };
 
 /** A decision that counts: by whom, with which class of key, on what. */
 export type Given = {
@@ -24,11 +21,13 @@ export type Given = {
 };
 
 /** What an approval has to fit. `text` gives the text hash of a subject that is decided on, undefined for any other.
- *  `late`: it tightens, so it binds whatever head, boot, rulebook or text it was made under. */
+ *  `late`: it tightens, so it binds whatever head, boot, rulebook or text it was made under. `since`: number of the record
+ *  that it must have been made after, because older ones are spent. */
 export type Expected = {
   readonly decisions: readonly Decision[];
   readonly text: (subject: Hash) => Hash | undefined;
   readonly late?: boolean;
+  readonly since?: number;
 };
 
 /** The decisions of all `approvals`. Fails: the codes of `decode`, APPROVAL_TWICE and those of `readApproval`. */
@@ -50,8 +49,9 @@ export function readApprovals(
 
 type Checked = { readonly approval: Approval; readonly at: string };
 
-/** One decision. Fails: WRONG_DEPLOYMENT, WRONG_VAULT, APPROVAL_FOREIGN, WRONG_RULEBOOK, BOOT_STALE, HEAD_UNKNOWN, EXPIRED,
- *  NOT_AFTER_TOO_FAR, KEY_UNKNOWN, DECISION_WRONG, SIGNATURE_INVALID, WEBAUTHN_INVALID, TEXT_MISMATCH, BAD_VALUE. */
+/** One decision. Fails: the codes of `decode`, BAD_VALUE, KEY_UNKNOWN, WRONG_DEPLOYMENT, WRONG_VAULT, APPROVAL_FOREIGN,
+ *  WRONG_RULEBOOK, BOOT_STALE, HEAD_UNKNOWN, APPROVAL_SPENT, EXPIRED, NOT_AFTER_TOO_FAR, DECISION_WRONG, SIGNATURE_INVALID,
+ *  WEBAUTHN_INVALID, TEXT_MISMATCH. */
 export function readApproval(state: Founded, now: Now, bytes: Uint8Array, expected: Expected & { readonly at: string }): Given {
   const { at } = expected;
   const { body, signatures } = decode(Signed, bytes);
@@ -64,6 +64,7 @@ export function readApproval(state: Founded, now: Now, bytes: Uint8Array, expect
   const wanted = expected.text(approval.subject);
   if (wanted === undefined) refuse("APPROVAL_FOREIGN", at, "its subject is not what is sent");
   if (!expected.late) demandCurrent(state, { approval, at });
+  demand(approval.head.seq >= (expected.since ?? 0), "APPROVAL_SPENT", at, "a signature was withheld after it was given");
   demandTime(state, now, { approval, at });
   const holder = holderOf(state, approval.key, at);
   demand(expected.decisions.includes(approval.decision), "DECISION_WRONG", at, `${approval.decision} does not belong here`);
@@ -95,17 +96,12 @@ export function holderOf(state: Founded, key: Hash, at: string): Holder {
   return holder;
 }
 
-/** The persons who count for an intent: those who approved, and the initiator.
+/** The decisions on one intent: those of its approvers, and one by its initiator.
  *  Fails: INITIATOR_MISSING, DECISION_WRONG when someone else claims to have initiated it. */
 export function approversOf(given: readonly Given[], { id, initiator }: { id: Hash; initiator: Hash }): readonly Given[] {
   const mine = given.filter((item) => item.subject === id);
   const claims = mine.filter((item) => item.decision === "initiate");
-  demand(
-    claims.length > 0,
-    "INITIATOR_MISSING",
-    "approvals",
-    "no approval with the decision initiate is there for this intent",
-  );
+  demand(claims.length > 0, "INITIATOR_MISSING", "approvals", "nobody has signed this intent with the decision initiate");
   const honest = claims.every((item) => item.key === initiator);
   demand(honest, "DECISION_WRONG", "approvals", "only the key that the intent names initiates it");
   return mine;

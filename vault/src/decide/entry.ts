@@ -1,0 +1,69 @@
+/** The address book: destinations come into force and go by approved intents. */
+import { chainOf } from "@strongroom/core/chain/table";
+import { demand, refuse } from "@strongroom/core/errors";
+import { Entry } from "@strongroom/core/signed/entry";
+import type { IntentOf } from "@strongroom/core/signed/intent";
+import { decode } from "@strongroom/core/signed/object";
+import { findChain } from "@strongroom/core/text/render";
+import { MAX_ENTRIES } from "../limits.ts";
+import { get, has } from "../state/map.ts";
+import type { Founded } from "../state/state.ts";
+import type { Now, Outcome } from "../types.ts";
+import { ok, recordAt } from "./draft.ts";
+import type { Order } from "./payment/resolve.ts";
+import { demandRules, type Judged } from "./rules.ts";
+
+/** Who wants a change of what the vault knows, and what comes with it. `person`: the initiator. */
+export type Change = Pick<Judged, "approvers" | "stated"> & {
+  readonly person: string;
+  readonly approvals: readonly Uint8Array[];
+};
+
+/** Fails: codes of `decode`, WRONG_DEPLOYMENT, CHAIN_UNKNOWN, ADDRESS_INVALID, ENTRY_EXISTS, ENTRY_MISMATCH, those of rules,
+ *  TABLE_FULL. */
+export function enter(state: Founded, now: Now, { id, intent, bytes }: Order<IntentOf<"entry">>, change: Change): Outcome {
+  const entry = decode(Entry, intent.entry);
+  const { name, deployment, chain, address } = entry;
+  demand(deployment === state.deployment, "WRONG_DEPLOYMENT", "intent.entry", "the entry is for another deployment");
+  chainOf(findChain(state.book, chain).family).parseAddress(address, "intent.entry.address");
+  demand(!has(state.entries, name), "ENTRY_EXISTS", "intent.entry.name", `there is an entry ${name} in force`);
+  const assets = [...state.book.assets.values()];
+  const isToken = assets.some((asset) => asset.chain === chain && asset.contract === address);
+  demand(!isToken, "ENTRY_MISMATCH", "intent.entry.address", "this is a token's contract; what is sent there is lost");
+  demandOwn(state, entry);
+  demandRules(state, now, judged({ id, intent }, entry, change));
+  demand(state.entries.size < MAX_ENTRIES, "TABLE_FULL", "entries", `${MAX_ENTRIES} entries are in force`);
+  return { records: [recordAt(now, { kind: "entered", intent: bytes, approvals: change.approvals })], effects: [ok()] };
+}
+
+/** An entry says "own" exactly when the vault has derived the address itself, in the wallet that the entry names. */
+function demandOwn(state: Founded, { class: declared, own, chain, address }: Entry): void {
+  const ours = get(state.owned, `${chain}:${address}`);
+  const says = declared === "own" && own !== undefined && ours?.wallet === own.wallet && ours.index === own.index;
+  const silent = declared !== "own" && own === undefined && ours === undefined;
+  const detail = "own addresses, and only they, are entered as own with wallet and index";
+  demand(says || silent, "ENTRY_MISMATCH", "intent.entry.own", detail);
+}
+
+/** Fails: ENTRY_UNKNOWN, ENTRY_MISMATCH, those of rules. */
+export function retire(state: Founded, now: Now, { id, intent, bytes }: Order<IntentOf<"retire">>, change: Change): Outcome {
+  const current = get(state.entries, intent.name);
+  if (current === undefined) refuse("ENTRY_UNKNOWN", "intent.name", `there is no entry ${intent.name} in force`);
+  demand(current.hash === intent.hash, "ENTRY_MISMATCH", "intent.hash", `the entry ${intent.name} in force is another one`);
+  demandRules(state, now, judged({ id, intent }, current.entry, change));
+  return { records: [recordAt(now, { kind: "retired", intent: bytes, approvals: change.approvals })], effects: [ok()] };
+}
+
+type About = { readonly id: Judged["id"]; readonly intent: IntentOf<"entry" | "retire"> };
+
+function judged({ id, intent }: About, entry: Entry, { person, approvers, stated }: Change): Judged {
+  const { chain, name, address } = entry;
+  return {
+    id,
+    subject: { kind: intent.kind, initiator: person, chain, destination: name, class: entry.class },
+    touched: { chain, destination: name, address },
+    approvers,
+    stated,
+    screened: `address:${chain}:${address}`,
+  };
+}

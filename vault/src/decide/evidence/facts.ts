@@ -1,0 +1,89 @@
+/** Statements from outside: by whom, how old, and whether a newer one has been seen. A fact that is missing, stale, forged or
+ *  contradictory refuses. */
+import type { Hash } from "@strongroom/core/bytes";
+import { demand, refuse } from "@strongroom/core/errors";
+import type { RecordOf } from "@strongroom/core/journal/record";
+import { keyId } from "@strongroom/core/keys/id";
+import { Fact } from "@strongroom/core/signed/fact";
+import { challengeOf, decode, idOf, Signed } from "@strongroom/core/signed/object";
+import type { Needed } from "@strongroom/core/signed/rulebook";
+import { FACT_AHEAD_MS, MAX_FACTS_KNOWN } from "../../limits.ts";
+import { get, has } from "../../state/map.ts";
+import { type Founded, type JobPart, partAt } from "../../state/state.ts";
+import type { Now } from "../../types.ts";
+import { isPlainlySigned } from "./verify.ts";
+
+/** A fact that holds, with the bytes that prove it. */
+export type Stated = { readonly fact: Fact; readonly id: Hash; readonly bytes: Uint8Array };
+export type Notice = RecordOf<"noticed">["facts"][number];
+
+/** All facts of a command. Fails: codes of `decode`, BAD_VALUE, WRONG_DEPLOYMENT, SOURCE_UNKNOWN, SIGNATURE_INVALID,
+ *  FACT_FUTURE, FACT_SUPERSEDED. */
+export function readFacts(state: Founded, now: Now, facts: readonly Uint8Array[]): readonly Stated[] {
+  const stated = facts.map((bytes, at) => readFact(state, now, { bytes, at: `facts.${at}` }));
+  const names = new Set(stated.map(({ fact }) => `${fact.source}|${fact.subject}`));
+  demand(names.size === stated.length, "FACT_SUPERSEDED", "facts", "one source states two things on one subject");
+  return stated;
+}
+
+function readFact(state: Founded, now: Now, { bytes, at }: { bytes: Uint8Array; at: string }): Stated {
+  const { body, signatures } = decode(Signed, bytes);
+  const [signature, ...more] = signatures;
+  demand(signature !== undefined && more.length === 0, "BAD_VALUE", at, "a fact carries exactly one signature");
+  const fact = decode(Fact, body);
+  demand(fact.deployment === state.deployment, "WRONG_DEPLOYMENT", at, "it is for another deployment");
+  const source = state.book.sources.get(fact.source);
+  const named = source !== undefined && source.type === fact.type;
+  if (!named) refuse("SOURCE_UNKNOWN", at, `${fact.source} does not state ${fact.type} facts`);
+  const own = signature.key === keyId("ed25519", source.publicKey);
+  const good = own && isPlainlySigned(source.publicKey, challengeOf(Fact, body), signature);
+  demand(good, "SIGNATURE_INVALID", at, "the fact's signature does not verify under its source's key");
+  demand(fact.at <= now.hi + FACT_AHEAD_MS, "FACT_FUTURE", at, "it is dated after the vault's time");
+  const id = idOf(Fact, body);
+  const newest = get(state.facts, `${fact.source}|${fact.subject}`);
+  const current = newest === undefined || newest.id === id || fact.at > newest.at;
+  demand(current, "FACT_SUPERSEDED", at, "another fact of this source on this subject was seen, and it is not older");
+  return { fact, id, bytes };
+}
+
+/** What is newer than what the vault has seen. Of a transaction that it did not make, or that is final, nothing is kept.
+ *  Fails: TABLE_FULL. */
+export function noticesOf(state: Founded, stated: readonly Stated[]): readonly Notice[] {
+  const notices = stated.flatMap(({ id, fact }) => {
+    const { source, subject, at } = fact;
+    const known = get(state.facts, `${source}|${subject}`)?.id === id;
+    const idle = fact.type === "finality" && liveTransaction(state, subject) === undefined;
+    const adverse = fact.type === "screening" && fact.verdict === "adverse";
+    return known || idle ? [] : [{ source, subject, at, id, adverse }];
+  });
+  const fits = notices.length === 0 || state.facts.size + notices.length <= MAX_FACTS_KNOWN;
+  demand(fits, "TABLE_FULL", "facts", `${MAX_FACTS_KNOWN} facts are remembered`);
+  return notices;
+}
+
+const TRANSACTION = "transaction:";
+
+/** The transaction that a finality fact is about, with its name in the state: one that the vault signed and that is not
+ *  final. */
+export function liveTransaction(state: Founded, subject: string): { name: string; part: JobPart } | undefined {
+  const name = subject.startsWith(TRANSACTION) ? subject.slice(TRANSACTION.length) : "";
+  const place = get(state.transactions, name);
+  if (place === undefined) return undefined;
+  const part = partAt(state, place);
+  return part.slots.some((slot) => has(state.final, slot)) ? undefined : { name, part };
+}
+
+type Asked = { readonly stated: readonly Stated[]; readonly subject: string; readonly rule: string };
+
+/** Refuses unless enough of the named sources state a fresh fact on `subject` and the newest word of none of them, sent or
+ *  seen before, speaks against it. Fails: FACT_ADVERSE, FACT_STALE, FACT_MISSING at the rule. */
+export function demandFacts(state: Founded, now: Now, need: Needed, { stated, subject, rule }: Asked): void {
+  const at = `rules.${rule}.facts`;
+  const mine = stated.filter(({ fact }) => fact.subject === subject && need.sources.includes(fact.source));
+  demand(mine.length > 0, "FACT_MISSING", at, `${need.atLeast} ${need.type} facts on ${subject} are needed`);
+  const adverse = need.sources.some((source) => get(state.facts, `${source}|${subject}`)?.adverse);
+  demand(!adverse, "FACT_ADVERSE", at, `a screening speaks against ${subject}`);
+  const fresh = mine.filter(({ fact }) => fact.at + need.maxAgeMs >= now.hi);
+  demand(fresh.length === mine.length, "FACT_STALE", at, `facts on ${subject} may be ${need.maxAgeMs} ms old`);
+  demand(fresh.length >= need.atLeast, "FACT_MISSING", at, `${need.atLeast} ${need.type} facts on ${subject} are needed`);
+}

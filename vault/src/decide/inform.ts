@@ -1,0 +1,60 @@
+/** What the vault is told without being asked to act: that its transactions are final, and heads that it has signed. */
+import { fromHex } from "@strongroom/core/bytes";
+import { demand } from "@strongroom/core/errors";
+import type { Sealed } from "@strongroom/core/journal/record";
+import type { CommandOf } from "@strongroom/core/protocol/command";
+import { Head } from "@strongroom/core/signed/head";
+import { challengeOf, decode, Signed } from "@strongroom/core/signed/object";
+import { hashAt } from "../state/positions.ts";
+import type { Founded, State } from "../state/state.ts";
+import type { Now, Outcome } from "../types.ts";
+import { ok, recordAt, refusal } from "./draft.ts";
+import { liveTransaction, type Stated } from "./evidence/facts.ts";
+import { isPlainlySigned } from "./evidence/verify.ts";
+
+/** Finality facts by enough sources end transactions. Fails: FACT_ADVERSE when the sources disagree. */
+export function settle(state: Founded, now: Now, stated: readonly Stated[]): Outcome {
+  const subjects = new Set(stated.filter(({ fact }) => fact.type === "finality").map(({ fact }) => fact.subject));
+  const ended = new Set<string>();
+  const records: Sealed[] = [];
+  for (const subject of subjects) records.push(...settleOne(state, now, { subject, stated, ended }));
+  return { records, effects: [ok()] };
+}
+
+/** `ended`: slots that an earlier subject of the same command has ended; two versions never both end one. */
+type Claim = { readonly subject: string; readonly stated: readonly Stated[]; readonly ended: Set<string> };
+
+function settleOne(state: Founded, now: Now, { subject, stated, ended }: Claim): readonly Sealed[] {
+  const live = liveTransaction(state, subject);
+  if (live === undefined) return [];
+  const { name, part } = live;
+  const chain = state.book.chains.get(part.chain);
+  if (chain === undefined) return [];
+  const mine = stated.filter(({ fact }) => fact.subject === subject && chain.finality.includes(fact.source));
+  const outcomes = new Set(mine.map(({ fact }) => fact.type === "finality" && fact.outcome));
+  demand(outcomes.size < 2, "FACT_ADVERSE", "facts", `sources disagree on ${subject}`);
+  if (mine.length < chain.finalityAtLeast) return [];
+  const twice = part.slots.some((slot) => ended.has(slot));
+  demand(!twice, "FACT_ADVERSE", "facts", `${subject} and another version are both said to be final`);
+  for (const slot of part.slots) ended.add(slot);
+  return [recordAt(now, { kind: "settled", transaction: name, facts: mine.map(({ bytes }) => bytes) })];
+}
+
+/** Is shown a head. One that this vault signed and does not have proves that its disk was rolled back: it stops for good,
+ *  founded or not. Fails: WRONG_VAULT, SIGNATURE_INVALID, ROLLED_BACK, codes of `decode`. */
+export function witness(state: State, now: Now, { head: bytes }: CommandOf<"witness">): Outcome {
+  const { body, signatures } = decode(Signed, bytes);
+  const shown = decode(Head, body);
+  const [signature, ...more] = signatures;
+  const mine = shown.vault === state.vault && signature?.key === state.vault && more.length === 0;
+  demand(mine, "WRONG_VAULT", "head", "another vault signed it");
+  const good = isPlainlySigned(fromHex(state.vaultKey), challengeOf(Head, body), signature);
+  demand(good, "SIGNATURE_INVALID", "head", "it is not signed by this vault's identity key");
+  const { seq, hash } = shown.head;
+  if (hashAt(state.positions, seq) === hash) return { records: [], effects: [ok()] };
+  const detail = `it signed position ${seq} and does not have it; from now on it refuses everything`;
+  return {
+    records: [recordAt(now, { kind: "halted", evidence: bytes })],
+    effects: [refusal("ROLLED_BACK", { field: "head", detail })],
+  };
+}

@@ -1,0 +1,129 @@
+/** From a resolved intent to unsigned bytes: the vault builds them itself, reads them back with code that shares nothing with
+ *  the builder, compares what they do with what was approved, and reserves their slots. */
+import { ascii, type Hash, hash, toHex } from "@strongroom/core/bytes";
+import { chainOf } from "@strongroom/core/chain/table";
+import type { Effect as ChainEffect } from "@strongroom/core/chain/types";
+import { demand } from "@strongroom/core/errors";
+import type { Part } from "@strongroom/core/journal/record";
+import type { EvmContext } from "@strongroom/core/protocol/command";
+import { BUMP_DENOMINATOR, BUMP_NUMERATOR } from "../../limits.ts";
+import { get, has } from "../../state/map.ts";
+import { type Founded, type JobPart, type JobState, partAt } from "../../state/state.ts";
+import type { Job, Now, SigningPart } from "../../types.ts";
+import { countLimits, demandCounted, type Spent } from "./limits.ts";
+import type { Named, Resolved } from "./resolve.ts";
+
+/** What earlier intents of the same command have taken already. */
+export type Draft = { readonly nonces: Map<string, number>; readonly spent: Spent; readonly slots: Set<string> };
+
+export function emptyDraft(): Draft {
+  return { nonces: new Map(), spent: new Map(), slots: new Set() };
+}
+
+/** The commitment's part for one intent that `persons` initiated and approved; takes nonce, limits and slots in `draft`.
+ *  Fails: TOO_MANY_OUTSTANDING, CONTEXT_INVALID, GAS_TOO_LOW, FEE_TOO_HIGH, LIMIT_EXCEEDED, FEE_TOO_LOW, SLOT_TAKEN;
+ *  EFFECT_UNREADABLE, EFFECT_MISMATCH when builder and reader contradict each other. */
+export function prepare(state: Founded, now: Now, draft: Draft, it: Resolved, persons: readonly string[]): Part {
+  const { order, context, chain, wallet, from, replaced } = it;
+  const family = chainOf(chain.family);
+  const nonce = nonceOf(state, draft, it);
+  const unsigned = family.build({ chainId: chain.id, nonce, transfer: it.transfer }, context);
+  const effect = family.read(unsigned);
+  compare(effect, it, nonce);
+  const counted = countLimits(state, now, draft.spent, { it, feeMax: effect.feeMax, replaced });
+  if (replaced !== undefined) demandBump(it, replaced);
+  const slots = family.slots(effect, from.address);
+  takeSlots(state, draft, { slots, replaced });
+  return {
+    intent: order.bytes,
+    wallet: wallet.name,
+    chain: chain.id,
+    family: chain.family,
+    from: from.address,
+    path: `${wallet.path}/0/${from.index}`,
+    ...{ unsigned, slots, nonce, counted, persons },
+    rates: ratesOf(context),
+  };
+}
+
+/** Refuses unless the bytes of a withheld commitment still are what the vault would sign for its intent.
+ *  Fails: SLOT_TAKEN when a replacement was committed meanwhile, EFFECT_MISMATCH, FEE_TOO_HIGH, LIMIT_EXCEEDED. */
+export function demandStillRight(state: Founded, now: Now, it: Named, { job, part }: { job: JobState; part: JobPart }): void {
+  const isHeld = part.slots.every((slot) => get(state.live, slot)?.job === job.id);
+  demand(isHeld, "SLOT_TAKEN", "orders", "another transaction has taken its place");
+  const effect = chainOf(part.family).read(part.unsigned);
+  compare(effect, it, part.nonce);
+  const replaced = part.before && partAt(state, part.before);
+  demandCounted(state, now, { it, feeMax: effect.feeMax, replaced }, { job, part });
+}
+
+/** Contiguous nonces: the next one, or that of the transaction which is replaced. */
+function nonceOf(state: Founded, draft: Draft, { chain, from, replaced }: Resolved): number {
+  if (replaced !== undefined) return replaced.nonce;
+  const account = `${chain.id}:${from.address}`;
+  const first = get(state.nonces, account) ?? 0;
+  const nonce = draft.nonces.get(account) ?? first;
+  const outstanding = (get(state.outstanding, account) ?? 0) + nonce - first;
+  const room = outstanding < chain.maxOutstanding;
+  demand(room, "TOO_MANY_OUTSTANDING", "intent.wallet", `${outstanding} transactions of ${from.address} are not final`);
+  draft.nonces.set(account, nonce + 1);
+  return nonce;
+}
+
+/** Refuses unless the bytes do exactly what the intent says and nothing else. */
+function compare(effect: ChainEffect, { order: { intent }, chain, transfer }: Named, nonce: number): void {
+  const [only, ...more] = effect.transfers;
+  const same =
+    effect.other === null &&
+    more.length === 0 &&
+    effect.chainId === intent.chain &&
+    effect.nonce === nonce &&
+    only?.asset === transfer.asset &&
+    only.to === transfer.to &&
+    only.amount === transfer.amount;
+  demand(same, "EFFECT_MISMATCH", "orders", "the bytes do something else than the intent");
+  const { feeMax } = effect;
+  const { totalFee } = intent;
+  demand(feeMax <= totalFee, "FEE_TOO_HIGH", "orders.context", `it may cost ${feeMax}, the intent allows ${totalFee}`);
+  const { maxFee } = chain;
+  demand(totalFee <= maxFee, "FEE_TOO_HIGH", "intent.totalFee", `the rulebook allows ${maxFee} on this chain`);
+}
+
+function ratesOf({ maxFeePerGas, maxPriorityFeePerGas }: EvmContext): readonly bigint[] {
+  return [maxFeePerGas, maxPriorityFeePerGas];
+}
+
+/** Nodes take a replacement only when each of its fee rates rises. */
+function demandBump({ context }: Resolved, replaced: JobPart): void {
+  const now = ratesOf(context);
+  const rises = replaced.rates.every((before, at) => (now[at] as bigint) * BUMP_DENOMINATOR >= before * BUMP_NUMERATOR);
+  demand(rises, "FEE_TOO_LOW", "orders.context", "every fee rate must rise by an eighth");
+}
+
+/** Every slot is free, or held by exactly the transaction that is replaced. */
+function takeSlots(
+  state: Founded,
+  draft: Draft,
+  { slots, replaced }: { slots: readonly string[]; replaced: JobPart | undefined },
+): void {
+  for (const slot of slots) {
+    const free = !draft.slots.has(slot) && (replaced === undefined ? !has(state.slots, slot) : replaced.slots.includes(slot));
+    demand(free, "SLOT_TAKEN", "orders", `${slot} is held by another transaction`);
+    draft.slots.add(slot);
+  }
+}
+
+/** Id of a signing job: H over intent ids, slots and unsigned bytes, nothing local, so that peers arrive at the same one. */
+export function jobId(parts: readonly Pick<Part, "slots" | "unsigned">[], ids: readonly Hash[]): Hash {
+  const lines = parts.map((part, at) => `${ids[at]} ${part.slots.join(" ")} ${toHex(part.unsigned)}`);
+  return hash("strongroom/job/1", ascii(lines.join("\n")));
+}
+
+/** What the key store is asked to sign. */
+export function signingJob({ id, parts }: { readonly id: Hash; readonly parts: readonly Part[] }): Job {
+  return { id, parts: parts.map(signingPart) };
+}
+
+function signingPart({ path, family, unsigned }: Part): SigningPart {
+  return { path, family, scheme: "secp256k1", bytes: unsigned };
+}
