@@ -1,0 +1,112 @@
+/** How long the rules take, beside the loop that a user would write: every rule, every condition, in order. */
+import type { Book, Subject } from "../../core/src/rulebook/book.ts";
+import { type Judgement, judge } from "../../core/src/rulebook/judge.ts";
+import type { Requirement, Rule } from "../../core/src/signed/rulebook.ts";
+import { makeWorld } from "../../test/world/world.ts";
+import type { Figure, Table } from "../figure.ts";
+import { mean, timeSideBySide } from "../stats.ts";
+import { desks, rulesOf, tokens } from "../world/rulebook.ts";
+
+/** At most this many microseconds. */
+const MOST_US = 5;
+const SUBJECTS = 1024;
+
+type Groups = ReadonlyMap<string, readonly string[]>;
+
+/** The rules one after another, nothing prepared but the group members by name. */
+function judgeNaively(rules: readonly Rule[], groups: Groups, subject: Subject): Judgement {
+  const denies: string[] = [];
+  const allows: string[] = [];
+  const requirements: Requirement[] = [];
+  for (const rule of rules) {
+    if (!matches(rule, groups, subject)) continue;
+    if (rule.effect === "deny") denies.push(rule.id);
+    else if (rule.effect === "allow") allows.push(rule.id);
+    else requirements.push(rule);
+  }
+  return { denies, allows, requirements };
+}
+
+function names<T>(list: "any" | readonly T[], value: T | undefined): boolean {
+  return list === "any" || (value !== undefined && list.includes(value));
+}
+
+function matches(rule: Rule, groups: Groups, subject: Subject): boolean {
+  const { initiators, amountFrom, amountTo } = rule;
+  const { amount } = subject;
+  const bounded = amountFrom !== undefined || amountTo !== undefined;
+  return (
+    names(rule.kinds, subject.kind) &&
+    names(rule.chains, subject.chain) &&
+    names(rule.assets, subject.asset) &&
+    names(rule.wallets, subject.wallet) &&
+    names(rule.destinations, subject.destination) &&
+    names(rule.classes, subject.class) &&
+    (initiators === "any" || initiators.some((group) => groups.get(group)?.includes(subject.initiator) === true)) &&
+    (!bounded || (amount !== undefined && amount >= (amountFrom ?? 0n) && amount <= (amountTo ?? amount)))
+  );
+}
+
+/** Payments of many kinds: by traders and others, from all desks, in all assets, to all classes. Deterministic. */
+function subjectsOf(): readonly Subject[] {
+  const assets = ["eth", "usdx", ...tokens];
+  const wallets = ["treasury", ...desks];
+  const classes = ["exchange", "self-hosted", "vasp", "own", "client-owned"] as const;
+  const persons = ["tom", "tina", "carl"];
+  return Array.from({ length: SUBJECTS }, (_, at) => ({
+    kind: at % 16 === 15 ? "cancel" : "pay",
+    initiator: persons[at % 3] as string,
+    chain: 31337,
+    asset: assets[(at * 7) % assets.length] as string,
+    wallet: wallets[(at * 5) % wallets.length] as string,
+    destination: `party-${(at * 11) % 1_000}`,
+    class: classes[(at * 3) % classes.length] as (typeof classes)[number],
+    amount: BigInt(at) * 10n ** 6n,
+  }));
+}
+
+/** Fails when the two do not agree: a faster evaluator that says something else is worth nothing. */
+function demandAgreement(book: Book, groups: Groups, subjects: readonly Subject[]): void {
+  const words = ({ denies, allows, requirements }: Judgement) =>
+    [denies, allows, requirements.map((rule) => rule.id)].map((list) => list.toSorted().join(" ")).join("|");
+  for (const subject of subjects) {
+    const [ours, naive] = [judge(book, subject), judgeNaively(book.document.rules, groups, subject)];
+    if (words(ours) !== words(naive)) throw new Error(`the evaluators disagree: ${words(ours)} and ${words(naive)}`);
+  }
+}
+
+export const judging: Figure = async ({ quick, say }) => {
+  const subjects = subjectsOf();
+  const sizes = [10, 100, 1_000];
+  const results = sizes.map((size) => {
+    say(`judge: ${size} rules`);
+    const { book } = makeWorld({ rulebook: rulesOf(size) });
+    const groups = new Map(book.document.groups.map((group) => [group.id, group.members]));
+    demandAgreement(book, groups, subjects);
+    const bound = subjects.map((subject) => {
+      const { denies, allows, requirements } = judge(book, subject);
+      return denies.length + allows.length + requirements.length;
+    });
+    const next = (call: number) => subjects[call % SUBJECTS] as Subject;
+    const times = timeSideBySide(
+      {
+        ours: (call) => judge(book, next(call)),
+        naive: (call) => judgeNaively(book.document.rules, groups, next(call)),
+      },
+      { rounds: quick ? 9 : 31 },
+    );
+    return { size, matched: mean(bound), ...times };
+  });
+  const table: Table = {
+    title: "Rule evaluation: judge(book, subject), beside a loop over all rules",
+    columns: results.map(({ size }) => `${size.toLocaleString("en-US")} rules`),
+    rows: [
+      { what: "judge", unit: "µs", values: results.map(({ ours }) => ours), most: MOST_US },
+      { what: "naive loop", unit: "µs", values: results.map(({ naive }) => naive) },
+      { what: "naive / judge", unit: "×", values: results.map(({ ours, naive }) => naive / ours) },
+      { what: "rules that match, on average", unit: "", values: results.map(({ matched }) => matched) },
+    ],
+    notes: [`${SUBJECTS} different payments in turn; both evaluators give the same judgement on every one, checked before.`],
+  };
+  return [table];
+};

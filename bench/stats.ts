@@ -1,0 +1,60 @@
+/** Numbers from repeated runs: percentiles of measured times, and a loop that measures short work. Not for the time of day. */
+
+/** The value below which `share` (0 to 1) of the values lie: nearest rank. NaN without values. */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = Float64Array.from(values).sort();
+  return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(sorted.length * share) - 1))] ?? Number.NaN;
+}
+
+export function median(values: readonly number[]): number {
+  return percentile(values, 0.5);
+}
+
+export function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/** Microseconds that one call of `work` takes: the median over `rounds` rounds of about `roundMs` each, after one round that
+ *  does not count. `work` gets the number of the call and returns something, so that it cannot be optimised away. */
+export function timeOf(
+  work: (call: number) => unknown,
+  { rounds = 15, roundMs = 20 }: { rounds?: number; roundMs?: number } = {},
+): number {
+  const calls = callsFor(work, roundMs);
+  const times: number[] = [];
+  for (let round = 0; round < rounds; round++) times.push(timeRound(work, calls) / calls);
+  return median(times) * 1000;
+}
+
+/** The same for several kinds of work that are to be compared: their rounds alternate, so that what else the machine does falls
+ *  on all of them alike. Microseconds by name. */
+export function timeSideBySide<Name extends string>(
+  works: Readonly<Record<Name, (call: number) => unknown>>,
+  { rounds = 15, roundMs = 20 }: { rounds?: number; roundMs?: number } = {},
+): Record<Name, number> {
+  const lanes = Object.entries<(call: number) => unknown>(works).map(([name, work]) => {
+    return { name, work, calls: callsFor(work, roundMs), times: [] as number[] };
+  });
+  for (let round = 0; round < rounds; round++) {
+    for (const lane of lanes) lane.times.push(timeRound(lane.work, lane.calls) / lane.calls);
+  }
+  return Object.fromEntries(lanes.map(({ name, times }) => [name, median(times) * 1000])) as Record<Name, number>;
+}
+
+/** How many calls fill a round, found by doubling; this also warms the code up. */
+function callsFor(work: (call: number) => unknown, roundMs: number): number {
+  for (let calls = 1; ; calls *= 2) {
+    const ms = timeRound(work, calls);
+    if (ms >= roundMs) return Math.max(1, Math.round((calls * roundMs) / ms));
+  }
+}
+
+let sink: unknown = null;
+
+function timeRound(work: (call: number) => unknown, calls: number): number {
+  const since = performance.now();
+  for (let call = 0; call < calls; call++) sink = work(call);
+  const ms = performance.now() - since;
+  if (sink === timeRound) throw new Error("unreachable, but it keeps every result alive");
+  return ms;
+}
