@@ -3,6 +3,10 @@
  *  The greatest size of every table of the vault's state that outsiders can make grow. What is full refuses with TABLE_FULL. */
 export const MAX_REGISTERED = 10_000;
 export const MAX_REJECTED = 1_000_000;
+/** Shares of one key, so that nobody fills these tables alone. */
+export const MAX_REGISTERED_EACH = 250;
+export const MAX_REJECTED_EACH = 10_000;
+/** Vetoes of rulebooks that are not there yet; that of the one that waits is always taken. */
 export const MAX_VETOED = 10_000;
 export const MAX_WALLETS = 1_000_000;
 export const MAX_ENTRIES = 1_000_000;

@@ -19,6 +19,7 @@ export function ok(body: Uint8Array = new Uint8Array(), object?: Answer["object"
 
 /** A refusal, to the command that is being decided or to those who wait for `to`. */
 export function refusal(code: RefusalCode, at: { to?: Answer["to"]; field: string; detail: string }): Effect {
-  const detail = at.detail.replace(/[^\x20-\x7e]/g, "?").slice(0, 400);
-  return { reply: { to: at.to ?? null, code, field: at.field.slice(0, 96), detail, body: new Uint8Array() } };
+  const plain = (text: string, size: number) => text.slice(0, size).replace(/[^\x20-\x7e]/g, "?");
+  const { to = null } = at;
+  return { reply: { to, code, field: plain(at.field, 96), detail: plain(at.detail, 400), body: new Uint8Array() } };
 }

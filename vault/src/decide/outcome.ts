@@ -10,7 +10,7 @@ import type { JobPart, JobState, State } from "../state/state.ts";
 import type { AccountKey, Effect, Input, JobId, KeyFault, Outcome } from "../types.ts";
 import { recordAt, refusal } from "./draft.ts";
 import { touchedBy } from "./payment/resolve.ts";
-import { signingJob } from "./payment/transaction.ts";
+import { holdsSlots, signingJob } from "./payment/transaction.ts";
 import { freezesOf } from "./rules.ts";
 import { executionBody, walletBody } from "./show.ts";
 import { keySpec } from "./wallet.ts";
@@ -27,7 +27,7 @@ export function signed(state: State, { now, signed: id, result }: Extract<Input,
     const record = recordAt(now, { kind: "withheld", job: id });
     return { records: [record], effects: [refusal(why.code, { to: id, field: why.field, detail })] };
   }
-  if (isFault(result)) return fault(id, result, { sign: signingJob(job) });
+  if (isFault(result)) return signingFault(now, job, result);
   const wrong = result.length !== job.parts.length || job.parts.some((part, at) => !isSigned(part, result[at] as Uint8Array));
   if (wrong) {
     const detail = "a signature does not verify for its paying address";
@@ -40,9 +40,11 @@ export function signed(state: State, { now, signed: id, result }: Extract<Input,
   return { records: [record], effects: [answer(id, executionBody(state, signedJob(job, transactions)))] };
 }
 
-/** What came after the commitment and still holds its signature back: a halt, a rejection or a freeze. */
-function hindrance(state: State, { parts }: JobState): { code: RefusalCode; field: string } | undefined {
+/** What came after the commitment and holds its signature back: a halt, another version, a rejection or a freeze. */
+function hindrance(state: State, job: JobState): { code: RefusalCode; field: string } | undefined {
+  const { parts } = job;
   if (state.halted) return { code: "ROLLED_BACK", field: "vault" };
+  if (!parts.every((part) => holdsSlots(state, job, part))) return { code: "SLOT_TAKEN", field: "orders" };
   if (parts.some((part) => has(state.rejected, part.id))) return { code: "INTENT_REJECTED", field: "intent" };
   const touched = parts.map(({ pay, persons }) => ({ ...touchedBy(pay), persons }));
   const [freeze] = freezesOf(state, touched);
@@ -71,6 +73,12 @@ export function created(state: State, { now, created: id, result }: Extract<Inpu
 
 function isFault(result: readonly Uint8Array[] | AccountKey | KeyFault): result is KeyFault {
   return "fault" in result;
+}
+
+/** What can never be signed is withheld, so that its nonce can be taken by something else. */
+function signingFault(now: Input["now"], job: JobState, result: KeyFault): Outcome {
+  const { effects } = fault(job.id, result, { sign: signingJob(job) });
+  return { records: result.next === "stop" ? [recordAt(now, { kind: "withheld", job: job.id })] : [], effects };
 }
 
 /** What may be tried again at once is; those who wait go on waiting. Otherwise they are told, and whoever asks again tries

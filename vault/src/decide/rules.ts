@@ -12,13 +12,15 @@ import type { Now } from "../types.ts";
 import type { Given } from "./evidence/approvals.ts";
 import { demandFacts, type Stated } from "./evidence/facts.ts";
 
-/** Refuses an intent that nobody may carry out any more. `again`: the vault has committed itself to it before.
- *  Fails: WRONG_DEPLOYMENT, EXPIRED; for all but a freeze INTENT_REJECTED, REFERENCE_USED. */
+/** Refuses an intent that nobody may carry out any more. `again`: the vault has committed itself to it before. One person
+ *  alone can neither stop a freeze nor, by rejecting every attempt, keep one in force. Fails: WRONG_DEPLOYMENT, EXPIRED,
+ *  INTENT_REJECTED for all but freeze and unfreeze, REFERENCE_USED for all but freeze. */
 export function demandOpen(state: Founded, now: Now, { id, intent }: Read<Intent>, again = false): void {
   demand(intent.deployment === state.deployment, "WRONG_DEPLOYMENT", "intent.deployment", "it is for another deployment");
   demand(intent.notAfter > now.hi, "EXPIRED", "intent.notAfter", "the intent has expired");
   if (intent.kind === "freeze") return;
-  demand(!has(state.rejected, id), "INTENT_REJECTED", "intent", "it was rejected");
+  const rejected = intent.kind !== "unfreeze" && has(state.rejected, id);
+  demand(!rejected, "INTENT_REJECTED", "intent", "it was rejected");
   const holder = again ? undefined : get(state.references, intent.reference);
   demand(holder === undefined, "REFERENCE_USED", "intent.reference", `${intent.reference} names intent ${holder}`);
 }

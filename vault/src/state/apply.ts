@@ -4,6 +4,7 @@ import { fromHex, type Hash, toHex } from "@strongroom/core/bytes";
 import type { Part, Record, RecordOf, Sealed } from "@strongroom/core/journal/record";
 import { advance } from "@strongroom/core/journal/segment";
 import { openBook } from "@strongroom/core/rulebook/book";
+import { Approval } from "@strongroom/core/signed/approval";
 import { Entry } from "@strongroom/core/signed/entry";
 import { Fact } from "@strongroom/core/signed/fact";
 import { Genesis } from "@strongroom/core/signed/genesis";
@@ -48,7 +49,7 @@ function change(state: State, record: Record): State {
     case "registered":
       return registered(state, record);
     case "rejected":
-      return rejected(state, record.intentId);
+      return rejected(state, record);
     case "creating":
       return creating(state, record);
     case "opened":
@@ -104,27 +105,33 @@ function vetoed(state: State, id: Hash): State {
   return { ...state, waiting: waiting?.book.id === id ? null : waiting, vetoed: set(state.vetoed, id, true) };
 }
 
-function rejected(state: State, id: Hash): State {
-  return { ...state, rejected: set(state.rejected, id, true), registered: remove(state.registered, id) };
+function rejected(state: State, { intentId: id, approval }: RecordOf<"rejected">): State {
+  const { key } = decode(Approval, decode(Signed, approval).body);
+  return {
+    ...state,
+    rejected: set(state.rejected, id, true),
+    rejections: set(state.rejections, key, (get(state.rejections, key) ?? 0) + 1),
+  };
 }
 
 function intentOf<K extends IntentKind>(bytes: Uint8Array): Read<IntentOf<K>> {
   return readIntent(bytes) as Read<IntentOf<K>>;
 }
 
-/** Every record that carries out an intent takes its id, its reference and its registration. */
+/** Every record that carries out an intent takes its id and its reference. */
 function use(state: State, { id, intent }: Read<Intent>, used: Used): State {
-  return {
-    ...state,
-    intents: set(state.intents, id, used),
-    references: set(state.references, intent.reference, id),
-    registered: remove(state.registered, id),
-  };
+  return { ...state, intents: set(state.intents, id, used), references: set(state.references, intent.reference, id) };
+}
+
+/** What is done at once needs its registration no more; a transaction may, until it is signed. */
+function finish(state: State, read: Read<Intent>, done: string): State {
+  return { ...use(state, read, { done }), registered: remove(state.registered, read.id) };
 }
 
 function registered(state: State, record: RecordOf<"registered">): State {
   const { id, intent } = intentOf(record.intent);
-  return { ...state, registered: set(unexpired(state), id, { at: record.at, notAfter: intent.notAfter }) };
+  const { notAfter, initiator } = intent;
+  return { ...state, registered: set(unexpired(state), id, { at: record.at, notAfter, initiator }) };
 }
 
 /** The registrations that have not expired. They go as soon as time passes in the journal. */
@@ -136,7 +143,7 @@ function unexpired({ registered: table, at }: State): State["registered"] {
 
 function creating(state: State, record: RecordOf<"creating">): State {
   const { id, intent } = intentOf<"wallet">(record.intent);
-  const used = use(state, { id, intent }, { done: intent.wallet });
+  const used = finish(state, { id, intent }, intent.wallet);
   const opening = { intent, path: record.path, account: state.accounts };
   return { ...used, accounts: state.accounts + 1, openings: set(state.openings, id, opening) };
 }
@@ -168,12 +175,12 @@ function entered(state: State, bytes: Uint8Array): State {
   const { id, intent } = intentOf<"entry">(bytes);
   const entry = decode(Entry, intent.entry);
   const force = { hash: idOf(Entry, intent.entry), entry };
-  return { ...use(state, { id, intent }, { done: entry.name }), entries: set(state.entries, entry.name, force) };
+  return { ...finish(state, { id, intent }, entry.name), entries: set(state.entries, entry.name, force) };
 }
 
 function retired(state: State, bytes: Uint8Array): State {
   const { id, intent } = intentOf<"retire">(bytes);
-  return { ...use(state, { id, intent }, { done: intent.name }), entries: remove(state.entries, intent.name) };
+  return { ...finish(state, { id, intent }, intent.name), entries: remove(state.entries, intent.name) };
 }
 
 /** A freeze takes no reference, so that nobody can use it up before the freeze arrives. */
@@ -191,7 +198,7 @@ function froze(state: State, record: RecordOf<"froze">): State {
 
 function unfroze(state: State, bytes: Uint8Array): State {
   const { id, intent } = intentOf<"unfreeze">(bytes);
-  return { ...use(state, { id, intent }, { done: intent.freeze }), freezes: remove(state.freezes, intent.freeze) };
+  return { ...finish(state, { id, intent }, intent.freeze), freezes: remove(state.freezes, intent.freeze) };
 }
 
 function committed(state: State, { job: id, parts, at }: RecordOf<"committed">): State {
@@ -232,7 +239,8 @@ function signed(state: State, { job: id, transactions: made }: RecordOf<"signed"
   const transactions = made.reduce((table, transaction, part) => {
     return set(table, `${job.parts[part]?.chain}:${transaction.id}`, { job: id, part });
   }, state.transactions);
-  return { ...state, transactions, jobs: set(state.jobs, id, job), pending: remove(state.pending, id) };
+  const registered = job.parts.reduce((table, part) => remove(table, part.id), state.registered);
+  return { ...state, transactions, registered, jobs: set(state.jobs, id, job), pending: remove(state.pending, id) };
 }
 
 function withheld(state: State, id: Hash): State {

@@ -98,8 +98,10 @@ export type State = {
   readonly intents: PMap<Used>;
   readonly references: PMap<Hash>;
   readonly rejected: PMap<true>;
+  /** How many intents each key has rejected. */
+  readonly rejections: PMap<number>;
   /** Intents whose delays run. Those that expire leave with the next tick. */
-  readonly registered: PMap<{ readonly at: Time; readonly notAfter: Time }>;
+  readonly registered: PMap<{ readonly at: Time; readonly notAfter: Time; readonly initiator: Hash }>;
   readonly freezes: PMap<Freeze>;
   readonly jobs: PMap<JobState>;
   /** Jobs that are committed and neither signed nor withheld. */
@@ -167,6 +169,7 @@ export function emptyState(vaultKey: string): State {
     intents: emptyMap(),
     references: emptyMap(),
     rejected: emptyMap(),
+    rejections: emptyMap(),
     registered: emptyMap(),
     freezes: emptyMap(),
     jobs: emptyMap(),

@@ -45,7 +45,7 @@ export function demandCounted(state: Founded, now: Now, costed: Costed, { job, p
 
 type Share = { readonly limit: Limit; readonly key: string; readonly amount: bigint };
 
-function sharesOf({ book, ...state }: Founded, { it, feeMax, replaced }: Costed): readonly Share[] {
+function sharesOf(state: Founded, { it, feeMax, replaced }: Costed): readonly Share[] {
   const before = replaced === undefined ? [] : [...versionsOf(state, replaced)];
   const isOut = before.some((version) => version.transaction !== undefined);
   const paid = isOut ? 0n : it.transfer.amount;
@@ -54,7 +54,7 @@ function sharesOf({ book, ...state }: Founded, { it, feeMax, replaced }: Costed)
   const amounts =
     it.asset.id === native ? [[native, paid + fee] as const] : [[it.asset.id, paid] as const, [native, fee] as const];
   return amounts.flatMap(([asset, amount]) => {
-    const limits = amount > 0n ? (book.limitsOf.get(asset) ?? []) : [];
+    const limits = amount > 0n ? (state.book.limitsOf.get(asset) ?? []) : [];
     return limits.map((limit) => ({ limit, amount, key: usageKey(limit, it) }));
   });
 }

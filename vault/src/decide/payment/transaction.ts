@@ -8,7 +8,7 @@ import type { Part } from "@strongroom/core/journal/record";
 import type { EvmContext } from "@strongroom/core/protocol/command";
 import { BUMP_DENOMINATOR, BUMP_NUMERATOR } from "../../limits.ts";
 import { get, has } from "../../state/map.ts";
-import { type Founded, type JobPart, type JobState, partAt } from "../../state/state.ts";
+import { type Founded, type JobPart, type JobState, partAt, type State } from "../../state/state.ts";
 import type { Job, Now, SigningPart } from "../../types.ts";
 import { countLimits, demandCounted, type Spent } from "./limits.ts";
 import type { Named, Resolved } from "./resolve.ts";
@@ -49,12 +49,16 @@ export function prepare(state: Founded, now: Now, draft: Draft, it: Resolved, pe
 /** Refuses unless the bytes of a withheld commitment still are what the vault would sign for its intent.
  *  Fails: SLOT_TAKEN when a replacement was committed meanwhile, EFFECT_MISMATCH, FEE_TOO_HIGH, LIMIT_EXCEEDED. */
 export function demandStillRight(state: Founded, now: Now, it: Named, { job, part }: { job: JobState; part: JobPart }): void {
-  const isHeld = part.slots.every((slot) => get(state.live, slot)?.job === job.id);
-  demand(isHeld, "SLOT_TAKEN", "orders", "another transaction has taken its place");
+  demand(holdsSlots(state, job, part), "SLOT_TAKEN", "orders", "another transaction has taken its place");
   const effect = chainOf(part.family).read(part.unsigned);
   compare(effect, it, part.nonce);
   const replaced = part.before && partAt(state, part.before);
   demandCounted(state, now, { it, feeMax: effect.feeMax, replaced }, { job, part });
+}
+
+/** Whether no replacement was committed and no version became final since. */
+export function holdsSlots({ live }: Pick<State, "live">, { id }: JobState, { slots }: JobPart): boolean {
+  return slots.every((slot) => get(live, slot)?.job === id);
 }
 
 /** Contiguous nonces: the next one, or that of the transaction which is replaced. */
