@@ -16,13 +16,13 @@ export function renderChange(current: Book, next: Rulebook): string {
     return [...(old === undefined ? [] : [`- ${name}: ${old}`]), ...(now === undefined ? [] : [`+ ${name}: ${now}`])];
   });
   const mark = next.demonstration ? ["DEMONSTRATION - no real value"] : [];
-  return [
-    ...mark,
-    `CHANGE OF THE RULEBOOK TO EPOCH ${next.epoch}`,
-    `id ${idOf(Rulebook, encode(Rulebook, next))}`,
-    ...lines,
-    ...mark,
-  ].join("\n");
+  const title = [`CHANGE OF THE RULEBOOK TO EPOCH ${next.epoch}`, `id ${idOf(Rulebook, encode(Rulebook, next))}`];
+  return [...mark, ...title, ...lines.flatMap(folded), ...mark].join("\n");
+}
+
+/** A long line goes on below itself, further in, so that on a screen of 80 columns no part of it can pass for another line. */
+function folded(line: string): readonly string[] {
+  return Array.from(line.matchAll(/.{1,76}/g), ([part], at) => (at === 0 ? part : `    ${part}`));
 }
 
 /** Every item of every section by a name of its own, as one line of JSON. */
@@ -30,9 +30,9 @@ function parts(book: Rulebook): ReadonlyMap<string, string> {
   const json = Rulebook.shape.toJson(book) as { readonly [section: string]: Json };
   const found = new Map<string, string>();
   for (const [section, value] of Object.entries(json)) {
+    const items = Array.isArray(value) ? (value as readonly { readonly id: string | number }[]) : [];
+    for (const item of items) found.set(`${section} ${item.id}`, JSON.stringify(item));
     if (!Array.isArray(value)) found.set(section, JSON.stringify(value));
-    else
-      for (const item of value as readonly { id: string | number }[]) found.set(`${section} ${item.id}`, JSON.stringify(item));
   }
   return found;
 }
