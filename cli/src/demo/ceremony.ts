@@ -23,9 +23,9 @@ const THRESHOLD = 2;
 /** Keys of persons and sources by name, opened when they are needed and kept. */
 export type Keys = (name: string) => Promise<DeviceKey>;
 
-/** The keys of a demonstration's folder. */
-export function openKeys(home: string): Keys {
-  const opened = new Map<string, Promise<DeviceKey>>();
+/** The keys of a demonstration's folder; `made` are open already. */
+export function openKeys(home: string, made: ReadonlyMap<string, DeviceKey> = new Map()): Keys {
+  const opened = new Map([...made].map(([name, key]) => [name, Promise.resolve(key)]));
   return (name) => {
     const known = opened.get(name) ?? openKey(home, name);
     opened.set(name, known);
@@ -38,15 +38,14 @@ export async function isFounded(home: string): Promise<boolean> {
   return (await readPin(home)) !== null;
 }
 
-/** Makes the keys that are missing. Gives how many it made. */
-export async function ensureKeys(home: string): Promise<number> {
+/** Makes the keys that are missing, and gives them. */
+export async function ensureKeys(home: string): Promise<ReadonlyMap<string, DeviceKey>> {
   const passphrase = join(home, "keys", DEMONSTRATION_PASSPHRASE);
   if ((await readSecret(passphrase)) === null) await writeWhole(passphrase, `${randomBytes(24).toString("base64url")}\n`);
-  let made = 0;
+  const made = new Map<string, DeviceKey>();
   for (const name of [...PERSONS, ...SOURCES]) {
     if ((await readIfThere(keyPath(home, name))) !== null) continue;
-    await createKey(home, name);
-    made += 1;
+    made.set(name, await createKey(home, name));
   }
   return made;
 }

@@ -12,7 +12,7 @@ export type Child = {
   readonly name: string;
   readonly pid: number;
   readonly log: string;
-  /** Null while it runs. */
+  /** Null while it runs; then how it ended and its last words. */
   ended(): string | null;
   /** Asks it to end, and makes it end a little later. */
   stop(): Promise<void>;
@@ -32,6 +32,7 @@ export type Program = {
   readonly heard?: (text: string) => void;
 };
 
+const WORDS = 300;
 const SETPRIV = "/usr/bin/setpriv";
 
 /** Starts a program. Fails: CHILD_FAILED when it cannot be started at all. */
@@ -43,8 +44,9 @@ export async function startChild(program: Program): Promise<Child> {
   const child = spawn(command, [...args], { stdio: ["pipe", "pipe", "pipe"] });
   const file = createWriteStream(log, { flags: "a", mode: 0o600 });
   let ending: string | null = null;
+  let words = "";
   const gone = once(child, "close").then(([code, signal]) => {
-    ending = signal === null ? `exit code ${code}` : `signal ${signal}`;
+    ending = `${signal === null ? `exit code ${code}` : `signal ${signal}`}${words === "" ? "" : `: ${words}`}`;
     file.end();
   });
   gone.catch((error: unknown) => {
@@ -56,10 +58,18 @@ export async function startChild(program: Program): Promise<Child> {
     file.write(chunk);
     program.heard?.(chunk.toString("utf8"));
   });
-  child.stderr.on("data", (chunk: Buffer) => file.write(chunk));
+  child.stderr.on("data", (chunk: Buffer) => {
+    file.write(chunk);
+    words = lastWords(words + chunk.toString("utf8"));
+  });
   await once(child, "spawn").catch((error: unknown) => fault("CHILD_FAILED", name, String(error), error));
   if (program.input !== undefined) child.stdin.write(program.input);
   return { name, pid: child.pid ?? 0, log, ended: () => ending, stop: () => stop(child, gone, () => ending) };
+}
+
+/** The end of what a program says, on one line. */
+function lastWords(text: string): string {
+  return text.trim().replaceAll(/\s+/g, " ").slice(-WORDS);
 }
 
 async function stop(child: ChildProcess, gone: Promise<void>, ended: () => string | null): Promise<void> {
@@ -83,7 +93,6 @@ export async function runChild(program: Pick<Program, "name" | "command" | "args
   const [code] = await once(child, "close").catch((error: unknown) =>
     fault("CHILD_FAILED", program.name, String(error), error),
   );
-  const words = Buffer.concat(err).toString("utf8").trim();
-  if (code !== 0) fault("CHILD_FAILED", program.name, `exit code ${code}: ${words.slice(-300)}`);
+  if (code !== 0) fault("CHILD_FAILED", program.name, `exit code ${code}: ${lastWords(Buffer.concat(err).toString("utf8"))}`);
   return Buffer.concat(out).toString("utf8");
 }

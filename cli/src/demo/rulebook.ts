@@ -132,7 +132,7 @@ export function demoRulebook(genesis: Genesis, keys: PublicKeys): Rulebook {
           { type: "group", group: "officers", count: 1 },
         ],
       },
-      unfreezeDelayMs: 1_500,
+      unfreezeDelayMs: SECOND,
     },
   };
 }

@@ -30,8 +30,13 @@ export async function bringUp(home: string, steps: Steps, children: Child[]): Pr
   if (resumed) await steps.take("journal", "journal verified", () => describeJournal(home));
   const running = await startVault(home, steps, children);
   await writeConfig(home, { socket: socketPath(home), chains: { [CHAIN]: node.url } });
-  const keys = openKeys(home);
-  if (!resumed) await steps.take("ceremony", "ceremony held", () => describeCeremony(home, keys, running));
+  let keys = openKeys(home);
+  if (!resumed) {
+    await steps.take("ceremony", "ceremony held", async () => {
+      keys = openKeys(home, await ensureKeys(home));
+      return describeCeremony(home, keys, running);
+    });
+  }
   const session = await connect(home, steps, seen !== null);
   const stage: Stage = { home, session, node, keys, steps };
   await setTheStage(stage);
@@ -84,7 +89,6 @@ async function describeJournal(home: string) {
 }
 
 async function describeCeremony(home: string, keys: Keys, { identityKey }: Running) {
-  await ensureKeys(home);
   const deployment = await holdCeremony(home, keys, { socket: socketPath(home), vaultKey: identityKey });
   return { detail: `${GROUPS.administrators.length} administrators, 2 of 3, marked as demonstration`, hash: deployment };
 }

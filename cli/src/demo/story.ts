@@ -194,7 +194,7 @@ async function playFreeze(stage: Stage): Promise<void> {
   await steps.take("unfreeze", "unfrozen by quorum and delay", async () => {
     await waitUntil(session, until, () => undefined);
     await settleRequest(stage, lifted);
-    return { detail: `ada, ben and officer otto, after ${duration(1_500)}` };
+    return { detail: `ada, ben and officer otto, after ${duration(session.book().document.governance.unfreezeDelayMs)}` };
   });
   await finishPayment(stage, "pay-thawed", () => approved);
   await playFinality(stage);

@@ -12,13 +12,13 @@ export async function makeFolder(path: string): Promise<void> {
   await mkdir(path, { recursive: true, mode: 0o700 });
 }
 
-/** Puts `content` in place of `path` in one step: after a crash there is the old file or the new one. Mode 0600.
- *  Fails: HOME_UNFIT. */
-export async function writeWhole(path: string, content: Uint8Array | string): Promise<void> {
+/** Puts `content` in place of `path` in one step: after a crash there is the old file or the new one. Mode 0600, unless others
+ *  are to read it. Fails: HOME_UNFIT. */
+export async function writeWhole(path: string, content: Uint8Array | string, mode: 0o600 | 0o644 = 0o600): Promise<void> {
   const temporary = join(dirname(path), `.${randomBytes(6).toString("hex")}.new`);
   try {
     await makeFolder(dirname(path));
-    const file = await open(temporary, "wx", 0o600);
+    const file = await open(temporary, "wx", mode);
     try {
       await file.writeFile(content);
       await file.sync();

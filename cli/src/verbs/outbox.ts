@@ -18,7 +18,8 @@ export const CARRY = "put the file into the folder intake of the vault's data; i
 export async function askOrKeep(context: Context, asked: Asked, name: string): Promise<Uint8Array | null> {
   const named = context.text("file");
   const file = named ?? join(context.home, "outbox", `${name}.cbor`);
-  await writeWhole(file, commandBytes(asked));
+  // It holds no secret, and the vault, which may run as a user of its own, has to read it where it is carried to.
+  await writeWhole(file, commandBytes(asked), 0o644);
   if (named !== undefined) return null;
   const config = await readConfig(context.home);
   try {

@@ -194,15 +194,18 @@ export const ceremonyDemo: Verb = {
     try {
       const made = await ensureKeys(home);
       await writeConfig(home, { socket: socketPath(home), chains: {} });
-      const deployment = await holdCeremony(home, openKeys(home), { socket: socketPath(home), vaultKey: running.identityKey });
+      const deployment = await holdCeremony(home, openKeys(home, made), {
+        socket: socketPath(home),
+        vaultKey: running.identityKey,
+      });
       const session = await openSession(home, socketPath(home));
       session.close();
       const text = `founded\n${columns([
         ["deployment", deployment],
-        ["keys", `${made} made`],
+        ["keys", `${made.size} made`],
         ["folder", home],
       ])}`;
-      return { text, json: { deployment, keys: made, home, chain: CHAIN } };
+      return { text, json: { deployment, keys: made.size, home, chain: CHAIN } };
     } finally {
       await running.child.stop();
     }
