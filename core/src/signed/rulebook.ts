@@ -100,7 +100,7 @@ export type Needed = Of<typeof Needed>;
 
 const conditions = {
   id: field(0, slug, "name"),
-  kinds: field(2, anyOr(choice(INTENT_KINDS), 16), "kinds of intent"),
+  kinds: field(2, anyOr(choice(INTENT_KINDS), 16), "kinds of intent; not freeze and unfreeze, which no rule is asked about"),
   chains: field(3, anyOr(chainId, 64), "chains"),
   assets: field(4, anyOr(slug, 256), "assets"),
   wallets: field(5, anyOr(slug, 256), "source wallets"),
