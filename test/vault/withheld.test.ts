@@ -1,0 +1,365 @@
+/** Between a commitment and its signature: what comes back from the key store, what holds a signature back, and what becomes
+ *  of it then. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { RefusalCode } from "../../core/src/errors.ts";
+import type { IntentOf } from "../../core/src/signed/intent.ts";
+import type { Rulebook } from "../../core/src/signed/rulebook.ts";
+import type { Answer, Effect, Job, KeyFault } from "../../vault/src/types.ts";
+import { execution, type MemoryVault, must, signJob } from "../world/vault.ts";
+import * as world from "../world/world.ts";
+import {
+  adopt,
+  bookOf,
+  bumped,
+  cancelOf,
+  freezeBy,
+  kinds,
+  LATER,
+  payment,
+  propose,
+  refused,
+  register,
+  reject,
+  send,
+  sendAll,
+  settle,
+  thaw,
+  transactionOf,
+  vaultWith,
+} from "./ground.ts";
+
+const { KEYS } = world;
+
+/** Commits and keeps the signing job back. */
+function hold(vault: MemoryVault, ...intents: readonly (IntentOf<"pay"> | IntentOf<"cancel">)[]): Job {
+  vault.hold = true;
+  const contexts = intents.map(({ replaces }) => (replaces === undefined ? {} : bumped(8n)));
+  assert.equal(sendAll(vault, intents, contexts).detail, "waiting");
+  vault.hold = false;
+  return jobIn(vault.held.splice(0));
+}
+
+function jobIn(effects: readonly Effect[]): Job {
+  const [effect] = effects;
+  assert.ok(effect !== undefined && "sign" in effect);
+  return effect.sign;
+}
+
+/** The key store's answer arrives. */
+function arrive(vault: MemoryVault, job: Job, result: readonly Uint8Array[] | KeyFault = signJob(job)): Answer[] {
+  return vault.feed({ now: vault.now, signed: job.id, result });
+}
+
+/** The answer to whoever waits for the job. */
+function told(vault: MemoryVault, job: Job, code: RefusalCode, result?: readonly Uint8Array[] | KeyFault): void {
+  const [answer, ...more] = arrive(vault, job, result);
+  assert.deepEqual([answer?.to, answer?.code, more.length], [job.id, code, 0]);
+  assert.equal(answer?.body.length, 0);
+}
+
+/** A payment whose signature olga's freeze has held back. */
+function withheld(vault: MemoryVault, change: Partial<IntentOf<"pay">> = {}) {
+  const intent = payment(vault, change);
+  const job = hold(vault, intent);
+  const frozen = freezeBy(vault);
+  must(vault.run(frozen, []));
+  told(vault, job, "FROZEN");
+  return { intent, job, frozen };
+}
+
+test("a freeze that comes before the signature holds it back; fresh approvals release the same bytes", () => {
+  const vault = vaultWith();
+  const intent = payment(vault);
+  const old = world.approveAll(vault.ground({ notAfter: vault.now.hi + world.DAY }), intent, [KEYS.amy, KEYS.bob]);
+  const job = hold(vault, intent);
+  const frozen = freezeBy(vault);
+  must(vault.run(frozen, []));
+  told(vault, job, "FROZEN");
+  assert.deepEqual(kinds(vault).slice(-2), ["froze", "withheld"]);
+  assert.deepEqual(arrive(vault, job), []);
+  const shown = () => vault.send(world.command({ command: "show", what: "execution", name: world.intentId(intent) }));
+  assert.equal(execution(shown()).state, "withheld");
+  assert.deepEqual(execution(shown()).transactions, []);
+  refused(vault, "FROZEN", () => send(vault, intent));
+  must(thaw(vault, frozen));
+  refused(vault, "APPROVAL_SPENT", () => vault.send(world.execute([intent], old)));
+  refused(vault, "INITIATOR_MISSING", () => vault.send(world.execute([intent], [])));
+  const released = execution(send(vault, intent, { index: 77 }));
+  assert.deepEqual([released.job, released.state], [job.id, "signed"]);
+  assert.equal(vault.state.live.size, 1);
+});
+
+test("a freeze of anybody who approved, or of what is paid, holds a signature back", () => {
+  const asset: Partial<IntentOf<"freeze">>[] = [
+    { level: "person", subject: "bob" },
+    { level: "person", subject: "tom" },
+    { level: "chain", subject: "31337" },
+    { level: "asset", subject: "eth" },
+    { level: "wallet", subject: "treasury" },
+    { level: "destination", subject: "acme" },
+    { level: "destination", subject: "0x70997970C51812dc3A010C7d01b50e0d17dc79C8" },
+  ];
+  for (const change of asset) {
+    const vault = vaultWith();
+    const job = hold(vault, payment(vault));
+    must(vault.run(freezeBy(vault, change), []));
+    told(vault, job, "FROZEN");
+  }
+  const vault = vaultWith();
+  const job = hold(vault, payment(vault));
+  must(vault.run(freezeBy(vault, { level: "person", subject: "carl" }), []));
+  assert.equal(arrive(vault, job)[0]?.code, "OK");
+});
+
+test("a cancellation is held back only by a freeze of its persons", () => {
+  for (const [change, code] of [
+    [{}, "OK"],
+    [{ level: "person", subject: "amy" }, "FROZEN"],
+  ] as const) {
+    const vault = vaultWith();
+    const first = payment(vault);
+    must(send(vault, first));
+    const job = hold(vault, cancelOf(vault, first));
+    must(vault.run(freezeBy(vault, change), []));
+    assert.equal(arrive(vault, job)[0]?.code, code);
+  }
+});
+
+test("a rejection that comes before the signature holds it back for good", () => {
+  const vault = vaultWith();
+  const intent = payment(vault);
+  const job = hold(vault, intent);
+  must(reject(vault, intent));
+  told(vault, job, "INTENT_REJECTED");
+  refused(vault, "INTENT_REJECTED", () => send(vault, intent));
+  must(send(vault, cancelOf(vault, intent), bumped()));
+  must(settle(vault, transactionOf(send(vault, cancelOf(vault, intent), bumped()))));
+  assert.equal(vault.state.outstanding.size, 0);
+});
+
+test("a vault that has stopped for good releases nothing", () => {
+  const vault = vaultWith();
+  const intent = payment(vault);
+  must(send(vault, intent));
+  const job = hold(vault, payment(vault, { reference: "b" }));
+  vault.state = { ...vault.state, halted: true };
+  const again: Effect[] = [];
+  vault.hold = true;
+  vault.boot();
+  again.push(...vault.held.splice(0));
+  assert.deepEqual(again, []);
+  vault.hold = false;
+  told(vault, job, "ROLLED_BACK");
+  refused(vault, "ROLLED_BACK", () => send(vault, intent));
+  const name = world.intentId(intent);
+  refused(vault, "ROLLED_BACK", () => vault.send(world.command({ command: "show", what: "execution", name })));
+  must(vault.send(world.command({ command: "show", what: "wallet", name: "treasury" })));
+});
+
+test("what is committed and not signed is given out again after a start, and signed once", () => {
+  const vault = vaultWith();
+  const job = hold(vault, payment(vault));
+  vault.hold = true;
+  vault.restart();
+  vault.hold = false;
+  assert.deepEqual(jobIn(vault.held.splice(0)), job);
+  assert.equal(arrive(vault, job)[0]?.code, "OK");
+  assert.deepEqual(arrive(vault, job), []);
+  assert.deepEqual(arrive(vault, { ...job, id: world.ZERO }), []);
+  assert.equal(kinds(vault).filter((kind) => kind === "signed").length, 1);
+});
+
+test("signatures that do not verify, or too few or too many, are refused; asking again tries again", () => {
+  const vault = vaultWith();
+  const intents = ["a", "b"].map((reference) => payment(vault, { reference }));
+  const job = hold(vault, ...intents);
+  const [one, other] = signJob(job) as [Uint8Array, Uint8Array];
+  for (const result of [[], [one], [one, other, other], [other, one], [one, other.with(3, (other[3] as number) ^ 1)]]) {
+    const before = vault.journal.length;
+    told(vault, job, "SIGNATURE_WRONG", result);
+    assert.equal(vault.journal.length, before);
+  }
+  assert.equal(execution(sendAll(vault, intents)).state, "signed");
+});
+
+test("a key store that is in trouble: tried again at once, on request, or never", () => {
+  const vault = vaultWith();
+  const intent = payment(vault);
+  const job = hold(vault, intent);
+  const fault = (next: KeyFault["next"]): KeyFault => ({ fault: true, code: "KEY_TROUBLE", next, culprits: [] });
+  vault.hold = true;
+  assert.deepEqual(arrive(vault, job, fault("retry")), []);
+  assert.deepEqual(jobIn(vault.held.splice(0)), job);
+  vault.hold = false;
+  told(vault, job, "KEYSTORE_FAULT", fault("ask"));
+  assert.equal(vault.state.pending.size, 1);
+  told(vault, job, "KEYSTORE_FAULT", fault("stop"));
+  assert.equal(vault.state.pending.size, 0);
+  assert.equal(execution(send(vault, cancelOf(vault, intent), bumped())).state, "signed");
+  refused(vault, "SLOT_TAKEN", () => send(vault, intent));
+});
+
+test("a rulebook that comes between does not touch what is committed", () => {
+  const vault = vaultWith();
+  const job = hold(vault, payment(vault));
+  adopt(vault, (book) => ({
+    chains: [{ ...(book.chains[0] as Rulebook["chains"][number]), id: 5, native: "five" }],
+    assets: [{ id: "five", chain: 5, decimals: 18 }],
+    rules: [],
+    limits: [],
+    persons: book.persons.filter(({ id }) => id !== "tom"),
+    groups: book.groups.map((group) => ({ ...group, members: group.members.filter((id) => id !== "tom") })),
+  }));
+  const [answer] = arrive(vault, job);
+  assert.ok(answer);
+  const before = vault.journal.length;
+  must(vault.send(world.command({ command: "inform", facts: [] })));
+  assert.equal(settle(vault, transactionOf(answer)).code, "OK");
+  assert.ok(!kinds(vault, before).includes("settled"), "nobody states finality of a chain that the rulebook does not know");
+});
+
+test("a withheld payment whose nonce was taken is never signed", () => {
+  const vault = vaultWith();
+  const { intent, frozen } = withheld(vault);
+  must(send(vault, cancelOf(vault, intent), bumped()));
+  must(thaw(vault, frozen));
+  refused(vault, "SLOT_TAKEN", () => send(vault, intent));
+});
+
+test("a version that is still to be signed when another one becomes final is held back", () => {
+  const vault = vaultWith();
+  const first = payment(vault);
+  const answer = send(vault, first);
+  const job = hold(vault, cancelOf(vault, first));
+  must(settle(vault, transactionOf(answer)));
+  told(vault, job, "SLOT_TAKEN");
+});
+
+test("a withheld replacement is taken up again as itself", () => {
+  const vault = vaultWith();
+  const first = payment(vault);
+  must(send(vault, first));
+  const second = payment(vault, { reference: "second", replaces: world.intentId(first) });
+  const job = hold(vault, second);
+  const frozen = freezeBy(vault);
+  must(vault.run(frozen, []));
+  told(vault, job, "FROZEN");
+  must(thaw(vault, frozen));
+  assert.equal(execution(send(vault, second)).job, job.id);
+});
+
+test("the delay that a withheld payment has waited for is not asked for again", () => {
+  const vault = vaultWith();
+  const intent = payment(vault, { amount: 6n * world.ETH });
+  const three = () => vault.run(intent, [KEYS.amy, KEYS.bob, KEYS.otto]);
+  must(register(vault, intent));
+  vault.wait(world.HOUR);
+  vault.hold = true;
+  three();
+  vault.hold = false;
+  const job = jobIn(vault.held.splice(0));
+  const frozen = freezeBy(vault);
+  must(vault.run(frozen, []));
+  told(vault, job, "FROZEN");
+  must(thaw(vault, frozen));
+  assert.equal(execution(three()).state, "signed");
+  assert.equal(vault.state.registered.size, 0);
+});
+
+test("a withheld payment is taken up only as long as it counts in every limit", () => {
+  const days = (count: number) => vaultWithLimits({ windowMs: count * world.DAY });
+  const vaultWithLimits = (change: Partial<Rulebook["limits"][number]>) =>
+    vaultWith((book) => ({ limits: book.limits.map((limit) => ({ ...limit, ...change })) }));
+  const released = (vault: MemoryVault, between: () => void) => {
+    const { intent, frozen } = withheld(vault, { notAfter: LATER });
+    must(thaw(vault, frozen));
+    between();
+    return () => send(vault, intent);
+  };
+  const long = days(30);
+  must(released(long, () => long.wait(2 * world.DAY))());
+  const short = days(2);
+  refused(
+    short,
+    "LIMIT_EXCEEDED",
+    released(short, () => short.wait(3 * world.DAY)),
+    "limits.institution-eth",
+  );
+  const lowered = days(30);
+  const lower = (book: Rulebook) => ({ limits: book.limits.map((limit) => ({ ...limit, amount: limit.amount / 1000n })) });
+  refused(
+    lowered,
+    "LIMIT_EXCEEDED",
+    released(lowered, () => adopt(lowered, lower)),
+  );
+  const added = days(30);
+  const more = (book: Rulebook): Partial<Rulebook> => {
+    return {
+      limits: [
+        ...book.limits,
+        { id: "more", level: "destination", asset: "eth", amount: 10n * world.ETH, windowMs: world.DAY },
+      ],
+    };
+  };
+  refused(
+    added,
+    "LIMIT_EXCEEDED",
+    released(added, () => adopt(added, more)),
+    "limits.more",
+  );
+});
+
+test("a withheld payment is judged anew: rules, facts, persons and bytes", () => {
+  const cases: readonly [RefusalCode, (book: Rulebook) => Partial<Rulebook>][] = [
+    [
+      "DENIED",
+      (book) => ({ rules: [...book.rules, { ...(book.rules.at(-1) as Rulebook["rules"][number]), id: "no", classes: "any" }] }),
+    ],
+    [
+      "EFFECT_MISMATCH",
+      (book) => ({ assets: book.assets.map((a) => (a.id === "usdx" ? { ...a, contract: OTHER_TOKEN } : a)) }),
+    ],
+    ["FEE_TOO_HIGH", (book) => ({ chains: book.chains.map((chain) => ({ ...chain, maxFee: 1n })) })],
+  ];
+  for (const [code, change] of cases) {
+    const vault = vaultWith((book) => ({ limits: book.limits.map((limit) => ({ ...limit, windowMs: 30 * world.DAY })) }));
+    const { intent, frozen } = withheld(vault, { asset: "usdx", amount: world.USDX });
+    must(thaw(vault, frozen));
+    adopt(vault, change);
+    refused(vault, code, () => send(vault, intent));
+  }
+});
+
+const OTHER_TOKEN = "0xe7f1725E7734CE288F8367e1Bb143E90bb3F0512";
+
+test("a batch with one rejected payment is held back whole; each of its nonces is cancelled", () => {
+  const vault = vaultWith();
+  const intents = ["a", "b"].map((reference) => payment(vault, { reference })) as [IntentOf<"pay">, IntentOf<"pay">];
+  const job = hold(vault, ...intents);
+  must(reject(vault, intents[1]));
+  told(vault, job, "INTENT_REJECTED");
+  refused(vault, "INTENT_REJECTED", () => sendAll(vault, intents));
+  must(
+    sendAll(
+      vault,
+      intents.map((intent) => cancelOf(vault, intent)),
+      [bumped(), bumped()],
+    ),
+  );
+  assert.equal(vault.state.live.size, 2);
+});
+
+test("what was rejected stays rejected, what is out cannot be", () => {
+  const vault = vaultWith();
+  const intent = payment(vault);
+  must(reject(vault, intent));
+  const length = vault.journal.length;
+  must(reject(vault, intent, KEYS.bob));
+  assert.equal(vault.journal.length, length);
+  const other = payment(vault, { reference: "other" });
+  must(send(vault, other));
+  refused(vault, "INTENT_USED", () => reject(vault, other));
+  refused(vault, "INTENT_USED", () => reject(vault, world.wallet(bookOf(vault))));
+  assert.equal(propose(vault, world.nextRulebook(bookOf(vault), { limits: [] })).code, "OK");
+});
