@@ -93,7 +93,7 @@ export const REFUSALS = {
   },
   HEAD_UNKNOWN: {
     what: "The approval names a journal position that this vault does not have.",
-    next: "Fetch the vault's head; if it is older than the one you have seen, show it to the vault as a witness and raise the alarm.",
+    next: "Fetch the vault's head; if it is older than the one you have seen, show yours as a witness and raise the alarm.",
   },
   ROLLED_BACK: {
     what: "The vault was shown a head that it signed and no longer has; it has stopped for good.",

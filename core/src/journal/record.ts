@@ -1,5 +1,6 @@
 /** What the vault's journal says: one record for each thing that the vault has taken as decided. A restart is a fold over
- *  these records, so each carries all that the fold needs, and the signed bytes that justified it. Source: docs/spec/journal.md. */
+ *  these records, so each carries all that the fold needs, and the signed bytes that justified it.
+ *  Source: docs/spec/journal.md. */
 import { amount, blob, choice, field, flag, hex, list, type Of, slug, text, uint } from "../signed/codec.ts";
 import { addressText, chainId, hash32, time, version } from "../signed/fields.ts";
 import { decode, encode, kind, MAX_OBJECT_BYTES } from "../signed/object.ts";

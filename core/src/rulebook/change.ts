@@ -1,8 +1,8 @@
 /** Whether a change of the rulebook is on the short syntactic list of tightenings, which hold at once. Everything else waits.
  *
- *  The list: a deny or a require is added; a limit is added or its amount lowered; a key of a person is removed, with the person
- *  and his places in groups where it was the last. Administrators and officers keep a key that they can act with, because
- *  taking the last one would take a veto or a freeze away. Nothing is inferred. Source: docs/spec/rulebook.md. */
+ *  The list: a deny or a require is added; a limit is added or its amount lowered; a key of a person is removed, with the
+ *  person and his places in groups where it was the last. Administrators and officers keep a key that they can act with,
+ *  because taking the last one would take a veto or a freeze away. Nothing is inferred. Source: docs/spec/rulebook.md. */
 import { toHex } from "../bytes.ts";
 import { type Key, Rulebook } from "../signed/rulebook.ts";
 import { governs } from "./check.ts";

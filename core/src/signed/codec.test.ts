@@ -63,10 +63,11 @@ test("blob: from its least to its greatest size, copied", () => {
   assert.equal(parsed(shape, "0"), "BAD_VALUE it");
   assert.equal(parsed(shape, "01"), "BAD_VALUE it");
   assert.equal(parsed(shape, "0102030405"), "TOO_LARGE it");
-  const bytes = fromHex("4201ff");
-  const value = decode(kind("it", shape), bytes);
-  bytes.fill(0);
-  assert.deepEqual(value, Uint8Array.of(1, 0xff));
+  for (const bytes of [fromHex("4201ff"), Buffer.from("4201ff", "hex")]) {
+    const value = decode(kind("it", shape), bytes);
+    bytes.fill(0);
+    assert.deepEqual(value, Uint8Array.of(1, 0xff));
+  }
 });
 
 /** What people mistake for something else: line breaks, directions, other scripts, accents, invisible and wide characters. */

@@ -4,8 +4,8 @@
  *  A `Shape` describes one value, a table of fields one map with integer keys. JSON is a view for people: amounts are decimal
  *  strings, bytes are hex, and what JSON says is only ever used through the bytes that it encodes to. */
 import { fromHex, toHex } from "../bytes.ts";
+import { LIST, type Reader, TEXT, UINT, type Writer, within } from "../cbor.ts";
 import { demand, refuse } from "../errors.ts";
-import { LIST, type Reader, TEXT, UINT, type Writer, within } from "./cbor.ts";
 
 export type Json = string | number | boolean | readonly Json[] | { readonly [name: string]: Json };
 

@@ -2,8 +2,8 @@
  *
  *  An object's id is H("strongroom/<kind>/1", bytes), and that hash is what a key signs. Source: docs/spec/objects.md. */
 import { type Hash, hash, hashBytes } from "../bytes.ts";
+import { Reader, Writer, within } from "../cbor.ts";
 import { refuse } from "../errors.ts";
-import { Reader, Writer, within } from "./cbor.ts";
 import { blob, field, hex, type Json, list, type Of, optional, type Shape } from "./codec.ts";
 import { record } from "./table.ts";
 

@@ -1,8 +1,9 @@
 /** Maps with integer keys: `record` for one table, `variant` for a table that depends on the word in one of its fields.
  *
  *  Reading accepts exactly the table: ascending keys, nothing unknown, nothing missing, nothing twice. */
+
+import { MAP, type Reader, UINT, type Writer, within } from "../cbor.ts";
 import { demand, refuse } from "../errors.ts";
-import { MAP, type Reader, UINT, type Writer, within } from "./cbor.ts";
 import { choice, type Field, type Json, type Shape, type Table, type Value } from "./codec.ts";
 
 export type Line = { readonly name: string } & Field<unknown>;

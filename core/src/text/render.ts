@@ -1,5 +1,6 @@
 /** The text that a person reads before signing: text = render(intent, rulebook). Every device and the vault make it from the
- *  bytes themselves, and an approval names its hash. A change of wording is a new renderer version. Source: docs/spec/text.md. */
+ *  bytes themselves, and an approval names its hash. A change of wording is a new renderer version.
+ *  Source: docs/spec/text.md. */
 import { ascii, type Hash, hash } from "../bytes.ts";
 import { refuse } from "../errors.ts";
 import { formatAmount } from "../money/amount.ts";

@@ -3,8 +3,8 @@
  *  Unsigned integers up to 2^53−1, definite byte strings, text of 0x20-0x7E, definite arrays and maps; shortest heads only;
  *  nothing else exists: no negative numbers, floats, tags, null or indefinite lengths. This file knows no field names: whoever
  *  calls puts the name before a refusal's field (`within`). */
-import { toHex } from "../bytes.ts";
-import { demand, Refused, refuse } from "../errors.ts";
+import { toHex } from "./bytes.ts";
+import { demand, Refused, refuse } from "./errors.ts";
 
 export const UINT = 0;
 export const BYTES = 2;
@@ -130,9 +130,9 @@ export class Reader {
     return first >> 5;
   }
 
-  /** At most `max` bytes, copied. */
+  /** At most `max` bytes, copied: a `slice` of Node's Buffer would keep all of the message alive. */
   bytes(max: number): Uint8Array {
-    return this.#take(this.head(BYTES), max).slice();
+    return new Uint8Array(this.#take(this.head(BYTES), max));
   }
 
   /** At most `max` bytes as lower-case hex. */
@@ -142,12 +142,15 @@ export class Reader {
 
   /** At most `max` characters of 0x20-0x7E. */
   text(max: number): string {
-    let text = "";
-    for (const byte of this.#take(this.head(TEXT), max)) {
+    const part = this.#take(this.head(TEXT), max);
+    const codes = new Array<number>(part.length);
+    for (let at = 0; at < part.length; at++) {
+      const byte = part[at] as number;
       if (byte < 0x20 || byte > 0x7e) refuse("BAD_VALUE", "", "text is limited to the characters 0x20-0x7E");
-      text += String.fromCharCode(byte);
+      codes[at] = byte;
     }
-    return text;
+    // In one piece: a text that is built up letter by letter keeps an object for each of them.
+    return String.fromCharCode(...codes);
   }
 
   /** Enters a list or map and gives its count. */
