@@ -118,5 +118,6 @@ test("columns, frames and durations line up", () => {
   assert.deepEqual(new Set(frame("a\nlonger").split("\n").map(width)), new Set([10]));
   assert.equal(duration(12.4), "12 ms");
   assert.equal(duration(1_250), "1.3 s");
+  assert.deepEqual([60_000, 86_400_000, 90_000].map(duration), ["1 min", "1 d", "90.0 s"]);
   assert.equal(paintsFor({ isTTY: false }).bad("x"), "x");
 });

@@ -40,7 +40,15 @@ export function indent(text: string, by: number): string {
   return text.replace(/^(?=.)/gm, " ".repeat(by));
 }
 
-/** `12 ms`, `1.2 s`. */
+const LONG = [
+  ["d", 86_400_000],
+  ["h", 3_600_000],
+  ["min", 60_000],
+] as const;
+
+/** `12 ms`, `1.2 s`; whole minutes, hours and days as such. */
 export function duration(ms: number): string {
+  const whole = LONG.find(([, unit]) => ms >= unit && ms % unit === 0);
+  if (whole !== undefined) return `${ms / whole[1]} ${whole[0]}`;
   return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
 }

@@ -4,7 +4,7 @@ import process from "node:process";
 import { createInterface } from "node:readline/promises";
 import type { Json } from "@strongroom/core/signed/codec";
 import { type Node, openNode } from "./chain/evm.ts";
-import { type Config, nodeUrl, readConfig } from "./config.ts";
+import { type Config, homeOf, nodeUrl, readConfig } from "./config.ts";
 import { fault } from "./faults.ts";
 import { openSession, type Session } from "./vault/session.ts";
 
@@ -106,6 +106,12 @@ export async function confirmText(context: Context, text: string, question: stri
   } finally {
     asking.close();
   }
+}
+
+/** A line to type, as it works for this folder. */
+export function lineFor(home: string, words: string): string {
+  const where = home === homeOf(undefined) ? "" : ` --home '${home.replaceAll("'", "'\\''")}'`;
+  return `npm run -s strongroom -- ${words}${where}`;
 }
 
 const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };

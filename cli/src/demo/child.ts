@@ -69,7 +69,8 @@ export async function startChild(program: Program): Promise<Child> {
 
 /** The end of what a program says, on one line. */
 function lastWords(text: string): string {
-  return text.trim().replaceAll(/\s+/g, " ").slice(-WORDS);
+  const line = text.trim().replaceAll(/\s+/g, " ");
+  return line.length <= WORDS ? line : `… ${line.slice(line.indexOf(" ", line.length - WORDS) + 1)}`;
 }
 
 async function stop(child: ChildProcess, gone: Promise<void>, ended: () => string | null): Promise<void> {

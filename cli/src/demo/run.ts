@@ -1,9 +1,10 @@
 /** Brings a demonstration up in a folder: chain, token, vault, ceremony or resumption, session; and takes it down again. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { minedOf, type Node } from "../chain/evm.ts";
 import { findConfig, writeConfig } from "../config.ts";
 import { writeWhole } from "../device/files.ts";
-import { closingOf, listRequests, type Request, shortId } from "../device/requests.ts";
+import { listRequests, type Request, shortId } from "../device/requests.ts";
 import { readHead } from "../device/trust.ts";
 import { openSession, type Session } from "../vault/session.ts";
 import { fetchProtections } from "../verbs/status.ts";
@@ -41,7 +42,7 @@ export async function bringUp(home: string, steps: Steps, children: Child[]): Pr
   const stage: Stage = { home, session, node, keys, steps };
   await setTheStage(stage);
   const played = join(home, "played");
-  if (existsSync(played)) await playAgain(stage, await openRequests(home));
+  if (existsSync(played)) await playAgain(stage, await unsentRequests(home, node));
   else {
     await playMainJob(stage);
     await writeWhole(played, "the main job\n");
@@ -104,18 +105,21 @@ async function connect(home: string, steps: Steps, seen: boolean): Promise<Sessi
   return session as unknown as Session;
 }
 
-/** Requests that the vault has signed and that were not seen mined. */
-async function openRequests(home: string): Promise<readonly Request[]> {
-  const open: Request[] = [];
+/** Requests that the vault has signed and whose transaction the chain does not have, the oldest first: this side was killed
+ *  before it was sent, or the node before it had written its state. */
+async function unsentRequests(home: string, node: Node): Promise<readonly Request[]> {
+  const unsent: Request[] = [];
   for (const request of await listRequests(home)) {
-    if (request.execution !== null && (await closingOf(request)) === null) open.push(request);
+    const transaction = request.execution?.transactions.find((item) => item.intent === request.id);
+    if (transaction !== undefined && (await minedOf(node, transaction.id)) === null) unsent.unshift(request);
   }
-  return open;
+  return unsent;
 }
 
 async function describeProtections(session: Session, steps: Steps): Promise<Protections> {
   let protections: Protections = [];
   await steps.take("protections", "protections measured", async () => {
+    await session.refresh();
     protections = await fetchProtections(session);
     const off = protections.filter((item) => !item.on).map((item) => item.name);
     const words = off.length === 0 ? "" : `; off: ${off.join(", ")}`;

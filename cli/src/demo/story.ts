@@ -11,7 +11,7 @@ import { closeRequest, type Request, shortId } from "../device/requests.ts";
 import { fault } from "../faults.ts";
 import { duration } from "../screen.ts";
 import { attestedAddress } from "../vault/address.ts";
-import { bringToChain, execute, executeOnChain, quotePayment, register, waitUntil } from "../vault/execute.ts";
+import { bringToChain, execute, executeOnChain, quotePayment, register, sendSigned, waitUntil } from "../vault/execute.ts";
 import { destinationOf } from "../vault/intents.ts";
 import { VaultRefused } from "../vault/session.ts";
 import { CHAIN } from "./anvil.ts";
@@ -201,10 +201,13 @@ async function playFreeze(stage: Stage): Promise<void> {
 }
 
 /** What a second start plays: what was left open is brought to its end, and one fresh payment. */
-export async function playAgain(stage: Stage, open: readonly Request[]): Promise<void> {
-  for (const request of open) {
+export async function playAgain(stage: Stage, unsent: readonly Request[]): Promise<void> {
+  // All of them first: a later one waits for the nonces of those before.
+  for (const request of unsent) await sendSigned(request, stage.node);
+  for (const request of unsent) {
     await stage.steps.take("resume", "signed before, brought to the chain", async () => {
       const mined = await bringToChain(request, stage.node, () => undefined);
+      await closeRequest(request, `mined in block ${mined.block}`);
       return { detail: `request ${shortId(request.id)}, block ${mined.block}`, hash: mined.id };
     });
   }

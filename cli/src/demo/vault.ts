@@ -30,12 +30,12 @@ export type Running = {
 export const dataFolder = (home: string): string => join(home, "vault", "data");
 const passphrasePath = (home: string): string => join(home, "vault.passphrase");
 
-/** The vault's socket, in a folder of its own; in the system's folder for temporary files when the home's path is too long. */
+/** The vault's socket, in a folder of its own; among the system's temporary files when the home's path is too long. */
 export function socketPath(home: string): string {
-  const inside = join(home, "vault", "run", "vault.sock");
-  if (Buffer.byteLength(inside) <= SOCKET_BYTES) return inside;
-  const name = createHash("sha256").update(home).digest("hex").slice(0, 16);
-  return join(tmpdir(), `strongroom-${process.getuid?.() ?? 0}-${name}`, "vault.sock");
+  const name = `strongroom-${process.getuid?.() ?? 0}-${createHash("sha256").update(home).digest("hex").slice(0, 16)}`;
+  const folders = [join(home, "vault", "run"), join(tmpdir(), name), join("/tmp", name)];
+  const paths = folders.map((folder) => join(folder, "vault.sock"));
+  return paths.find((path) => Buffer.byteLength(path) <= SOCKET_BYTES) ?? fault("HOME_UNFIT", home, "no path is short enough");
 }
 
 /** Makes the vault's keystore and journal where there are none. Gives whether it made them. Fails: CHILD_FAILED. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createPrivateKey } from "node:crypto";
+import { createPrivateKey, generateKeyPairSync } from "node:crypto";
 import { chmod, mkdtemp, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -69,8 +69,7 @@ test("a key is never overwritten, and names are plain", async () => {
 
 test("an unencrypted key is refused", async () => {
   const path = join(home, "keys", "plain.pem");
-  const pem =
-    "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n";
+  const pem = generateKeyPairSync("ed25519").privateKey.export({ format: "pem", type: "pkcs8" });
   await writeFile(path, pem, { mode: 0o600 });
   await assert.rejects(openKey(home, path, passphrase), { code: "FILE_UNFIT" });
 });

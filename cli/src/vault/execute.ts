@@ -152,16 +152,22 @@ function item(node: RlpNode): Item {
   return "bytes" in node ? node.bytes : node.list.map(item);
 }
 
-/** Broadcasts the signed transaction of a request and waits for it. Fails: CHAIN_UNREACHABLE, NOT_MINED, TRANSACTION_FAILED. */
+/** Hands the signed transaction of a request to the node and gives its id. Fails: REQUEST_MISSING, CHAIN_UNREACHABLE. */
+export async function sendSigned(request: Request, node: Node): Promise<string> {
+  const transaction = request.execution?.transactions.find((item) => item.intent === request.id);
+  if (transaction === undefined) fault("REQUEST_MISSING", request.id, "the vault has not signed it yet");
+  await broadcast(node, transaction.raw, transaction.id);
+  return transaction.id;
+}
+
+/** Broadcasts the signed transaction of a request and waits for it. Fails: as `sendSigned`, NOT_MINED, TRANSACTION_FAILED. */
 export async function bringToChain(
   request: Request,
   node: Node,
   waiting: (ms: number) => void,
 ): Promise<Mined & { id: string }> {
-  const transaction = request.execution?.transactions.find((item) => item.intent === request.id);
-  if (transaction === undefined) fault("REQUEST_MISSING", request.id, "the vault has not signed it yet");
-  await broadcast(node, transaction.raw, transaction.id);
-  const mined = await waitMined(node, transaction.id, waiting);
-  if (!mined.succeeded) fault("TRANSACTION_FAILED", transaction.id, `in block ${mined.block}`);
-  return { ...mined, id: transaction.id };
+  const id = await sendSigned(request, node);
+  const mined = await waitMined(node, id, waiting);
+  if (!mined.succeeded) fault("TRANSACTION_FAILED", id, `in block ${mined.block}`);
+  return { ...mined, id };
 }

@@ -59,6 +59,8 @@ test("anything else is an alarm", () => {
   forged(reply(plain, vault, 2));
   forged(reply({ ...plain, deployment: "44".repeat(32) as Hash }), "GENESIS_FOREIGN");
   forged(new Uint8Array());
+  const boot = "55".repeat(32) as Hash;
+  assert.throws(() => checkReceipt(reply(plain), command, { ...expected, boot }), { code: "RECEIPT_FORGED" });
 });
 
 test("no byte of a reply can be flipped", () => {

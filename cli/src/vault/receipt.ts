@@ -10,8 +10,8 @@ import { challengeOf, decode, type Kind, Signed } from "@strongroom/core/signed/
 import { Receipt } from "@strongroom/core/signed/receipt";
 import { fault } from "../faults.ts";
 
-/** Whose receipts count. `deployment` is null as long as the vault is not founded. */
-export type Expected = { readonly vaultKey: string; readonly deployment: Hash | null };
+/** Whose receipts count. `deployment` is null as long as the vault is not founded, `boot` as long as none was heard. */
+export type Expected = { readonly vaultKey: string; readonly deployment: Hash | null; readonly boot?: Hash };
 
 export const NO_DEPLOYMENT = "00".repeat(32) as Hash;
 
@@ -29,6 +29,8 @@ export function checkReceipt(reply: Uint8Array, command: Uint8Array, expected: E
   if (receipt === null) fault("RECEIPT_FORGED", "receipt.signature", "it is not signed by the pinned vault's key");
   if (receipt.request !== requestId(command)) fault("RECEIPT_FORGED", "receipt.request", "it answers another command");
   if (receipt.vault !== vaultOf(expected.vaultKey)) fault("RECEIPT_FORGED", "receipt.vault", "it names another vault");
+  const { boot = receipt.boot } = expected;
+  if (receipt.boot !== boot) fault("RECEIPT_FORGED", "receipt.boot", "it is of another boot than this conversation");
   const deployment = expected.deployment ?? receipt.deployment;
   if (receipt.deployment !== deployment)
     fault("GENESIS_FOREIGN", "receipt.deployment", `the vault states ${receipt.deployment}`);

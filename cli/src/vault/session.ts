@@ -113,7 +113,7 @@ export async function askUnfounded(socket: string, vaultKey: string, asked: Aske
   }
 }
 
-async function fetchGenesis(wire: Wire, pin: Hash): Promise<Genesis> {
+async function fetchGenesis(wire: Wire, pin: Hash): Promise<{ genesis: Genesis; boot: Hash }> {
   const command = commandBytes({ command: "status" });
   const reply = await wire.call(command);
   const { body, deployment } = peek(reply);
@@ -122,14 +122,14 @@ async function fetchGenesis(wire: Wire, pin: Hash): Promise<Genesis> {
   const status = attempt(() => decode(StatusBody, body));
   if (!status.ok || status.value.genesis === undefined) fault("RECEIPT_FORGED", "status", "it shows no genesis");
   const genesis = openGenesis(status.value.genesis, pin);
-  checkReceipt(reply, command, { vaultKey: genesis.vaultKey, deployment: pin });
-  return genesis;
+  const { boot } = checkReceipt(reply, command, { vaultKey: genesis.vaultKey, deployment: pin });
+  return { genesis, boot };
 }
 
 async function begin(home: string, wire: Wire, deployment: Hash): Promise<Session> {
-  const genesis = await fetchGenesis(wire, deployment);
+  const { genesis, boot } = await fetchGenesis(wire, deployment);
   const { vaultKey } = genesis;
-  const expected: Expected = { vaultKey, deployment };
+  const expected: Expected = { vaultKey, deployment, boot };
   let book: Book | null = null;
   let head: Head | null = null;
 

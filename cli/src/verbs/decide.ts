@@ -6,7 +6,7 @@ import { asDeployment } from "../device/trust.ts";
 import { frame } from "../screen.ts";
 import { signDecision, textOf } from "../vault/intents.ts";
 import { keptOf, type Session } from "../vault/session.ts";
-import { type Answer, type Context, confirmText, named, needed, SIGNING, type Verb, withSession } from "../verb.ts";
+import { type Answer, type Context, confirmText, lineFor, named, needed, SIGNING, type Verb, withSession } from "../verb.ts";
 import { askOrKeep, BY_HAND, CARRY } from "./outbox.ts";
 
 export const approve: Verb = {
@@ -30,7 +30,7 @@ export const approve: Verb = {
       );
       const persons = personsOf(session, signed);
       return {
-        text: `signed by ${persons.join(", ")}\nnext      npm run strongroom -- send ${id.slice(0, 12)}`,
+        text: `signed by ${persons.join(", ")}\nnext      ${lineFor(context.home, `send ${id.slice(0, 12)}`)}`,
         json: { request: id, decision, signedBy: persons },
       };
     });

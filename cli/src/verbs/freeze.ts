@@ -11,7 +11,7 @@ import { fault } from "../faults.ts";
 import { frame } from "../screen.ts";
 import { makeIntent, signDecision, textOf } from "../vault/intents.ts";
 import { type Asked, keptOf, type Session } from "../vault/session.ts";
-import { type Answer, type Context, confirmText, named, needed, SIGNING, type Verb, withSession } from "../verb.ts";
+import { type Answer, type Context, confirmText, lineFor, named, needed, SIGNING, type Verb, withSession } from "../verb.ts";
 import { askOrKeep, BY_HAND, CARRY } from "./outbox.ts";
 import { requestIntent } from "./pay.ts";
 
@@ -49,7 +49,7 @@ async function freezeOne(context: Context, it: { level: Level; subject: string }
   const { live } = decode(FreezeBody, body);
   const lines = live.map((item) => `  ${item.id}  of request ${shortId(item.intent)}`);
   const rest = lines.length === 0 ? "no signed transaction is live" : `signed before and still live:\n${lines.join("\n")}`;
-  const next = `npm run strongroom -- unfreeze ${shortId(id)} --key NAME`;
+  const next = lineFor(context.home, `unfreeze ${shortId(id)} --key NAME`);
   return {
     text: `frozen; the vault's receipt is checked\nfreeze   ${id}\n${rest}\nnext     ${next}`,
     json: { freeze: id, sent: true, live: live.map((item) => ({ ...item })) },

@@ -4,6 +4,11 @@ import { EXIT, fault } from "../faults.ts";
 import { columns, indent, paintsFor } from "../screen.ts";
 import { COMMON, findVerb, named, type Verb } from "../verb.ts";
 
+const USAGE = [
+  ["npm run -s strongroom -- VERB [arguments]", "npm start does: up"],
+  ["alias strongroom='npm run -s strongroom --'", "makes it short"],
+];
+
 const CODES: readonly (readonly [number, string])[] = [
   [EXIT.ok, "done"],
   [EXIT.refused, "refused, by the vault or by a check here; the code says why"],
@@ -38,7 +43,7 @@ export function overview(all: readonly Verb[]): string {
   const codes = columns(CODES.map(([code, words]) => [String(code), words]));
   return [
     bold("strongroom: custody that an institution runs itself"),
-    `${bold("Usage")}\n  npm run strongroom -- VERB [arguments]      npm start does: up`,
+    `${bold("Usage")}\n${indent(columns(USAGE), 2)}`,
     `${bold("Verbs")}\n${indent(verbs, 2)}`,
     `${bold("Options of every verb")}\n${optionsOf(COMMON)}`,
     `${bold("Exit codes")}\n${indent(codes, 2)}`,
@@ -52,7 +57,7 @@ export function helpOf(verb: Verb): string {
   if (Object.keys(verb.options).length > 0) parts.push(`${bold("Options")}\n${optionsOf(verb.options)}`);
   parts.push(`${bold("Options of every verb")}\n${optionsOf(COMMON)}`);
   if (verb.examples)
-    parts.push(`${bold("Examples")}\n${verb.examples.map((line) => `  npm run strongroom -- ${line}`).join("\n")}`);
+    parts.push(`${bold("Examples")}\n${verb.examples.map((line) => `  npm run -s strongroom -- ${line}`).join("\n")}`);
   return parts.join("\n\n");
 }
 

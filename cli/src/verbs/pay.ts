@@ -15,6 +15,7 @@ import {
   type Answer,
   type Context,
   confirmText,
+  lineFor,
   named,
   needed,
   nodeFor,
@@ -85,7 +86,7 @@ export async function requestIntent(
   await addApproval(made, signDecision(session, key, { subject: id, text, decision: "initiate", notAfter: intent.notAfter }));
   const next = [`approve ${shortId(id)} --key NAME`, `send ${shortId(id)}${intent.kind === "unfreeze" ? " --wait" : ""}`];
   return {
-    text: `request ${id}\nnext    npm run strongroom -- ${next[0]}\n        npm run strongroom -- ${next[1]}`,
+    text: `request ${id}\nnext    ${next.map((words) => lineFor(context.home, words)).join("\n        ")}`,
     json: { request: id, text, next },
   };
 }

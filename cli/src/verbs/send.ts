@@ -89,7 +89,12 @@ export const requests: Verb = {
       const state = (await closingOf(request)) ?? (request.execution === null ? "open" : "signed, not seen mined");
       rows.push({ id: request.id, state, what: wordsOf(request), approvals: request.approvals.length });
     }
-    const lines = rows.map((row) => [shortId(row.id), row.what, `${row.approvals} signatures`, row.state]);
+    const lines = rows.map((row) => [
+      shortId(row.id),
+      row.what,
+      `${row.approvals} signature${row.approvals === 1 ? "" : "s"}`,
+      row.state,
+    ]);
     return { text: lines.length === 0 ? "no requests" : columns(lines), json: { requests: rows as Json } };
   },
 };

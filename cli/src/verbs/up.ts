@@ -5,7 +5,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Json } from "@strongroom/core/signed/codec";
-import { homeOf, writeConfig } from "../config.ts";
+import { writeConfig } from "../config.ts";
 import { CHAIN } from "../demo/anvil.ts";
 import { ensureKeys, holdCeremony, isFounded, openKeys } from "../demo/ceremony.ts";
 import type { Child } from "../demo/child.ts";
@@ -17,7 +17,7 @@ import { failureOf, fault } from "../faults.ts";
 import { limits } from "../limits.ts";
 import { columns, duration, frame, indent, type Paints, paintsFor } from "../screen.ts";
 import { openSession, VaultRefused } from "../vault/session.ts";
-import { type Answer, type Context, named, type Verb } from "../verb.ts";
+import { type Answer, type Context, lineFor, named, type Verb } from "../verb.ts";
 
 export const up: Verb = {
   name: "up",
@@ -47,15 +47,18 @@ function listenForEnd(): { readonly came: () => boolean; readonly forget: () => 
   };
 }
 
+/** Digits of a hash that a line shows; JSON has all of them. */
+const ID_DIGITS = 14;
+
 /** Prints each step as one line, and the first texts that were signed in full. */
 function printer(stream: NodeJS.WriteStream): (step: Step) => void {
   const paints = paintsFor(stream);
   let texts = 0;
   return (step) => {
     const { label, ms, ok, code, detail, hash, shown } = step;
-    const tick = ok ? paints.good(code === "OK" ? "✓" : "✗") : paints.bad("!");
+    const tick = ok ? paints.good("✓") : paints.bad("✗");
     const refused = code === "OK" ? "" : `${(ok ? paints.accent : paints.bad)(code)}  `;
-    const id = hash === undefined ? "" : `  ${paints.dim(hash)}`;
+    const id = hash === undefined ? "" : `  ${paints.dim(hash.slice(0, ID_DIGITS))}…`;
     stream.write(`  ${tick} ${duration(ms).padStart(7)}  ${label.padEnd(38)} ${refused}${detail}${id}\n`);
     texts += shown === undefined ? 0 : 1;
     if (shown !== undefined && texts <= 2) stream.write(`${indent(frame(shown, paints.dim), 14)}\n`);
@@ -143,8 +146,7 @@ async function stay(context: Context): Promise<Answer | null> {
 
 /** What to type next; each line works as it stands. */
 function nextSteps({ home }: Context, { bold, dim }: Paints): string {
-  const where = home === homeOf(undefined) ? "" : ` --home '${home.replaceAll("'", "'\\''")}'`;
-  const command = (words: string) => `npm run -s strongroom -- ${words}${where}`;
+  const command = (words: string) => lineFor(home, words);
   const lines = [
     [command("status"), "the vault, its head and protections"],
     [command("address treasury --balance"), "where to deposit, and what is there"],

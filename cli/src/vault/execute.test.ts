@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { secp256k1 } from "@noble/curves/secp256k1.js";
+import { type Hash, toHex } from "@strongroom/core/bytes";
+import { evm } from "@strongroom/core/chain/evm/evm";
+import type { Order } from "@strongroom/core/chain/types";
+import { deriveAddressKey, derivePublicNode } from "@strongroom/core/keys/hd";
+import { ExecutionBody, type WalletBody } from "@strongroom/core/protocol/command";
+import type { Book } from "@strongroom/core/rulebook/book";
+import type { Attestation } from "@strongroom/core/signed/attestation";
+import type { Nonce } from "@strongroom/core/signed/fields";
+import type { Intent } from "@strongroom/core/signed/intent";
+import { encode } from "@strongroom/core/signed/object";
+import { TOKEN } from "../demo/rulebook.ts";
+import { checkAttestation } from "./address.ts";
+import { contextOf, transactionOf } from "./execute.ts";
+import type { Session } from "./session.ts";
+
+const CHAIN = 31_337;
+const PAYEE = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
+const OTHER = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC";
+const hash = (byte: number) => byte.toString(16).padStart(2, "0").repeat(32) as Hash;
+const assets = new Map([
+  ["eth", { id: "eth", chain: CHAIN, decimals: 18 }],
+  ["usdx", { id: "usdx", chain: CHAIN, contract: TOKEN, decimals: 6 }],
+]);
+const session = { book: () => ({ assets }) as unknown as Book } as Session;
+
+const payment = {
+  version: 1,
+  kind: "pay",
+  deployment: hash(1),
+  initiator: hash(2),
+  purpose: "",
+  reference: "r",
+  notAfter: 1,
+  nonce: "00".repeat(16) as Nonce,
+  chain: CHAIN,
+  wallet: "treasury",
+  destination: { entry: "northwind", hash: hash(3), address: PAYEE },
+  asset: "eth",
+  amount: 5n,
+  totalFee: 21_000n * 10n,
+} as const satisfies Intent;
+const request = { id: hash(4), intent: payment as Intent };
+
+const key = new Uint8Array(32).fill(7);
+const from = evm.address(secp256k1.getPublicKey(key, true));
+const plain: Order = { chainId: CHAIN, nonce: 0, transfer: { asset: "native", to: PAYEE, amount: 5n } };
+const fees = { gasLimit: 21_000, maxFeePerGas: 10n, maxPriorityFeePerGas: 1n };
+
+/** What a vault would return that has signed this order. */
+function executed(
+  order: Order,
+  { context = fees, intent = request.id }: { context?: typeof fees; intent?: Hash } = {},
+): Uint8Array {
+  const unsigned = evm.build(order, context);
+  const recovered = secp256k1.sign(evm.digest(unsigned), key, { prehash: false, format: "recovered" });
+  const { raw, id } = evm.assemble(unsigned, Uint8Array.of(...recovered.subarray(1), recovered[0] ?? 0));
+  return encode(ExecutionBody, { job: hash(5), state: "signed", transactions: [{ intent, id, raw, from, slots: [] }] });
+}
+
+test("the transaction that the intent asks for is taken", () => {
+  assert.equal(transactionOf(session, executed(plain), request).from, from);
+  const transfer = { asset: TOKEN, to: PAYEE, amount: 5n };
+  const wide = { ...fees, gasLimit: 60_000 };
+  const token = { id: request.id, intent: { ...payment, asset: "usdx", totalFee: 600_000n } as Intent };
+  assert.equal(transactionOf(session, executed({ ...plain, transfer }, { context: wide }), token).intent, request.id);
+});
+
+test("a cancellation pays nothing to ourselves", () => {
+  const { destination: _, asset: __, amount: ___, ...common } = payment;
+  const intent = { ...common, kind: "cancel", replaces: hash(9) } as Intent;
+  const itself = { ...plain, transfer: { asset: "native", to: from, amount: 0n } };
+  assert.equal(transactionOf(session, executed(itself), { id: request.id, intent }).from, from);
+  assert.throws(() => transactionOf(session, executed(plain), { id: request.id, intent }), { code: "EXECUTION_WRONG" });
+});
+
+test("a transaction that does anything else is an alarm", () => {
+  const wrong = (bytes: Uint8Array) => assert.throws(() => transactionOf(session, bytes, request), { code: "EXECUTION_WRONG" });
+  wrong(executed({ ...plain, transfer: { ...plain.transfer, to: OTHER } }));
+  wrong(executed({ ...plain, transfer: { ...plain.transfer, amount: 6n } }));
+  wrong(executed({ ...plain, chainId: 1 }));
+  wrong(executed({ ...plain, transfer: { asset: TOKEN, to: PAYEE, amount: 5n } }, { context: { ...fees, gasLimit: 60_000 } }));
+  wrong(executed(plain, { context: { ...fees, maxFeePerGas: 11n } }));
+  wrong(executed(plain, { intent: hash(8) }));
+  wrong(Uint8Array.of(1));
+});
+
+test("fees stay within what was approved", () => {
+  const quote = { fees: { maxFeePerGas: 100n, maxPriorityFeePerGas: 40n }, gasLimit: 21_000, most: 2_100_000n, from };
+  assert.equal(contextOf(quote, 21_000n * 200n, 0).maxFeePerGas, 100n);
+  const scarce = contextOf(quote, 21_000n * 30n + 5n, 3);
+  assert.deepEqual(scarce, { index: 3, gasLimit: 21_000, maxFeePerGas: 30n, maxPriorityFeePerGas: 30n });
+});
+
+const account = derivePublicNode(new Uint8Array(32).fill(1), "m/44'/60'/0'");
+const wallet: WalletBody = {
+  wallet: "treasury",
+  chain: CHAIN,
+  walletClass: "warm",
+  client: "acme",
+  path: "m/44'/60'/0'",
+  publicKey: toHex(account.publicKey),
+  chainCode: toHex(account.chainCode),
+};
+const publicKey = deriveAddressKey(account, 2);
+const attestation: Attestation = {
+  version: 1,
+  deployment: hash(1),
+  vault: hash(2),
+  client: "acme",
+  wallet: "treasury",
+  chain: CHAIN,
+  index: 2,
+  path: "m/44'/60'/0'/0/2",
+  publicKey: toHex(publicKey),
+  address: evm.address(publicKey),
+};
+
+test("an attestation must fit client, wallet, chain, index, path, key and address", () => {
+  checkAttestation(attestation, wallet, 2);
+  const { client: _, ...nobody } = attestation;
+  const other = deriveAddressKey(account, 3);
+  const wrong: readonly Attestation[] = [
+    { ...attestation, client: "other" },
+    nobody,
+    { ...attestation, wallet: "other" },
+    { ...attestation, chain: 1 },
+    { ...attestation, index: 3 },
+    { ...attestation, path: "m/44'/60'/0'/0/3" },
+    { ...attestation, publicKey: toHex(other), address: evm.address(other) },
+    { ...attestation, address: PAYEE },
+    { ...attestation, address: attestation.address.toLowerCase() },
+  ];
+  for (const one of wrong) assert.throws(() => checkAttestation(one, wallet, 2), { code: "ATTESTATION_WRONG" });
+  assert.throws(() => checkAttestation(attestation, { ...wallet, publicKey: toHex(other) }, 2), { code: "ATTESTATION_WRONG" });
+});
