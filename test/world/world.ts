@@ -130,14 +130,14 @@ export function nextRulebook(book: Book, change: Partial<Rulebook> = {}): Rulebo
 // signatures
 
 /** The bytes of an object with one signature of each key. */
-export function sign(kind: Kind<never> | Kind<unknown>, bytes: Uint8Array, ...keys: readonly Device[]): Uint8Array {
-  const challenge = challengeOf(kind as Kind<unknown>, bytes);
+export function sign(kind: Kind<unknown>, bytes: Uint8Array, ...keys: readonly Device[]): Uint8Array {
+  const challenge = challengeOf(kind, bytes);
   return encode(Signed, { body: bytes, signatures: keys.map((key) => key.sign(challenge)) });
 }
 
 /** `sign` of a value. */
 export function signValue<T>(kind: Kind<T>, value: T, ...keys: readonly Device[]): Uint8Array {
-  return sign(kind as Kind<unknown>, encode(kind, value), ...keys);
+  return sign(kind, encode(kind, value), ...keys);
 }
 
 /** What an approval is given on: the rulebook in force, the vault's head and boot nonce, and when it ends. */
