@@ -45,7 +45,10 @@ export const codec: Figure = async ({ quick, say }) => {
       { what: "size as CBOR", unit: "bytes", values: results.map((one) => one.bytes) },
       { what: "size as JSON", unit: "bytes", values: results.map((one) => one.json) },
     ],
-    notes: ["JSON here is a view only: the vault never reads it. It knows no byte strings, so keys and hashes are hex in it."],
+    notes: [
+      "Processor time of the thread.",
+      "JSON here is a view only: the vault never reads it. It knows no byte strings, so keys and hashes are hex in it.",
+    ],
   };
   return [table];
 };

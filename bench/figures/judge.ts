@@ -106,7 +106,10 @@ export const judging: Figure = async ({ quick, say }) => {
       { what: "naive / judge", unit: "×", values: results.map(({ ours, naive }) => naive / ours) },
       { what: "rules that match, on average", unit: "", values: results.map(({ matched }) => matched) },
     ],
-    notes: [`${SUBJECTS} different payments in turn; both evaluators give the same judgement on every one, checked before.`],
+    notes: [
+      "Processor time of the thread.",
+      `${SUBJECTS} different payments in turn; both evaluators give the same judgement on every one, checked before.`,
+    ],
   };
   return [table];
 };

@@ -7,16 +7,18 @@ import { decide } from "../../vault/src/decide/decide.ts";
 import { apply } from "../../vault/src/state/apply.ts";
 import type { State } from "../../vault/src/state/state.ts";
 import type { Effect, Input, Job, Now } from "../../vault/src/types.ts";
+import { cpuMs } from "../stats.ts";
 import type { secpPair } from "./bare.ts";
 import type { Payment } from "./payments.ts";
 
-/** Milliseconds spent in each stage, over all payments. */
+/** Milliseconds of processor time spent in each stage, over all payments. */
 export type Stages = { command: number; sign: number; outcome: number };
 
 /** One round: `callers` send, wait for their answer and send again until all payments are made. */
 export type Round = {
   readonly state: State;
   readonly ms: number;
+  readonly cpuMs: number;
   readonly latencies: readonly number[];
   readonly stages: Stages;
 };
@@ -56,9 +58,9 @@ export function makePayments(
   };
   const perform = (effect: Effect, since: number) => {
     if ("sign" in effect) {
-      const begun = performance.now();
+      const begun = cpuMs();
       const result = signJob(effect.sign, pair);
-      stages.sign += performance.now() - begun;
+      stages.sign += cpuMs() - begun;
       queue.push({ input: { now, signed: effect.sign.id, result }, since });
     } else if ("reply" in effect && !("wait" in effect.reply)) {
       const { code, field, detail } = effect.reply;
@@ -67,23 +69,23 @@ export function makePayments(
       send();
     }
   };
-  const begun = performance.now();
+  const begun = { ms: performance.now(), cpu: cpuMs() };
   for (let caller = 0; caller < callers; caller++) send();
   while (queue.length > 0) {
     const batch = queue.splice(0, BATCH);
     const effects = batch.map(({ input }) => {
-      const since = performance.now();
+      const since = cpuMs();
       const outcome = decide(state, input);
       for (const record of outcome.records) {
         state = apply(state, record);
         seen?.(record.value);
       }
-      stages["command" in input ? "command" : "outcome"] += performance.now() - since;
+      stages["command" in input ? "command" : "outcome"] += cpuMs() - since;
       return outcome.effects;
     });
     for (const [at, { since }] of batch.entries()) for (const effect of effects[at] ?? []) perform(effect, since);
   }
-  const ms = performance.now() - begun;
+  const spent = { ms: performance.now() - begun.ms, cpuMs: cpuMs() - begun.cpu };
   if (latencies.length !== payments.length) throw new Error(`${latencies.length} of ${payments.length} payments were answered`);
-  return { state, ms, latencies, stages };
+  return { state, ...spent, latencies, stages };
 }
