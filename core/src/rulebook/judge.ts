@@ -32,15 +32,12 @@ export function quorumMet(
   requirement: Requirement,
   given: { initiator: string; approvers: readonly Approver[] },
 ): boolean {
-  const counting = given.approvers.filter(
-    (approver) =>
-      (requirement.servedCounts || approver.class === "device") &&
-      (requirement.initiatorCounts || approver.person !== given.initiator),
-  );
-  const persons = new Set(counting.map((approver) => approver.person));
-  const { quorum } = requirement;
-  if (quorum === undefined) return requirement.distinctGroups === 0;
-  return (
-    fillsQuorum(quorum, book.groups, persons) && spansGroups(requirement.distinctGroups, groupsIn(quorum), book.groups, persons)
-  );
+  const persons = new Set<string>();
+  for (const approver of given.approvers) {
+    const classCounts = requirement.servedCounts || approver.class === "device";
+    if (classCounts && (requirement.initiatorCounts || approver.person !== given.initiator)) persons.add(approver.person);
+  }
+  const { quorum, distinctGroups } = requirement;
+  if (quorum === undefined) return distinctGroups === 0;
+  return fillsQuorum(quorum, book.groups, persons) && spansGroups(distinctGroups, groupsIn(quorum), book.groups, persons);
 }

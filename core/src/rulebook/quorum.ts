@@ -6,7 +6,14 @@ type Demand = { readonly group: string; readonly count: number };
 
 /** Whether `persons` (each counted once) can be seated so that every demand of the tree is met. */
 export function fillsQuorum(quorum: Quorum, groups: Groups, persons: ReadonlySet<string>): boolean {
+  if (quorum.type === "group") return countIn(groups.get(quorum.group) as ReadonlySet<string>, persons) >= quorum.count;
   return alternatives(quorum).some((demands) => canSeat(demands, groups, persons));
+}
+
+function countIn(members: ReadonlySet<string>, persons: ReadonlySet<string>): number {
+  let count = 0;
+  for (const person of persons) if (members.has(person)) count += 1;
+  return count;
 }
 
 /** Whether `persons` can be seated in at least `least` different groups, one person a group. */
