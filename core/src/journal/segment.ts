@@ -110,7 +110,12 @@ export function headerHash(header: Uint8Array): Uint8Array {
 }
 
 /** Additional data of a record: header hash ‖ u64 sequence ‖ chain hash before it (72 bytes), written to `into`. */
-export function recordContext(header: Uint8Array, sequence: number, chain: Uint8Array, into = new Uint8Array(72)): Uint8Array {
+export function recordContext(
+  header: Uint8Array,
+  sequence: number,
+  chain: Uint8Array,
+  into: Uint8Array = new Uint8Array(72),
+): Uint8Array {
   into.set(header);
   writeUint64(into, 32, sequence);
   into.set(chain, 40);
@@ -119,7 +124,7 @@ export function recordContext(header: Uint8Array, sequence: number, chain: Uint8
 
 /** The nonce of the segment's `count`-th record (from 0): u32 zero ‖ u64 count, written to `into`, whose first four bytes are
  *  zero. Unique because a key serves one segment. */
-export function recordNonce(count: number, into = new Uint8Array(12)): Uint8Array {
+export function recordNonce(count: number, into: Uint8Array = new Uint8Array(12)): Uint8Array {
   writeUint64(into, 4, count);
   return into;
 }
