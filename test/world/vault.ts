@@ -1,5 +1,7 @@
 /** The production judgement in memory, with a key store beside it: `decide` and `apply` as the vault runs them, without disk,
  *  socket and process. For tests of what is decided; what the host adds is tested against the real process. */
+
+import { secp256k1 } from "../../core/node_modules/@noble/curves/secp256k1.js";
 import { type Hash, toHex } from "../../core/src/bytes.ts";
 import { chainOf } from "../../core/src/chain/table.ts";
 import { openRecord } from "../../core/src/journal/record.ts";
@@ -13,7 +15,6 @@ import { decide } from "../../vault/src/decide/decide.ts";
 import { apply } from "../../vault/src/state/apply.ts";
 import { emptyState, type State } from "../../vault/src/state/state.ts";
 import type { AccountKey, Answer, Effect, Input, Job, KeySpec, Now, Outcome } from "../../vault/src/types.ts";
-import { secp256k1 } from "../../core/node_modules/@noble/curves/secp256k1.js";
 import type { Device } from "./keys.ts";
 import { someHash } from "./keys.ts";
 import * as world from "./world.ts";
@@ -116,7 +117,9 @@ export class MemoryVault {
 }
 
 /** A vault that is founded and has the wallet `treasury` with its address 0 attested and the entries of `entries`. */
-export function foundedVault(parts: Parameters<typeof world.makeWorld>[0] & { entries?: (book: Book) => readonly Entry[] } = {}): {
+export function foundedVault(
+  parts: Parameters<typeof world.makeWorld>[0] & { entries?: (book: Book) => readonly Entry[] } = {},
+): {
   vault: MemoryVault;
   made: world.World;
 } {
