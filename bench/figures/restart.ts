@@ -12,6 +12,7 @@ type Result = {
   readonly records: number;
   readonly readyMs: number;
   readonly replayMs: number;
+  readonly cpuMs: number;
   readonly journalMiB: number;
   readonly peakMiB: number;
   readonly restMiB: number;
@@ -28,11 +29,12 @@ async function measure({ root, scratch, say }: Options, count: number): Promise<
   say(`restart: starting on ${count.toLocaleString("en-US")} records`);
   const { vault, heap } = await started(root, data, say);
   const { records, replayMs } = vault.ready;
+  const cpuMs = vault.cpuMs();
   const peakMiB = vault.memoryMiB("VmHWM");
   const restMiB = vault.memoryMiB("VmRSS");
   await vault.stop();
   rmSync(folder, { recursive: true });
-  return { records, readyMs: vault.readyMs, replayMs, journalMiB: bytes / 2 ** 20, peakMiB, restMiB, heap };
+  return { records, readyMs: vault.readyMs, replayMs, cpuMs, journalMiB: bytes / 2 ** 20, peakMiB, restMiB, heap };
 }
 
 /** With the heap that Node takes by itself; when that is not enough, with all that is allowed. */
@@ -64,6 +66,7 @@ export const restart: Figure = async (options) => {
     rows: [
       { what: "start until it answers (with Argon2id)", unit: "s", values: values((one) => one.readyMs / 1000) },
       { what: "of it reading, verifying and folding the journal", unit: "s", values: values((one) => one.replayMs / 1000) },
+      { what: "processor time, all threads", unit: "s", values: values((one) => one.cpuMs / 1000) },
       { what: "records", unit: "/s", values: values((one) => (one.records * 1000) / one.replayMs) },
       { what: "per record", unit: "µs", values: values((one) => (one.replayMs * 1000) / one.records) },
       { what: "journal on disk", unit: "MiB", values: values((one) => one.journalMiB) },
