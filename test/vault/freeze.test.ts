@@ -139,6 +139,8 @@ test("only officers freeze, each once, with a device key, something that is ther
   refused(vault, "OFFICER_SPENT", by({ level: "asset", subject: "eth" }, KEYS.olga));
   refused(vault, "ALREADY_FROZEN", by({}, KEYS.otto));
   must(by({ level: "asset", subject: "eth" }, KEYS.otto)());
+  const other = world.approve(vault.ground(), freezeBy(vault, {}, KEYS.ada), { key: KEYS.otto, decision: "initiate" });
+  refused(vault, "APPROVAL_FOREIGN", () => vault.send(world.execute([freezeBy(vault, {}, KEYS.otto)], [other])));
   refused(vault, "BATCH_MIXED", () => {
     const two = [freezeBy(vault, { reference: "x" }), freezeBy(vault, { reference: "y" })];
     return vault.send(world.execute(two, []));
@@ -197,12 +199,21 @@ test("a freeze lists every live version, the newest transaction first", () => {
   vault.hold = true;
   send(vault, cancelOf(vault, b), bumped());
   vault.hold = false;
-  const { live } = decode(FreezeBody, must(vault.run(freezeBy(vault), [])).body);
+  const frozen = freezeBy(vault);
+  const { live } = decode(FreezeBody, must(vault.run(frozen, [])).body);
   assert.deepEqual(
     live.map(({ intent }) => intent),
     [b, dearer, a].map(world.intentId),
   );
   assert.equal(status(vault).live, 2);
+  must(thaw(vault, frozen));
+  const pair = ["d", "e"].map((reference) => payment(vault, { reference }));
+  must(sendAll(vault, pair));
+  const listed = decode(FreezeBody, must(vault.run(freezeBy(vault, { reference: "again" }), [])).body).live;
+  assert.deepEqual(
+    listed.slice(0, 2).map(({ intent }) => intent),
+    pair.map(world.intentId),
+  );
   assert.equal(execution(vault.send(world.execute([a, b], []))).transactions.length, 2);
 });
 

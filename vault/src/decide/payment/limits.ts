@@ -6,7 +6,7 @@ import type { Part } from "@strongroom/core/journal/record";
 import type { Limit } from "@strongroom/core/signed/rulebook";
 import { get } from "../../state/map.ts";
 import { type Founded, type JobPart, type JobState, versionsOf } from "../../state/state.ts";
-import { stillCounts, unused, used } from "../../state/usage.ts";
+import { stillCounts, type Usage, unused, used } from "../../state/usage.ts";
 import type { Now } from "../../types.ts";
 import type { Named } from "./resolve.ts";
 
@@ -38,7 +38,7 @@ export function demandCounted(state: Founded, now: Now, costed: Costed, { job, p
     const counted = part.counted.some((item) => item.key === key && item.amount >= amount);
     const alive = counted && stillCounts(limit.windowMs, { at: job.at, lo: now.lo });
     demand(alive, "LIMIT_EXCEEDED", at, "it no longer counts in this limit; cancel it and pay anew");
-    const total = used(get(state.usage, key) ?? unused(limit.windowMs), now.lo);
+    const total = used(get(state.usage, key) as Usage, now.lo);
     demand(total <= limit.amount, "LIMIT_EXCEEDED", at, `${total} of ${limit.amount} are used in the window`);
   }
 }
