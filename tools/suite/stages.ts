@@ -77,6 +77,15 @@ export const STAGES: readonly Stage[] = [
     longLimitMs: 7_200_000,
   },
   {
+    name: "kill",
+    does: "a vault that is killed, and disks that fail",
+    kind: "files",
+    folder: "test/kill",
+    covers: false,
+    limitMs: 240_000,
+    longLimitMs: 1_800_000,
+  },
+  {
     name: "e2e",
     does: "real processes, a real chain",
     kind: "files",
