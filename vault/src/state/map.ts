@@ -1,10 +1,18 @@
 /** A persistent map with text keys: `set` and `delete` give a new map and share everything that did not change, so that the
  *  state before a record stays whole while the state after it is built.
  *
- *  A hash trie of 32-way nodes over FNV-1a; keys whose hashes are equal share a list. Not ordered by insertion. */
+ *  A hash trie of 32-way nodes over FNV-1a; keys whose hashes are equal hang on one another. Not ordered by insertion. */
 
-type Leaf<V> = { readonly hash: number; readonly entries: readonly (readonly [string, V])[] };
-type Branch<V> = { readonly mask: number; readonly nodes: readonly Node<V>[] };
+/** `next`: another key with the same hash. A leaf has no nodes. */
+type Leaf<V> = {
+  readonly nodes: undefined;
+  readonly hash: number;
+  readonly key: string;
+  readonly value: V;
+  readonly next: Leaf<V> | undefined;
+};
+/** `mask` has a bit for every node that is there. */
+type Branch<V> = { readonly nodes: readonly Node<V>[]; readonly mask: number };
 type Node<V> = Leaf<V> | Branch<V>;
 
 export type PMap<V> = { readonly size: number; readonly root: Node<V> | undefined };
@@ -21,61 +29,78 @@ function hashOf(key: string): number {
   return hash >>> 0;
 }
 
-function isLeaf<V>(node: Node<V>): node is Leaf<V> {
-  return "entries" in node;
+function bitOf(hash: number, shift: number): number {
+  return 1 << ((hash >>> shift) & 31);
 }
 
+/** How many bits of `mask` are below `bit`. Source: Warren, Hacker's Delight, section 5-1. */
 function position(mask: number, bit: number): number {
   let rest = mask & (bit - 1);
-  let count = 0;
-  for (; rest !== 0; rest &= rest - 1) count += 1;
-  return count;
+  rest -= (rest >>> 1) & 0x55555555;
+  rest = (rest & 0x33333333) + ((rest >>> 2) & 0x33333333);
+  return Math.imul((rest + (rest >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
+}
+
+function find<V>(root: Node<V> | undefined, key: string, hash: number): Leaf<V> | undefined {
+  let node = root;
+  for (let shift = 0; node?.nodes !== undefined; shift += 5) {
+    const bit = bitOf(hash, shift);
+    node = (node.mask & bit) === 0 ? undefined : node.nodes[position(node.mask, bit)];
+  }
+  while (node !== undefined && node.key !== key) node = node.next;
+  return node;
 }
 
 /** The value under `key`. */
 export function get<V>(map: PMap<V>, key: string): V | undefined {
-  const hash = hashOf(key);
-  let node = map.root;
-  for (let shift = 0; node !== undefined && !isLeaf(node); shift += 5) {
-    const bit = 1 << ((hash >>> shift) & 31);
-    node = (node.mask & bit) === 0 ? undefined : node.nodes[position(node.mask, bit)];
-  }
-  return node?.entries.find(([name]) => name === key)?.[1];
+  return find(map.root, key, hashOf(key))?.value;
 }
 
 export function has<V>(map: PMap<V>, key: string): boolean {
-  return get(map, key) !== undefined;
+  return find(map.root, key, hashOf(key)) !== undefined;
 }
 
 /** The map with `value` under `key`. */
 export function set<V>(map: PMap<V>, key: string, value: V): PMap<V> {
-  const known = has(map, key);
-  const leaf: Leaf<V> = { hash: hashOf(key), entries: [[key, value]] };
+  const hash = hashOf(key);
+  const known = find(map.root, key, hash) !== undefined;
+  const leaf: Leaf<V> = { nodes: undefined, hash, key, value, next: undefined };
   return { size: map.size + (known ? 0 : 1), root: map.root === undefined ? leaf : insert(map.root, leaf, 0) };
 }
 
 function insert<V>(node: Node<V>, leaf: Leaf<V>, shift: number): Node<V> {
-  if (isLeaf(node)) {
-    if (node.hash !== leaf.hash) return insert(spread(node, shift), leaf, shift);
-    const others = node.entries.filter(([name]) => name !== leaf.entries[0]?.[0]);
-    return { hash: leaf.hash, entries: [...others, ...leaf.entries] };
+  if (node.nodes === undefined) {
+    if (node.hash === leaf.hash) return { ...leaf, next: without(node, leaf.key) };
+    return insert({ mask: bitOf(node.hash, shift), nodes: [node] }, leaf, shift);
   }
-  const bit = 1 << ((leaf.hash >>> shift) & 31);
-  const at = position(node.mask, bit);
-  const nodes = node.nodes.slice();
-  if ((node.mask & bit) === 0) nodes.splice(at, 0, leaf);
-  else nodes[at] = insert(node.nodes[at] as Node<V>, leaf, shift + 5);
-  return { mask: node.mask | bit, nodes };
-}
-
-function spread<V>(leaf: Leaf<V>, shift: number): Branch<V> {
-  return { mask: 1 << ((leaf.hash >>> shift) & 31), nodes: [leaf] };
+  const { mask, nodes } = node;
+  const bit = bitOf(leaf.hash, shift);
+  const at = position(mask, bit);
+  if ((mask & bit) === 0) return { mask: mask | bit, nodes: nodes.toSpliced(at, 0, leaf) };
+  return { mask, nodes: nodes.with(at, insert(nodes[at] as Node<V>, leaf, shift + 5)) };
 }
 
 /** The map without `key`. */
 export function remove<V>(map: PMap<V>, key: string): PMap<V> {
-  if (map.root === undefined || !has(map, key)) return map;
-  return { size: map.size - 1, root: without(map.root, { key, hash: hashOf(key) }, 0) };
+  const leaf = find(map.root, key, hashOf(key));
+  if (map.root === undefined || leaf === undefined) return map;
+  return { size: map.size - 1, root: prune(map.root, leaf, 0) };
+}
+
+function prune<V>(node: Node<V>, leaf: Leaf<V>, shift: number): Node<V> | undefined {
+  if (node.nodes === undefined) return without(node, leaf.key);
+  const { mask, nodes } = node;
+  const bit = bitOf(leaf.hash, shift);
+  const at = position(mask, bit);
+  const child = prune(nodes[at] as Node<V>, leaf, shift + 5);
+  if (child !== undefined) return { mask, nodes: nodes.with(at, child) };
+  return nodes.length === 1 ? undefined : { mask: mask & ~bit, nodes: nodes.toSpliced(at, 1) };
+}
+
+/** The leaves of one hash without that of `key`. */
+function without<V>(leaf: Leaf<V>, key: string): Leaf<V> | undefined {
+  if (leaf.key === key) return leaf.next;
+  return { ...leaf, next: leaf.next && without(leaf.next, key) };
 }
 
 /** The values for which `test` holds, in no particular order. */
@@ -85,30 +110,11 @@ export function values<V>(map: PMap<V>, test: (value: V) => boolean): readonly V
   return found;
 }
 
-type Target = { readonly key: string; readonly hash: number };
-
-function without<V>(node: Node<V>, target: Target, shift: number): Node<V> | undefined {
-  if (isLeaf(node)) {
-    const entries = node.entries.filter(([name]) => name !== target.key);
-    return entries.length === 0 ? undefined : { hash: node.hash, entries };
-  }
-  const bit = 1 << ((target.hash >>> shift) & 31);
-  const at = position(node.mask, bit);
-  const child = without(node.nodes[at] as Node<V>, target, shift + 5);
-  const nodes = node.nodes.slice();
-  if (child !== undefined) {
-    nodes[at] = child;
-    return { mask: node.mask, nodes };
-  }
-  nodes.splice(at, 1);
-  return nodes.length === 0 ? undefined : { mask: node.mask & ~bit, nodes };
-}
-
 /** All values, each with its key. */
 export function* entries<V>(map: PMap<V>): Generator<readonly [string, V]> {
   const open = map.root === undefined ? [] : [map.root];
   for (let node = open.pop(); node !== undefined; node = open.pop()) {
-    if (isLeaf(node)) yield* node.entries;
-    else open.push(...node.nodes);
+    if (node.nodes !== undefined) open.push(...node.nodes);
+    else for (let leaf: Leaf<V> | undefined = node; leaf !== undefined; leaf = leaf.next) yield [leaf.key, leaf.value];
   }
 }
