@@ -1,0 +1,380 @@
+/** What an onlooker knows who sees every input, every record and every answer, and what he never accepts.
+ *
+ *  This is the other side of the search: it shares no code with the judgement, keeps its own history and its own clock, and
+ *  reads rulebooks only as `LAWS` states them. Every check throws `Broken`. */
+import type { Hash } from "../../core/src/bytes.ts";
+import type { Record as Journaled, RecordOf } from "../../core/src/journal/record.ts";
+import { CONTEXT, NOW } from "../world/world.ts";
+import {
+  BOOKS,
+  type BookName,
+  CONTEXTS,
+  digest,
+  INTENTS,
+  type IntentName,
+  LAWS,
+  LIMIT,
+  nameOf,
+  nameOfBytes,
+  STEP,
+  WINDOW,
+} from "./stage.ts";
+
+/** One approval that was sent: by whom, under what, until when (milliseconds since the start), and whether it was given on the
+ *  newest head. */
+export type Sent = {
+  readonly who: string;
+  readonly key: Hash;
+  readonly decision: string;
+  readonly boot: number;
+  readonly book: BookName;
+  readonly until: number;
+  readonly newest: boolean;
+};
+
+/** A command as its sender means it. */
+export type Move =
+  | { readonly does: "execute"; readonly intents: readonly IntentName[]; readonly sent: readonly Sent[] }
+  | { readonly does: "register"; readonly intent: IntentName; readonly sent: readonly Sent[] }
+  | { readonly does: "reject"; readonly intent: IntentName }
+  | { readonly does: "book"; readonly book: BookName; readonly signers: readonly string[]; readonly seen: readonly string[] }
+  | { readonly does: "veto"; readonly book: BookName }
+  | { readonly does: "other" };
+
+type Committed = {
+  readonly job: string;
+  readonly nonce: number;
+  readonly persons: readonly string[];
+  readonly status: "committed" | "withheld" | "signed";
+  /** When it was committed: by the true time, and by the vault's lower bound. */
+  readonly clock: number;
+  readonly lo: number;
+};
+
+/** `clock` is the true time since the start, which the vault does not know. */
+export type Ghost = {
+  readonly clock: number;
+  readonly boot: number;
+  readonly book: BookName;
+  readonly proposed: { readonly book: BookName; readonly clock: number; readonly signers: readonly string[] } | null;
+  readonly vetoed: Table<true>;
+  readonly registered: Table<number>;
+  readonly rejected: Table<true>;
+  /** Freezes in force, each with what was signed before it. */
+  readonly freezes: Table<readonly string[]>;
+  readonly committed: Table<Committed>;
+  readonly released: Table<string>;
+  readonly final: Table<true>;
+  readonly halted: boolean;
+};
+type Table<V> = { readonly [name: string]: V };
+
+export const BEGINNING: Ghost = {
+  ...{ clock: 0, boot: 0, book: "first", proposed: null, vetoed: {}, registered: {}, rejected: {} },
+  ...{ freezes: {}, committed: {}, released: {}, final: {}, halted: false },
+};
+
+/** What must hold, as the issue says it. */
+export const PROMISES = [
+  "no signature without quorum",
+  "an approval is consumed once",
+  "commitments are exclusive",
+  "freeze is final",
+  "what was withheld needs fresh approvals",
+  "a rejection binds",
+  "limits hold",
+  "lowering waits",
+  "delays run",
+  "a restart loses nothing",
+  "an answer is true",
+] as const;
+export type Promise_ = (typeof PROMISES)[number];
+
+/** A promise that was broken. */
+export class Broken extends Error {
+  readonly promise: Promise_;
+  constructor(promise: Promise_, detail: string) {
+    super(`${promise}: ${detail}`);
+    this.promise = promise;
+  }
+}
+
+export function hold(condition: boolean, promise: Promise_, detail: string): void {
+  if (!condition) throw new Broken(promise, detail);
+}
+
+/** A table with one more entry; sorted, so that equal tables read the same. */
+function put<V>(table: Table<V>, name: string, value: V): Table<V> {
+  return Object.fromEntries(Object.entries({ ...table, [name]: value }).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+function drop<V>(table: Table<V>, name: string): Table<V> {
+  return Object.fromEntries(Object.entries(table).filter(([key]) => key !== name));
+}
+
+/** `lo` and `hi` are the vault's bounds of the time, since the start. `note` hears what was reached, so that nothing holds idly. */
+export type Seen = { readonly move: Move; readonly lo: number; readonly hi: number; readonly note: (goal: string) => void };
+
+/** What the onlooker knows after a record. Fails: `Broken`. */
+export function afterRecord(ghost: Ghost, record: Journaled, seen: Seen): Ghost {
+  const next = change(ghost, record, seen);
+  seen.note(record.kind);
+  return next;
+}
+
+function change(ghost: Ghost, record: Journaled, seen: Seen): Ghost {
+  switch (record.kind) {
+    case "committed":
+      return record.parts.reduce((left, part, at) => committed(left, { record, part, at }, seen), ghost);
+    case "signed":
+      return signed(ghost, record);
+    case "withheld":
+      return everyPart(ghost, record.job, (part) => ({ ...part, status: "withheld" }));
+    case "resumed":
+      return resumed(ghost, record, seen);
+    case "registered":
+      return { ...ghost, registered: put(ghost.registered, nameOfBytes(record.intent), ghost.clock) };
+    case "rejected":
+      return { ...ghost, rejected: put(ghost.rejected, nameOf(record.intentId), true) };
+    case "froze":
+      return { ...ghost, freezes: put(ghost.freezes, nameOfBytes(record.intent), signedNow(ghost)) };
+    case "unfroze":
+      return unfroze(ghost, seen);
+    case "proposed":
+      return proposed(ghost, seen);
+    case "adopted":
+      return adopted(ghost, seen);
+    case "vetoed":
+      return { ...ghost, proposed: null, vetoed: put(ghost.vetoed, seen.move.does === "veto" ? seen.move.book : "", true) };
+    case "halted":
+      return { ...ghost, halted: true };
+    default:
+      return ghost;
+  }
+}
+
+/** The persons whose approvals of `intent` hold at this moment, the initiator first; none when he is not among them. */
+function personsFor(ghost: Ghost, intent: IntentName, { sent, hi }: { sent: readonly Sent[]; hi: number }): readonly string[] {
+  const { holders } = LAWS[ghost.book];
+  const good = sent.filter(
+    ({ key, boot, book, until }) => holders.has(key) && boot === ghost.boot && book === ghost.book && until > hi,
+  );
+  const { initiator } = INTENTS[intent];
+  const first = good.filter(({ key, decision }) => key === initiator && decision === "initiate");
+  return first.length === 0 ? [] : [...new Set([...first, ...good].map(({ key }) => holders.get(key) as string))];
+}
+
+/** Why an intent may not be signed on these approvals now, or null. */
+function obstacle(ghost: Ghost, intent: IntentName, seen: Seen): string | null {
+  const { move, hi } = seen;
+  if (move.does !== "execute" || !move.intents.includes(intent)) return "it was not asked for";
+  const { approvers, group } = LAWS[ghost.book];
+  const [initiator, ...others] = personsFor(ghost, intent, { sent: move.sent, hi });
+  if (initiator === undefined) return "its initiator does not stand behind it";
+  const counting = others.filter((person) => group.has(person) && person !== initiator);
+  if (counting.length < approvers) return `${counting.length} of ${approvers} approvers`;
+  if (INTENTS[intent].notAfter <= NOW + hi) return "it has expired";
+  return null;
+}
+
+/** Freezes that cover an intent, by name. */
+function covering(ghost: Ghost, intent: IntentName, persons: readonly string[]): string | undefined {
+  const cancels = INTENTS[intent].kind === "cancel";
+  return Object.keys(ghost.freezes).find((name) => (name === "stolen" ? persons.includes("amy") : !cancels));
+}
+
+type CommittedPart = { record: RecordOf<"committed">; part: RecordOf<"committed">["parts"][number]; at: number };
+
+function committed(ghost: Ghost, { record, part }: CommittedPart, seen: Seen): Ghost {
+  const name = nameOfBytes(part.intent);
+  const why = obstacle(ghost, name, seen);
+  hold(why === null, "no signature without quorum", `${name} is committed although ${why}`);
+  hold(ghost.committed[name] === undefined, "an approval is consumed once", `${name} is committed a second time`);
+  hold(ghost.rejected[name] === undefined, "a rejection binds", `${name} is committed although it was rejected`);
+  hold(!ghost.halted, "freeze is final", `${name} is committed by a halted vault`);
+  const sent = seen.move.does === "execute" ? seen.move.sent : [];
+  const persons = personsFor(ghost, name, { sent, hi: seen.hi });
+  const frozen = covering(ghost, name, persons);
+  hold(frozen === undefined, "freeze is final", `${name} is committed under the freeze ${frozen}`);
+  if (name === "large") waited(ghost, name);
+  exclusive(ghost, name, part.nonce);
+  const entry: Committed = {
+    job: record.job,
+    nonce: part.nonce,
+    persons,
+    status: "committed",
+    clock: ghost.clock,
+    lo: seen.lo,
+  };
+  const next = { ...ghost, committed: put(ghost.committed, name, entry) };
+  const spent = spentWithin(next);
+  hold(spent <= LIMIT, "limits hold", `${spent} were committed within one window, ${LIMIT} are allowed`);
+  return next;
+}
+
+function waited(ghost: Ghost, name: IntentName): void {
+  const since = ghost.registered[name];
+  hold(since !== undefined && ghost.clock - since >= STEP, "delays run", `${name} did not wait`);
+}
+
+/** A fresh transaction takes the next nonce; one that replaces takes the nonce of what it replaces. */
+function exclusive(ghost: Ghost, name: IntentName, nonce: number): void {
+  const fresh = Object.keys(ghost.committed).filter((other) => replacedBy(other as IntentName) === undefined);
+  const replaced = replacedBy(name);
+  const expected = replaced === undefined ? fresh.length : ghost.committed[replaced]?.nonce;
+  hold(nonce === expected, "commitments are exclusive", `${name} has nonce ${nonce} instead of ${expected}`);
+}
+
+function replacedBy(name: IntentName): IntentName | undefined {
+  const intent = INTENTS[name];
+  return "replaces" in intent && intent.replaces !== undefined ? nameOf(intent.replaces) : undefined;
+}
+
+function partsOf(ghost: Ghost, job: Hash): readonly IntentName[] {
+  return Object.entries(ghost.committed).flatMap(([name, part]) => (part.job === job ? [name as IntentName] : []));
+}
+
+function everyPart(ghost: Ghost, job: Hash, map: (part: Committed) => Committed): Ghost {
+  const names = partsOf(ghost, job);
+  const table = names.reduce((left, name) => put(left, name, map(left[name] as Committed)), ghost.committed);
+  return { ...ghost, committed: table };
+}
+
+function resumed(ghost: Ghost, { job }: RecordOf<"resumed">, seen: Seen): Ghost {
+  const { move } = seen;
+  const sent = move.does === "execute" ? move.sent.filter(({ newest }) => newest) : [];
+  const fresh: Seen = move.does === "execute" ? { ...seen, move: { ...move, sent } } : seen;
+  for (const name of partsOf(ghost, job)) {
+    const why = obstacle(ghost, name, fresh);
+    hold(why === null, "what was withheld needs fresh approvals", `${name} is resumed although ${why}`);
+    hold(ghost.rejected[name] === undefined, "a rejection binds", `${name} is resumed although it was rejected`);
+    const frozen = covering(ghost, name, personsFor(ghost, name, { sent, hi: seen.hi }));
+    hold(frozen === undefined, "freeze is final", `${name} is resumed under the freeze ${frozen}`);
+  }
+  const stale = partsOf(ghost, job).find((name) => seen.lo - (ghost.committed[name] as Committed).lo > WINDOW + WINDOW / 32);
+  hold(stale === undefined, "limits hold", `${stale} is resumed, and counts in no limit any more`);
+  const names = sent.map(({ who }) => (who === "tablet" ? "amy" : who));
+  return everyPart(ghost, job, (part) => {
+    return { ...part, status: "committed", persons: [...new Set([...part.persons, ...names])].sort() };
+  });
+}
+
+function signed(ghost: Ghost, { job, transactions }: RecordOf<"signed">): Ghost {
+  const names = partsOf(ghost, job);
+  hold(names.length === transactions.length, "no signature without quorum", "a job is signed that was never committed");
+  let next = ghost;
+  for (const name of names) {
+    const part = ghost.committed[name] as Committed;
+    hold(part.status === "committed", "what was withheld needs fresh approvals", `${name} is signed, it was ${part.status}`);
+    const frozen = covering(ghost, name, part.persons);
+    hold(frozen === undefined, "freeze is final", `${name} is signed under the freeze ${frozen}`);
+    hold(!ghost.halted, "freeze is final", `${name} is signed by a halted vault`);
+    next = { ...next, committed: put(next.committed, name, { ...part, status: "signed" }) };
+  }
+  return next;
+}
+
+/** What was committed within the window that ends now: each nonce's amount once, and its dearest fee. */
+function spentWithin(ghost: Ghost): bigint {
+  const fees = new Map<number, bigint>();
+  let sum = 0n;
+  for (const [name, { nonce, clock }] of Object.entries(ghost.committed)) {
+    if (clock <= ghost.clock - WINDOW) continue;
+    const intent = INTENTS[name as IntentName];
+    if (intent.kind === "pay" && intent.replaces === undefined) sum += intent.amount;
+    const { maxFeePerGas } = CONTEXTS[name as IntentName] ?? CONTEXT;
+    const fee = BigInt(CONTEXT.gasLimit) * maxFeePerGas;
+    if (fee > (fees.get(nonce) ?? 0n)) fees.set(nonce, fee);
+  }
+  return [...fees.values()].reduce((total, fee) => total + fee, sum);
+}
+
+/** Live signed transactions. */
+function signedNow(ghost: Ghost): readonly string[] {
+  const done = new Set(Object.keys(ghost.final).map((name) => ghost.committed[name]?.nonce));
+  return Object.entries(ghost.committed).flatMap(([name, part]) =>
+    part.status === "signed" && !done.has(part.nonce) ? [name] : [],
+  );
+}
+
+function unfroze(ghost: Ghost, { move, hi }: Seen): Ghost {
+  const name = move.does === "execute" ? move.intents[0] : undefined;
+  const lifted = name === "unfreeze" ? "freeze" : "stolen";
+  if (move.does !== "execute" || name === undefined || ghost.freezes[lifted] === undefined)
+    throw new Broken("freeze is final", "a freeze is lifted that nobody lifts");
+  const persons = personsFor(ghost, name, { sent: move.sent, hi });
+  const administrators = persons.filter((person) => ["ada", "ben", "cleo"].includes(person));
+  const officers = persons.filter((person) => ["olga", "otto"].includes(person));
+  hold(administrators.length >= 2 && officers.length >= 1, "freeze is final", `${persons} lifted it`);
+  waited(ghost, name);
+  return { ...ghost, freezes: drop(ghost.freezes, lifted) };
+}
+
+function proposed(ghost: Ghost, { move }: Seen): Ghost {
+  if (move.does !== "book") throw new Broken("lowering waits", "a rulebook is proposed by itself");
+  return { ...ghost, proposed: { book: move.book, clock: ghost.clock, signers: move.signers } };
+}
+
+function adopted(ghost: Ghost, { move }: Seen): Ghost {
+  if (move.does !== "book") throw new Broken("lowering waits", "a rulebook is adopted by itself");
+  const { book, signers, seen } = move;
+  hold(ghost.vetoed[book] === undefined, "lowering waits", `${book} was vetoed`);
+  hold(ghost.book === "first", "lowering waits", `${book} does not continue ${ghost.book}`);
+  hold(new Set(signers).size >= 2, "lowering waits", `${book} is signed by ${signers}`);
+  if (book === "weak") {
+    const { proposed } = ghost;
+    const ran = proposed?.book === book && ghost.clock - proposed.clock >= STEP;
+    hold(ran, "lowering waits", "it lowers a quorum and did not wait");
+    const other = seen.some((person) => !signers.includes(person) && proposed?.signers.includes(person) === false);
+    hold(other, "lowering waits", "nobody but its signers has seen it");
+  }
+  return { ...ghost, book, proposed: null };
+}
+
+/** One transaction in an answer. */
+export type Released = { readonly intent: Hash; readonly raw: Uint8Array };
+
+/** What the onlooker knows after transactions were given out. Fails: `Broken`. */
+export function afterRelease(ghost: Ghost, transactions: readonly Released[], note: Seen["note"]): Ghost {
+  let { released } = ghost;
+  for (const { intent, raw } of transactions) {
+    const name = nameOf(intent);
+    const part = ghost.committed[name];
+    hold(part?.status === "signed", "no signature without quorum", `${name} is given out, it is ${part?.status}`);
+    const bytes = digest(raw);
+    hold((released[name] ?? bytes) === bytes, "an approval is consumed once", `${name} is given out as two transactions`);
+    const mined = Object.keys(ghost.final).some((other) => ghost.committed[other]?.nonce === part?.nonce);
+    for (const [freeze, listed] of mined ? [] : Object.entries(ghost.freezes)) {
+      const covered = covering({ ...ghost, freezes: { [freeze]: listed } }, name, part?.persons ?? []) !== undefined;
+      hold(!covered || listed.includes(name), "freeze is final", `${name} is given out and ${freeze} did not list it`);
+    }
+    if (released[name] === undefined) note(`released ${name}`);
+    released = put(released, name, bytes);
+  }
+  return { ...ghost, released };
+}
+
+/** Whether an OK to a move says what is so. `live`: what the answer to a freeze lists. Fails: `Broken`. */
+export function afterOk(ghost: Ghost, move: Move, live: readonly IntentName[] | null): void {
+  if (move.does === "reject") hold(ghost.rejected[move.intent] === true, "an answer is true", "a rejection is not kept");
+  if (move.does === "veto") hold(ghost.vetoed[move.book] === true, "an answer is true", "a veto is not kept");
+  const [name] = move.does === "execute" ? move.intents : [];
+  if (name !== "freeze" && name !== "stolen") return;
+  hold(ghost.freezes[name] !== undefined, "an answer is true", `${name} is answered OK and does not hold`);
+  const missing = signedNow(ghost).filter((known) => live?.includes(known as IntentName) === false);
+  hold(missing.length === 0, "an answer is true", `the answer to ${name} does not list ${missing}`);
+}
+
+/** The true time goes on. */
+export function later(ghost: Ghost, ms: number): Ghost {
+  return { ...ghost, clock: ghost.clock + ms };
+}
+
+/** The chain has taken one of the released transactions. */
+export function settledOn(ghost: Ghost, name: IntentName): Ghost {
+  return { ...ghost, final: put(ghost.final, name, true) };
+}
+
+/** The id of the rulebook that must be in force. */
+export function bookId(ghost: Ghost): Hash {
+  return BOOKS[ghost.book].id;
+}

@@ -1,0 +1,124 @@
+/** Bugs planted around the production judgement, to see that the search finds them: each wraps `decide` or `apply` and leaves
+ *  their source alone. */
+import { decide } from "../../vault/src/decide/decide.ts";
+import { apply } from "../../vault/src/state/apply.ts";
+import { emptyMap, entries, get, remove, set } from "../../vault/src/state/map.ts";
+import type { State } from "../../vault/src/state/state.ts";
+import type { Promise_ } from "./ghost.ts";
+import type { Mind } from "./node.ts";
+import { TABLET } from "./stage.ts";
+
+export const PRODUCTION: Mind = { decide, apply };
+
+/** `world`: where it shows. `promise`: which one it breaks. */
+export type Plant = { readonly name: string; readonly world: string; readonly promise: Promise_; readonly mind: Mind };
+
+/** The judgement over a state that is seen otherwise. */
+function seeing(change: (state: State) => State): Mind {
+  return { apply, decide: (state, input) => decide(change(state), input) };
+}
+
+/** The fold with one more thing done after a restart. */
+function afterRestart(change: (state: State) => State): Mind {
+  return {
+    decide,
+    apply: (state, record) => (record.value.kind === "booted" ? change(apply(state, record)) : apply(state, record)),
+  };
+}
+
+/** Amy's second device passes for a second person. */
+function tabletAsPerson(state: State): State {
+  const { book } = state;
+  const holder = book?.holders.get(TABLET.id);
+  if (book === null || holder === undefined) return state;
+  const approvers = new Set([...(book.groups.get("approvers") ?? []), "amy-tablet"]);
+  const holders = new Map([...book.holders, [TABLET.id, { ...holder, person: "amy-tablet" }]]);
+  return { ...state, book: { ...book, holders, groups: new Map([...book.groups, ["approvers", approvers]]) } };
+}
+
+/** Nonces and slots are known only of what is signed. */
+function forgetUnsigned(state: State): State {
+  let { nonces, slots } = state;
+  for (const [id] of entries(state.pending)) {
+    for (const part of get(state.jobs, id)?.parts ?? []) {
+      nonces = set(nonces, `${part.chain}:${part.from}`, part.nonce);
+      slots = part.slots.reduce(remove, slots);
+    }
+  }
+  return { ...state, nonces, slots };
+}
+
+/** What was withheld passes for committed. */
+function withheldAsCommitted(state: State): State {
+  let { jobs } = state;
+  for (const [id, job] of entries(jobs)) if (job.status === "withheld") jobs = set(jobs, id, { ...job, status: "committed" });
+  return { ...state, jobs };
+}
+
+/** Every delay of a rulebook is over. */
+function impatient(state: State): State {
+  return state.waiting === null ? state : { ...state, waiting: { ...state.waiting, until: 0 } };
+}
+
+export const PLANTS: readonly Plant[] = [
+  {
+    name: "the freeze is not looked at again after signing",
+    world: "a freeze",
+    promise: "freeze is final",
+    mind: {
+      apply,
+      decide: (state, input) => decide("signed" in input ? { ...state, freezes: emptyMap() } : state, input),
+    },
+  },
+  {
+    name: "keys are counted instead of persons",
+    world: "one payment",
+    promise: "no signature without quorum",
+    mind: seeing(tabletAsPerson),
+  },
+  {
+    name: "a restart forgets nonces and slots of what is not signed yet",
+    world: "two payments at once",
+    promise: "commitments are exclusive",
+    mind: afterRestart(forgetUnsigned),
+  },
+  {
+    name: "limits forget what was used",
+    world: "a limit",
+    promise: "limits hold",
+    mind: seeing((state) => ({ ...state, usage: emptyMap() })),
+  },
+  {
+    name: "what was withheld is signed when it is asked for again",
+    world: "a freeze",
+    promise: "what was withheld needs fresh approvals",
+    mind: seeing(withheldAsCommitted),
+  },
+  {
+    name: "a restart forgets the freezes",
+    world: "a freeze",
+    promise: "freeze is final",
+    mind: afterRestart((state) => ({ ...state, freezes: emptyMap() })),
+  },
+  {
+    name: "a rejection is not remembered",
+    world: "one payment",
+    promise: "a rejection binds",
+    mind: {
+      decide,
+      apply: (state, record) => ({ ...apply(state, record), rejected: emptyMap() }),
+    },
+  },
+  {
+    name: "a weakening does not wait",
+    world: "a tightening and a weakening",
+    promise: "lowering waits",
+    mind: seeing(impatient),
+  },
+  {
+    name: "intents are not remembered",
+    world: "one payment",
+    promise: "an approval is consumed once",
+    mind: seeing((state) => ({ ...state, intents: emptyMap(), references: emptyMap() })),
+  },
+];

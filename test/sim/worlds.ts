@@ -1,0 +1,213 @@
+/** The small worlds that are searched. `goals`: what must have happened somewhere, so that no promise holds only because nothing
+ *  was reached. */
+import * as letter from "./alphabet.ts";
+import type { World } from "./search.ts";
+
+const { execute, register, reject, keystore, crash, time, settle, book } = letter;
+const BOTH = ["amy", "bob"];
+const LIFTERS = ["ben", "olga"];
+
+/** All worlds. Deep ones have more time, more kills and more that may come in between. */
+export function worlds(deep: boolean): readonly World[] {
+  return [quorum, freezing, thief, replacing, pairs, limits, delays, rulebooks, ...(deep ? [everything] : [])].map((make) =>
+    make(deep),
+  );
+}
+
+/** One payment, every way to be short of its quorum, a key store that errs, kills at every point. */
+function quorum(deep: boolean): World {
+  return {
+    name: "one payment",
+    boots: deep ? 3 : 2,
+    letters: [
+      execute(["first"], BOTH),
+      execute(["first"], BOTH, "past"),
+      execute(["first"], BOTH, "mixed"),
+      execute(["first"], ["amy"]),
+      execute(["first"], ["amy", "tablet"]),
+      execute(["first"], ["amy", "tina"]),
+      execute(["first"], ["olga", "bob"]),
+      execute(["first"], []),
+      reject("first"),
+      keystore("right", "wrong", "fault"),
+      letter.witness,
+      time(deep ? 4 : 3),
+      letter.wallAhead,
+      crash(deep ? 3 : 2, 2),
+    ],
+    goals: ["committed", "signed", "rejected", "halted", "released first", "withheld"],
+  };
+}
+
+function freezing(deep: boolean): World {
+  return {
+    name: "a freeze",
+    boots: deep ? 2 : 1,
+    letters: [
+      execute(["first"], BOTH),
+      execute(["first"], BOTH, "past"),
+      execute(["freeze"], []),
+      register("unfreeze"),
+      execute(["unfreeze"], LIFTERS),
+      execute(["unfreeze"], ["ben", "cleo"]),
+      ...(deep ? [execute(["second"], BOTH), execute(["cancel"], BOTH)] : []),
+      keystore("right"),
+      time(3),
+      crash(deep ? 2 : 1),
+    ],
+    goals: ["froze", "unfroze", "withheld", "resumed", "released first", ...(deep ? ["released second"] : [])],
+  };
+}
+
+function thief(deep: boolean): World {
+  return {
+    name: "a freeze of one approver",
+    boots: deep ? 1 : 0,
+    letters: [
+      execute(["first"], BOTH),
+      execute(["first"], ["bob", "carl"]),
+      execute(["stolen"], []),
+      register("unstolen"),
+      execute(["unstolen"], LIFTERS),
+      keystore("right"),
+      time(2),
+      crash(1),
+    ],
+    goals: ["froze", "unfroze", "withheld", "resumed", "released first"],
+  };
+}
+
+function replacing(deep: boolean): World {
+  return {
+    name: "a replacement and a cancellation",
+    boots: 1,
+    letters: [
+      execute(["first"], BOTH),
+      execute(["again"], BOTH),
+      execute(["cancel"], BOTH),
+      execute(["cancel"], ["amy"]),
+      execute(["second"], BOTH),
+      execute(["freeze"], []),
+      keystore("right"),
+      settle("first", "again", "cancel"),
+      crash(1),
+      ...(deep ? [register("unfreeze"), execute(["unfreeze"], LIFTERS), time(2)] : []),
+    ],
+    goals: ["froze", "withheld", "released first", "released again", "released cancel", "released second", "settled"],
+  };
+}
+
+function pairs(deep: boolean): World {
+  return {
+    name: "two payments at once",
+    boots: deep ? 2 : 1,
+    letters: [
+      execute(["first", "second"], BOTH),
+      execute(["second", "first"], BOTH),
+      execute(["first"], BOTH),
+      execute(["second"], BOTH),
+      execute(["freeze"], []),
+      keystore("right", "wrong"),
+      reject("second"),
+      crash(deep ? 2 : 1),
+      ...(deep ? [register("unfreeze"), execute(["unfreeze"], LIFTERS), time(2)] : []),
+    ],
+    goals: ["froze", "withheld", "rejected", "released first", "released second", ...(deep ? ["resumed"] : [])],
+  };
+}
+
+function limits(deep: boolean): World {
+  return {
+    name: "a limit",
+    boots: deep ? 1 : 0,
+    letters: [
+      execute(["first"], BOTH),
+      execute(["big"], BOTH),
+      ...(deep ? [execute(["again"], BOTH)] : []),
+      keystore("right", "fault"),
+      execute(["freeze"], []),
+      register("unfreeze"),
+      execute(["unfreeze"], LIFTERS),
+      time(3),
+      ...(deep ? [letter.wallAhead] : []),
+      crash(1, deep ? 3 : 1),
+    ],
+    goals: ["withheld", "resumed", "unfroze", "released first", "released big"],
+  };
+}
+
+function delays(deep: boolean): World {
+  return {
+    name: "a delayed payment",
+    boots: deep ? 3 : 2,
+    letters: [
+      register("large"),
+      execute(["large"], BOTH),
+      execute(["large"], BOTH, "past"),
+      reject("large"),
+      keystore("right"),
+      time(4),
+      letter.wallAhead,
+      crash(deep ? 3 : 2, 4),
+    ],
+    goals: ["registered", "ticked", "rejected", "released large"],
+  };
+}
+
+function rulebooks(deep: boolean): World {
+  return {
+    name: "a tightening and a weakening",
+    boots: deep ? 1 : 0,
+    letters: [
+      book("tight", ["ada", "ben"]),
+      book("weak", ["ada", "ben"]),
+      book("weak", ["ada", "ben"], "cleo"),
+      book("weak", ["ada", "ben"], "ada"),
+      book("weak", ["ben", "cleo"], "ada"),
+      letter.veto("weak"),
+      execute(["first"], BOTH),
+      execute(["first"], BOTH, "past"),
+      execute(["first"], ["amy", "carl"]),
+      execute(["first"], ["amy"]),
+      keystore("right"),
+      time(2),
+      letter.wallAhead,
+      crash(1, deep ? 2 : 0),
+    ],
+    goals: ["proposed", "adopted", "vetoed", "released first"],
+  };
+}
+
+/** All letters at once; too large to be exhausted. */
+function everything(): World {
+  return {
+    name: "everything at once",
+    most: 300_000,
+    boots: 1,
+    letters: [
+      execute(["first"], BOTH),
+      execute(["first"], ["amy", "tablet"]),
+      execute(["first", "second"], BOTH),
+      execute(["again"], BOTH),
+      execute(["cancel"], BOTH),
+      execute(["big"], BOTH),
+      execute(["freeze"], []),
+      execute(["stolen"], []),
+      register("unfreeze"),
+      execute(["unfreeze"], LIFTERS),
+      register("large"),
+      execute(["large"], BOTH),
+      reject("first"),
+      book("tight", ["ada", "ben"]),
+      book("weak", ["ada", "ben"], "cleo"),
+      letter.veto("weak"),
+      keystore("right", "wrong", "fault"),
+      settle("first", "again", "cancel"),
+      letter.witness,
+      letter.wallAhead,
+      time(3),
+      crash(2, 2),
+    ],
+    goals: ["withheld", "halted", "adopted", "settled", "released first", "released again", "released cancel"],
+  };
+}
