@@ -18,7 +18,8 @@ const { KEYS } = world;
 /** A signed transaction that the client was given. */
 export type Given = { readonly id: string; readonly raw: Uint8Array };
 
-/** What the client knows. `heads`: where the vault said that it stood. `given`: by intent. `until`: when all that is signed ends. */
+/** What the client knows. `heads`: where the vault said that it stood. `given`: by intent. `until`: when everything that people
+ *  sign ends. */
 export type Memory = {
   readonly made: world.World;
   readonly identityKey: Uint8Array;

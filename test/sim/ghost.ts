@@ -111,7 +111,8 @@ function drop<V>(table: Table<V>, name: string): Table<V> {
   return Object.fromEntries(Object.entries(table).filter(([key]) => key !== name));
 }
 
-/** `lo` and `hi` are the vault's bounds of the time, since the start. `note` hears what was reached, so that nothing holds idly. */
+/** `lo` and `hi` are the vault's bounds of the time, since the start. `note` hears what was reached, so that nothing holds
+ *  idly. */
 export type Seen = { readonly move: Move; readonly lo: number; readonly hi: number; readonly note: (goal: string) => void };
 
 /** What the onlooker knows after a record. Fails: `Broken`. */

@@ -196,8 +196,8 @@ function answerOf({ state }: Node, { job: id, result }: Extract<Event, { kind: "
 
 const dumps = new WeakMap<object, string>();
 
-/** Places in the journal do not tell points apart: approvals name the first head or the newest, so of the place of a withholding
- *  it matters whether it is there, and the place of a commitment only orders a list. */
+/** Places in the journal do not tell points apart: approvals name the first head or the newest, so of the place of a
+ *  withholding it matters whether it is there, and the place of a commitment only orders a list. */
 function replacer(name: string, value: unknown): unknown {
   if (name === "withheldSeq") return value !== 0;
   if (name === "seq") return 0;

@@ -1,5 +1,5 @@
-/** The search finds bugs: each that is planted around the production functions breaks its promise, and the shortest way to it is
- *  shown. */
+/** The search finds bugs: each that is planted around the production functions breaks its promise, and the shortest way to it
+ *  is shown. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { PLANTS, PRODUCTION } from "./plants.ts";

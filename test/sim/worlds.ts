@@ -1,5 +1,5 @@
-/** The small worlds that are searched. `goals`: what must have happened somewhere, so that no promise holds only because nothing
- *  was reached. */
+/** The small worlds that are searched. `goals`: what must have happened somewhere, so that no promise holds only because
+ *  nothing was reached. */
 import * as letter from "./alphabet.ts";
 import type { World } from "./search.ts";
 
