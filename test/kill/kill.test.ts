@@ -1,6 +1,6 @@
 /** The vault is killed with SIGKILL at every call that changes its disk, from its start to the end of two payments and a
- *  freeze: before the call, in the middle of every write, and after every sync. After each kill it starts again, the client asks
- *  for the same once more, and all of it is there exactly once. */
+ *  freeze: before the call, in the middle of every write, and after every sync. After each kill it starts again, the client
+ *  asks for the same once more, and all of it is there exactly once. */
 import assert from "node:assert/strict";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
