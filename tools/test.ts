@@ -13,6 +13,7 @@ import { outliveReader, say, seconds, ticking } from "./boot/say.mjs";
 import { measure } from "./suite/coverage.ts";
 import { type Ended, type FileResult, runFiles } from "./suite/run.ts";
 import { listTests, STAGES, type Stage, stageOf } from "./suite/stages.ts";
+import { addUp } from "./suite/verdict.ts";
 
 type Options = { readonly only: readonly string[]; readonly long: boolean; readonly words: readonly string[] };
 type Tally = { passed: number; failed: number; skipped: number; readonly counts: string[]; readonly failures: string[] };
@@ -177,7 +178,7 @@ function indent(text: string): string {
 
 function summarise({ passed, failed, skipped, counts, failures }: Tally): void {
   console.log("\n== summary");
-  for (const count of counts) console.log(`   ${count}`);
+  for (const count of addUp(counts)) console.log(`   ${count}`);
   for (const failure of failures) console.log(`   FAILED ${failure}`);
   if (passed + failed + skipped === 0) {
     console.log("   nothing was run");

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { lineOf } from "./reporter.ts";
-import { judge, type Line, parseLines } from "./verdict.ts";
+import { addUp, judge, type Line, parseLines } from "./verdict.ts";
 
 const END: Line = { kind: "end" };
 const FINE = { code: 0, late: false };
@@ -83,4 +83,9 @@ test("the reporter's lines survive their way through a file", () => {
     { kind: "note", text: "count: 1" },
     END,
   ]);
+});
+
+test("counts of the same words are added up", () => {
+  const counts = ["attacks: 2 tried, 1 refused", "search: 5 states, 3 states/s", "attacks: 3 tried, 3 refused", "kills: 4"];
+  assert.deepEqual(addUp(counts), ["attacks: 5 tried, 4 refused", "search: 5 states, 3 states/s", "kills: 4"]);
 });

@@ -79,3 +79,17 @@ function fileFault(
 function countsIn(lines: readonly Line[]): string[] {
   return lines.flatMap((line) => (line.kind === "note" && line.text.startsWith(COUNT) ? [line.text.slice(COUNT.length)] : []));
 }
+
+/** Counts of the same words added up, in the order in which the words first came: "attacks: 2 tried" twice is
+ *  "attacks: 4 tried". Figures with a unit or a fraction stand for themselves. */
+export function addUp(counts: readonly string[]): string[] {
+  const sums = new Map<string, number[]>();
+  for (const count of counts) {
+    const numbers = [...count.matchAll(/\d+/g)].map(([digits]) => Number(digits));
+    const alone = /\d\.\d| ms|\/s/.test(count);
+    const words = alone ? count : count.replace(/\d+/g, "#");
+    const before = alone ? undefined : sums.get(words);
+    sums.set(words, before === undefined ? numbers : before.map((number, at) => number + (numbers[at] ?? 0)));
+  }
+  return [...sums].map(([words, numbers]) => numbers.reduce((text, number) => text.replace("#", String(number)), words));
+}
