@@ -131,7 +131,17 @@ export const FAULTS = {
   NOT_MINED: {
     exit: EXIT.operational,
     what: "The transaction is not mined yet.",
-    next: "Nothing is lost: the same command goes on waiting; it never pays twice.",
+    next: "Send it again to wait on; it never pays twice. To offer more: pay --replaces REQUEST; to stop it: cancel REQUEST",
+  },
+  OTHER_MINED: {
+    exit: EXIT.operational,
+    what: "Another version of this transaction was mined; this one never will be.",
+    next: "Look at the request that is named; nothing was paid twice.",
+  },
+  NOT_REPLACEABLE: {
+    exit: EXIT.refused,
+    what: "There is no transaction on its way that could be replaced or cancelled.",
+    next: "What the vault has not signed is ended with: reject REQUEST. What is mined stays.",
   },
   DELAY: { exit: EXIT.operational, what: "A delay of the rulebook is running.", next: "Send it again when the delay is over." },
   // running a demonstration

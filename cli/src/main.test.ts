@@ -92,9 +92,9 @@ test("verbs are found wherever options stand", () => {
 });
 
 test("times are written with a unit", () => {
-  assert.equal(parseLife("90s"), 90_000);
-  assert.equal(parseLife("24h"), 86_400_000);
-  for (const text of ["", "0s", "1", "1w", "-1s", "1.5h"]) assert.throws(() => parseLife(text), { code: "USAGE" });
+  assert.equal(parseLife("90s", "valid"), 90_000);
+  assert.equal(parseLife("24h", "valid"), 86_400_000);
+  for (const text of ["", "0s", "1", "1w", "-1s", "1.5h"]) assert.throws(() => parseLife(text, "valid"), { code: "USAGE" });
 });
 
 test("every failure has a code, words and an exit code", () => {

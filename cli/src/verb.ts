@@ -116,9 +116,9 @@ export function lineFor(home: string, words: string): string {
 
 const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** Milliseconds of `90s`, `15m`, `24h`, `7d`. Fails: USAGE. */
-export function parseLife(text: string): number {
+/** Milliseconds of `90s`, `15m`, `24h`, `7d`. Fails: USAGE at `field`. */
+export function parseLife(text: string, field: string): number {
   const [, count, unit] = /^([1-9]\d{0,5})([smhd])$/.exec(text) ?? [];
   const factor = UNITS[unit ?? ""];
-  return factor === undefined ? fault("USAGE", "valid", "a time like 90s, 15m, 24h or 7d is expected") : Number(count) * factor;
+  return factor === undefined ? fault("USAGE", field, "a time like 90s, 15m, 24h or 7d is expected") : Number(count) * factor;
 }

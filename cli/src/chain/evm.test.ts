@@ -96,11 +96,22 @@ test("it waits until the transaction is mined and says how it went", async () =>
     const node = await openNode(url, 31_337);
     assert.equal(await minedOf(node, "0xaa"), null);
     let told = 0;
-    const mined = await waitMined(node, "0xaa", () => {
+    const waiting = () => {
       told += 1;
-    });
-    assert.deepEqual(mined, { block: 16, succeeded: false, gasUsed: 21_000n });
+    };
+    const mined = await waitMined(node, ["0xaa"], { waiting });
+    assert.deepEqual(mined, { id: "0xaa", block: 16, succeeded: false, gasUsed: 21_000n });
     assert.equal(told, 1);
     assert.equal(await balanceOf(node, "0x00"), 16n);
+  });
+});
+
+test("of several versions the one that is mined ends the waiting, and patience has an end", async () => {
+  const receipt = { blockNumber: "0x1", status: "0x1", gasUsed: "0x1" };
+  const eth_getTransactionReceipt = (id: unknown) => (id === "0xbb" ? receipt : null);
+  await against({ ...chain, eth_getTransactionReceipt }, async (url) => {
+    const node = await openNode(url, 31_337);
+    assert.equal((await waitMined(node, ["0xaa", "0xbb"])).id, "0xbb");
+    await assert.rejects(waitMined(node, ["0xaa"], { withinMs: 30 }), { code: "NOT_MINED" });
   });
 });

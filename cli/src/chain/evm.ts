@@ -14,7 +14,7 @@ export type Node = { readonly rpc: Rpc; readonly chainId: number; readonly url: 
 export type Fees = { readonly maxFeePerGas: bigint; readonly maxPriorityFeePerGas: bigint };
 
 /** A mined transaction. */
-export type Mined = { readonly block: number; readonly succeeded: boolean; readonly gasUsed: bigint };
+export type Mined = { readonly id: string; readonly block: number; readonly succeeded: boolean; readonly gasUsed: bigint };
 
 /** A call as eth_estimateGas takes it. `data` is hex with 0x. */
 export type Call = { readonly from: string; readonly to: string; readonly value: bigint; readonly data: string };
@@ -72,10 +72,14 @@ export async function broadcast(node: Node, raw: Uint8Array, id: string): Promis
   try {
     await node.rpc("eth_sendRawTransaction", `0x${toHex(raw)}`);
   } catch (error) {
-    const known =
-      error instanceof Fault && error.code === "CHAIN_ERROR" && (await node.rpc("eth_getTransactionByHash", id)) !== null;
+    const known = error instanceof Fault && error.code === "CHAIN_ERROR" && (await isKnown(node, id));
     if (!known) throw error;
   }
+}
+
+/** Whether the node has a transaction, waiting or mined. */
+export async function isKnown({ rpc }: Node, id: string): Promise<boolean> {
+  return (await rpc("eth_getTransactionByHash", id)) !== null;
 }
 
 /** How the transaction was mined, or null. */
@@ -84,20 +88,30 @@ export async function minedOf({ rpc }: Node, id: string): Promise<Mined | null> 
   if (found === null) return null;
   const receipt = asObject(found, "eth_getTransactionReceipt");
   return {
+    id,
     block: Number(quantity(receipt["blockNumber"], "blockNumber")),
     succeeded: quantity(receipt["status"], "status") === 1n,
     gasUsed: quantity(receipt["gasUsed"], "gasUsed"),
   };
 }
 
-/** Waits until the transaction is mined; `waiting` hears how long it has been. Fails: NOT_MINED. */
-export async function waitMined(node: Node, id: string, waiting: (ms: number) => void): Promise<Mined> {
+/** How long to wait, and who hears of it. */
+export type Patience = { readonly waiting?: (ms: number) => void; readonly withinMs?: number };
+
+/** Waits until one of these transactions, of which only one can be, is mined. Fails: NOT_MINED. */
+export async function waitMined(
+  node: Node,
+  ids: readonly string[],
+  { waiting = () => undefined, withinMs = limits.minedMs }: Patience = {},
+): Promise<Mined> {
   const since = performance.now();
   for (let pause: number = limits.pollFirstMs; ; pause = Math.min(pause * 2, limits.pollMostMs)) {
-    const mined = await minedOf(node, id);
-    if (mined !== null) return mined;
+    for (const id of ids) {
+      const mined = await minedOf(node, id);
+      if (mined !== null) return mined;
+    }
     const elapsed = performance.now() - since;
-    if (elapsed > limits.minedMs) fault("NOT_MINED", id, `${Math.round(elapsed / 1000)} s have passed`);
+    if (elapsed > withinMs) fault("NOT_MINED", ids[0] ?? "", `${Math.round(elapsed / 1000)} s have passed`);
     waiting(elapsed);
     await sleep(pause);
   }

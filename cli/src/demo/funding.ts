@@ -16,7 +16,7 @@ async function sendFromAnvil({ rpc, ...node }: Node, { to, value, data }: Transa
   const [from] = (await rpc("eth_accounts")) as readonly string[];
   const fields = { from, ...(to === undefined ? {} : { to }), ...(data === undefined ? {} : { data }) };
   const id = String(await rpc("eth_sendTransaction", { ...fields, value: `0x${(value ?? 0n).toString(16)}` }));
-  const mined = await waitMined({ rpc, ...node }, id, () => undefined);
+  const mined = await waitMined({ rpc, ...node }, [id]);
   return mined.succeeded ? id : fault("TRANSACTION_FAILED", id, "a deposit of the demonstration failed");
 }
 

@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { minedOf, type Node } from "../chain/evm.ts";
 import { findConfig, writeConfig } from "../config.ts";
 import { writeWhole } from "../device/files.ts";
-import { listRequests, type Request, shortId } from "../device/requests.ts";
+import { listRequests, type Request, shortId, type Version, versionOf } from "../device/requests.ts";
 import { readHead } from "../device/trust.ts";
+import { byOffer } from "../vault/fees.ts";
 import { openSession, type Session } from "../vault/session.ts";
 import { fetchProtections } from "../verbs/status.ts";
 import { type Anvil, CHAIN, startAnvil } from "./anvil.ts";
@@ -16,6 +17,7 @@ import { GROUPS, TOKEN } from "./rulebook.ts";
 import type { Stage, Steps } from "./stage.ts";
 import { playAgain, playMainJob, setTheStage } from "./story.ts";
 import { ensureVault, launchVault, type Running, socketPath, verifyJournal } from "./vault.ts";
+import { outcomeOf } from "./watch.ts";
 
 export type Protections = Awaited<ReturnType<typeof fetchProtections>>;
 
@@ -106,12 +108,21 @@ async function connect(home: string, steps: Steps, seen: boolean): Promise<Sessi
 }
 
 /** Requests that the vault has signed and whose transaction the chain does not have, the oldest first: this side was killed
- *  before it was sent, or the node before it had written its state. */
+ *  before it was sent, or the node before it had written its state. Of several versions of one transaction, the dearest; none
+ *  when one of them is mined or was stated to be final. */
 async function unsentRequests(home: string, node: Node): Promise<readonly Request[]> {
-  const unsent: Request[] = [];
+  const slots = new Map<string, Version[]>();
   for (const request of await listRequests(home)) {
-    const transaction = request.execution?.transactions.find((item) => item.intent === request.id);
-    if (transaction !== undefined && (await minedOf(node, transaction.id)) === null) unsent.unshift(request);
+    const version = versionOf(request);
+    if (version === null || (await outcomeOf(request)) === "another") continue;
+    const slot = version.transaction.slots.join();
+    slots.set(slot, [...(slots.get(slot) ?? []), version]);
+  }
+  const unsent: Request[] = [];
+  for (const versions of slots.values()) {
+    const mined = await Promise.all(versions.map(({ transaction }) => minedOf(node, transaction.id)));
+    const [dearest] = byOffer(versions);
+    if (dearest !== undefined && mined.every((one) => one === null)) unsent.unshift(dearest.request);
   }
   return unsent;
 }

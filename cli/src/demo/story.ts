@@ -11,7 +11,8 @@ import { closeRequest, type Request, shortId } from "../device/requests.ts";
 import { fault } from "../faults.ts";
 import { duration } from "../screen.ts";
 import { attestedAddress } from "../vault/address.ts";
-import { bringToChain, execute, executeOnChain, quotePayment, register, sendSigned, waitUntil } from "../vault/execute.ts";
+import { bringToChain, execute, executeOnChain, register, sendSigned, waitUntil } from "../vault/execute.ts";
+import { quote } from "../vault/fees.ts";
 import { destinationOf } from "../vault/intents.ts";
 import { VaultRefused } from "../vault/session.ts";
 import { CHAIN } from "./anvil.ts";
@@ -85,7 +86,7 @@ async function requestPayment(
   const { session, node } = stage;
   const destination = await destinationOf(session, entry);
   const content = { kind: "pay", chain: CHAIN, wallet: WALLET, destination, asset, amount } as const;
-  const { most } = await quotePayment(session, node, content, 0);
+  const { most } = await quote(session, node, content, { index: 0 });
   return requestBy(stage, "tom", { ...content, totalFee: most * FEE_ROOM }, purpose);
 }
 
@@ -111,7 +112,7 @@ export async function playPayment(stage: Stage, name: string, wish: Wish, early 
     return { detail: "she read the text that her device rendered" };
   });
   if (early) {
-    const attempt = () => executeOnChain(session, made(), node, 0);
+    const attempt = () => executeOnChain(session, made(), node);
     await steps.refused(`${name}-quorum`, "one approval is refused", "QUORUM_MISSING", attempt);
   }
   await steps.take(`${name}-approve-2`, "approved by bob", async () => {
@@ -126,12 +127,11 @@ async function finishPayment(stage: Stage, name: string, request: () => Request)
   const { steps, session, node } = stage;
   let signed: Request | null = null;
   await steps.take(`${name}-sign`, "judged and signed by the vault", async () => {
-    signed = await executeOnChain(session, request(), node, 0);
+    signed = await executeOnChain(session, request(), node);
     return { detail: "receipt checked, transaction read back" };
   });
   await steps.take(`${name}-mined`, "sent and mined", async () => {
-    const mined = await bringToChain(signed ?? request(), node, () => undefined);
-    await closeRequest(request(), `mined in block ${mined.block}`);
+    const mined = await bringToChain(session, signed ?? request(), node);
     return { detail: `block ${mined.block}, gas ${mined.gasUsed}`, hash: mined.id };
   });
 }
@@ -161,7 +161,7 @@ export async function playMainJob(stage: Stage): Promise<void> {
     const { request } = await requestPayment(stage, outside);
     const approved = await approveBy(stage, "bob", await approveBy(stage, "amy", request));
     try {
-      await executeOnChain(session, approved, node, 0);
+      await executeOnChain(session, approved, node);
     } finally {
       await closeRequest(approved, "refused");
     }
@@ -183,7 +183,7 @@ async function playFreeze(stage: Stage): Promise<void> {
   const wish = { entry: "northwind", asset: "eth", amount: ETH / 50n, purpose: "after the drill" } as const;
   const asked = await requestPayment(stage, wish);
   const approved = await approveBy(stage, "bob", await approveBy(stage, "amy", asked.request));
-  await steps.refused("frozen", "approved payment refused", "FROZEN", () => executeOnChain(session, approved, node, 0));
+  await steps.refused("frozen", "approved payment refused", "FROZEN", () => executeOnChain(session, approved, node));
   const lifting = await requestBy(stage, "ada", { kind: "unfreeze", freeze: freezing.request.id }, "drill is over");
   const lifted = await approveBy(stage, "otto", await approveBy(stage, "ben", lifting.request));
   let until = 0;
@@ -206,8 +206,7 @@ export async function playAgain(stage: Stage, unsent: readonly Request[]): Promi
   for (const request of unsent) await sendSigned(request, stage.node);
   for (const request of unsent) {
     await stage.steps.take("resume", "signed before, brought to the chain", async () => {
-      const mined = await bringToChain(request, stage.node, () => undefined);
-      await closeRequest(request, `mined in block ${mined.block}`);
+      const mined = await bringToChain(stage.session, request, stage.node);
       return { detail: `request ${shortId(request.id)}, block ${mined.block}`, hash: mined.id };
     });
   }
@@ -219,7 +218,7 @@ export async function playAgain(stage: Stage, unsent: readonly Request[]): Promi
     await stage.steps.refused("frozen", "payment refused: it is still frozen", "FROZEN", async () => {
       const { request } = await requestPayment(stage, wish);
       const approved = await approveBy(stage, "bob", await approveBy(stage, "amy", request));
-      await executeOnChain(stage.session, approved, stage.node, 0).catch(async (error: unknown) => {
+      await executeOnChain(stage.session, approved, stage.node).catch(async (error: unknown) => {
         if (error instanceof VaultRefused) await closeRequest(approved, "refused");
         throw error;
       });

@@ -35,8 +35,14 @@ test("the file is encrypted PKCS#8 that other programs open with the same passph
 test("a wrong passphrase, a flipped byte and a short passphrase are refused", async () => {
   await assert.rejects(openKey(home, "amy", other), { code: "KEY_LOCKED" });
   const pem = await readFile(join(home, "keys", "amy.pem"), "utf8");
+  const bytes = Buffer.from(pem.split("\n").slice(1, -2).join(""), "base64");
+  // the first of the 64 bytes that are encrypted
+  const at = bytes.length - 64;
+  bytes[at] = (bytes[at] as number) ^ 0x01;
   const broken = join(home, "keys", "broken.pem");
-  await writeFile(broken, pem.replace(/[A-Za-z](?=[^\n]\n-----END)/, "!"), { mode: 0o600 });
+  const lines = bytes.toString("base64").replace(/.{64}/g, "$&\n").trimEnd();
+  const [begin = "", end = ""] = pem.split("\n").filter((line) => line.startsWith("-----"));
+  await writeFile(broken, `${begin}\n${lines}\n${end}\n`, { mode: 0o600 });
   await assert.rejects(openKey(home, broken, passphrase), { code: "KEY_LOCKED" });
   const short = join(home, "short");
   await writeFile(short, "short\n", { mode: 0o600 });

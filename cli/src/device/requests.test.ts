@@ -4,11 +4,23 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import type { Hash } from "@strongroom/core/bytes";
+import { ExecutionBody } from "@strongroom/core/protocol/command";
 import { Approval } from "@strongroom/core/signed/approval";
 import type { Nonce } from "@strongroom/core/signed/fields";
 import { Intent } from "@strongroom/core/signed/intent";
 import { encode, idOf, Signed } from "@strongroom/core/signed/object";
-import { addApproval, closeRequest, closingOf, createRequest, findRequest, listRequests, loadRequest } from "./requests.ts";
+import {
+  addApproval,
+  closeRequest,
+  closingOf,
+  createRequest,
+  findRequest,
+  keepExecution,
+  listRequests,
+  loadRequest,
+  rivalsOf,
+  versionOf,
+} from "./requests.ts";
 
 const home = await mkdtemp(join(tmpdir(), "strongroom-requests-"));
 after(() => rm(home, { recursive: true, force: true }));
@@ -97,4 +109,28 @@ test("a closed request says why", async () => {
   assert.equal(await closingOf(made), null);
   await closeRequest(made, "carried out");
   assert.equal(await closingOf(made), "carried out");
+});
+
+test("the paying address's index is kept, and a damaged one is refused", async () => {
+  assert.equal((await createRequest(home, intent("seven"))).index, 0);
+  const made = await createRequest(home, intent("eight"), 3);
+  assert.equal((await loadRequest(home, made.id)).index, 3);
+  await writeFile(join(made.folder, "index"), "-1\n");
+  await assert.rejects(loadRequest(home, made.id), { code: "FILE_UNFIT" });
+  await rename(made.folder, join(home, "spoilt"));
+});
+
+test("versions of one transaction are found by the slot that they hold", async () => {
+  const sign = async (reference: string, slot: string) => {
+    const made = await createRequest(home, intent(reference));
+    const transaction = { intent: made.id, id: `0x${reference}`, raw: Uint8Array.of(2), from: "0x", slots: [slot] };
+    return keepExecution(made, encode(ExecutionBody, { job: hash(1), state: "signed", transactions: [transaction] }));
+  };
+  const [first, second, other] = [await sign("nine", "a:1"), await sign("ten", "a:1"), await sign("eleven", "a:2")];
+  const ids = async (request: typeof first) => (await rivalsOf(home, request)).map((rival) => rival.request.id);
+  assert.deepEqual(await ids(first), [second.id]);
+  assert.deepEqual(await ids(other), []);
+  assert.equal(versionOf(second)?.transaction.id, "0xten");
+  const unsigned = await createRequest(home, intent("twelve"));
+  assert.deepEqual([versionOf(unsigned), await ids(unsigned)], [null, []]);
 });

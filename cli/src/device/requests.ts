@@ -1,6 +1,7 @@
-/** Requests of this device, one folder each, named by the intent's id: `intent.cbor`, `approvals/<key id>.cbor` and, once the
- *  vault has answered, `execution.cbor`. A convenience until there is a server: nothing in it is believed without its signature
- *  or hash. Every file is written whole, so that any step can be taken again after a crash. */
+/** Requests of this device, one folder each, named by the intent's id: `intent.cbor`, `approvals/<key id>.cbor`, `index` where
+ *  the payer is not the wallet's first address, and, once the vault has answered, `execution.cbor`. A convenience until there
+ *  is a server: nothing in it is believed without its signature or hash. Every file is written whole, so that any step can be
+ *  taken again after a crash. */
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Hash } from "@strongroom/core/bytes";
@@ -20,21 +21,28 @@ export type Request = {
   readonly bytes: Uint8Array;
   /** Signed approvals, in the order of their keys. */
   readonly approvals: readonly { readonly bytes: Uint8Array; readonly approval: Approval }[];
+  /** Index of the paying address in its wallet. */
+  readonly index: number;
   /** What the vault has answered, or null. */
   readonly execution: ExecutionBody | null;
 };
 
+/** A signed transaction, and the request that it was signed for. */
+export type Version = { readonly request: Request; readonly transaction: ExecutionBody["transactions"][number] };
+
 const ID = /^[0-9a-f]{64}$/;
 const PREFIX = /^[0-9a-f]{6,64}$/;
 
-/** Makes the folder of an intent; it appears with the intent in it, or not at all. Making it again changes nothing. */
-export async function createRequest(home: string, bytes: Uint8Array): Promise<Request> {
+/** Makes the folder of an intent; it appears with the intent in it, or not at all. Making it again changes nothing.
+ *  `index`: that of the paying address. */
+export async function createRequest(home: string, bytes: Uint8Array, index = 0): Promise<Request> {
   const id = idOf(Intent, bytes);
   const folder = join(home, "requests", id);
   if ((await readIfThere(join(folder, "intent.cbor"))) === null) {
     const temporary = join(home, "requests", `.${id}.new`);
     await rm(temporary, { recursive: true, force: true });
     await makeFolder(join(temporary, "approvals"));
+    if (index !== 0) await writeWhole(join(temporary, "index"), `${index}\n`);
     await writeWhole(join(temporary, "intent.cbor"), bytes);
     await rename(temporary, folder);
   }
@@ -60,6 +68,7 @@ export async function loadRequest(home: string, name: string): Promise<Request> 
     intent,
     bytes,
     approvals: await loadApprovals(folder),
+    index: await loadIndex(folder),
     execution: await loadExecution(folder),
   };
 }
@@ -75,6 +84,25 @@ export async function listRequests(home: string): Promise<readonly Request[]> {
   const all: Request[] = [];
   for (const id of await requestIds(home)) all.push(await loadRequest(home, id));
   return all.sort((a, b) => b.intent.notAfter - a.intent.notAfter);
+}
+
+/** The signed transaction of a request, or null. */
+export function versionOf(request: Request): Version | null {
+  const transaction = request.execution?.transactions.find((item) => item.intent === request.id);
+  return transaction === undefined ? null : { request, transaction };
+}
+
+/** Every signed transaction on this device that holds one of these slots: at most one of them is ever mined. */
+export async function versionsAt(home: string, slots: readonly string[]): Promise<readonly Version[]> {
+  const signed = (await listRequests(home)).map(versionOf);
+  return signed.filter((version) => version?.transaction.slots.some((slot) => slots.includes(slot)) === true) as Version[];
+}
+
+/** The other versions of what was signed for a request. */
+export async function rivalsOf(home: string, request: Request): Promise<readonly Version[]> {
+  const own = versionOf(request);
+  const all = own === null ? [] : await versionsAt(home, own.transaction.slots);
+  return all.filter((version) => version.request.id !== request.id);
 }
 
 async function requestIds(home: string): Promise<readonly string[]> {
@@ -123,6 +151,11 @@ async function loadApprovals(folder: string): Promise<Request["approvals"]> {
     found.push({ bytes, approval: read(path, () => decode(Approval, decode(Signed, bytes).body)) });
   }
   return found;
+}
+
+async function loadIndex(folder: string): Promise<number> {
+  const text = (await readIfThere(join(folder, "index")))?.toString("latin1").trim() ?? "0";
+  return /^(?:0|[1-9]\d{0,9})$/.test(text) ? Number(text) : fault("FILE_UNFIT", join(folder, "index"), "it is no index");
 }
 
 async function loadExecution(folder: string): Promise<ExecutionBody | null> {

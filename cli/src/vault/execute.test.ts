@@ -13,7 +13,7 @@ import type { Intent } from "@strongroom/core/signed/intent";
 import { encode } from "@strongroom/core/signed/object";
 import { TOKEN } from "../demo/rulebook.ts";
 import { checkAttestation } from "./address.ts";
-import { contextOf, transactionOf } from "./execute.ts";
+import { transactionOf } from "./execute.ts";
 import type { Session } from "./session.ts";
 
 const CHAIN = 31_337;
@@ -85,13 +85,6 @@ test("a transaction that does anything else is an alarm", () => {
   wrong(executed(plain, { context: { ...fees, maxFeePerGas: 11n } }));
   wrong(executed(plain, { intent: hash(8) }));
   wrong(Uint8Array.of(1));
-});
-
-test("fees stay within what was approved", () => {
-  const quote = { fees: { maxFeePerGas: 100n, maxPriorityFeePerGas: 40n }, gasLimit: 21_000, most: 2_100_000n, from };
-  assert.equal(contextOf(quote, 21_000n * 200n, 0).maxFeePerGas, 100n);
-  const scarce = contextOf(quote, 21_000n * 30n + 5n, 3);
-  assert.deepEqual(scarce, { index: 3, gasLimit: 21_000, maxFeePerGas: 30n, maxPriorityFeePerGas: 30n });
 });
 
 const account = derivePublicNode(new Uint8Array(32).fill(1), "m/44'/60'/0'");

@@ -2,53 +2,23 @@
  *  execution, the node knows the transaction, and the wait is a wait. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { keccak_256 } from "@noble/hashes/sha3.js";
-import { concat, type Hash } from "@strongroom/core/bytes";
+import { concat } from "@strongroom/core/bytes";
 import { listOf, type Node as RlpNode, decode as rlp } from "@strongroom/core/chain/evm/decode";
 import { encode, type Item } from "@strongroom/core/chain/evm/encode";
 import { evm } from "@strongroom/core/chain/evm/evm";
 import type { Effect } from "@strongroom/core/chain/types";
 import { attempt } from "@strongroom/core/errors";
 import { DelayBody, type EvmContext, ExecutionBody } from "@strongroom/core/protocol/command";
-import type { Intent, IntentOf } from "@strongroom/core/signed/intent";
+import type { Intent } from "@strongroom/core/signed/intent";
 import { decode } from "@strongroom/core/signed/object";
 import { findAsset } from "@strongroom/core/text/render";
-import { broadcast, type Call, estimateGas, type Fees, type Mined, type Node, quoteFees, waitMined } from "../chain/evm.ts";
-import { keepExecution, type Request } from "../device/requests.ts";
+import { broadcast, isKnown, type Mined, type Node, type Patience, waitMined } from "../chain/evm.ts";
+import { closeRequest, keepExecution, type Request, rivalsOf, shortId, type Version, versionOf } from "../device/requests.ts";
 import { fault } from "../faults.ts";
 import { duration } from "../screen.ts";
-import { attestedAddress } from "./address.ts";
+import { contextFor } from "./fees.ts";
 import { prefixed } from "./intents.ts";
 import { type Session, VaultRefused } from "./session.ts";
-
-type Payment = Pick<IntentOf<"pay">, "chain" | "wallet" | "destination" | "asset" | "amount">;
-
-/** What a payment would cost at most, with these fees. */
-export type Quote = { readonly fees: Fees; readonly gasLimit: number; readonly most: bigint; readonly from: string };
-
-/** Asks the node for fees and gas of a payment. Fails: as `attestedAddress`, CHAIN_UNREACHABLE, CHAIN_ERROR. */
-export async function quotePayment(session: Session, node: Node, payment: Payment, index: number): Promise<Quote> {
-  const { address: from } = await attestedAddress(session, payment.wallet, index);
-  const fees = await quoteFees(node);
-  const gasLimit = await estimateGas(node, callOf(session, payment, from));
-  return { fees, gasLimit, most: BigInt(gasLimit) * fees.maxFeePerGas, from };
-}
-
-/** The call of a payment, for the node's estimate only.   Source: EIP-20, transfer(address,uint256). */
-function callOf(session: Session, payment: Payment, from: string): Call {
-  const asset = findAsset(session.book(), payment as IntentOf<"pay">);
-  const to = payment.destination.address;
-  if (asset.contract === undefined) return { from, to, value: payment.amount, data: "0x" };
-  const words = [to.slice(2).toLowerCase(), payment.amount.toString(16)].map((word) => word.padStart(64, "0"));
-  return { from, to: asset.contract, value: 0n, data: `0xa9059cbb${words.join("")}` };
-}
-
-/** Fees that stay within the total fee of the intent. */
-export function contextOf(quote: Quote, totalFee: bigint, index: number): EvmContext {
-  const affordable = totalFee / BigInt(quote.gasLimit);
-  const maxFeePerGas = quote.fees.maxFeePerGas < affordable ? quote.fees.maxFeePerGas : affordable;
-  const tip = quote.fees.maxPriorityFeePerGas;
-  return { index, gasLimit: quote.gasLimit, maxFeePerGas, maxPriorityFeePerGas: tip < maxFeePerGas ? tip : maxFeePerGas };
-}
 
 /** Starts the delay of an intent; gives its begin by the vault's time, and again the same. Fails: `VaultRefused`. */
 export async function register(session: Session, request: Request): Promise<number> {
@@ -87,28 +57,18 @@ export async function execute(
   return session.demand({ command: "execute", orders: [order], approvals, facts });
 }
 
-/** Has the vault sign a payment or cancellation, and keeps what it returns. Fails: `VaultRefused`, EXECUTION_WRONG. */
-export async function executeOnChain(session: Session, request: Request, node: Node, index: number): Promise<Request> {
-  const context = await contextFor(session, request, node, index);
-  const body = await execute(session, request, { context });
+/** Has the vault sign a payment or cancellation, and keeps what it returns.
+ *  Fails: `VaultRefused`, EXECUTION_WRONG, as `contextFor`. */
+export async function executeOnChain(
+  session: Session,
+  request: Request,
+  node: Node,
+  facts: readonly Uint8Array[] = [],
+): Promise<Request> {
+  const context = await contextFor(session, request, node);
+  const body = await execute(session, request, { context, facts });
   transactionOf(session, body, request);
   return keepExecution(request, body);
-}
-
-async function contextFor(session: Session, request: Request, node: Node, index: number): Promise<EvmContext> {
-  const { intent } = request;
-  if (intent.kind !== "pay") fault("USAGE", "request", `a ${intent.kind} is no payment`);
-  const known = await executionOf(session, request.id);
-  // The vault returns its one execution whatever context comes with it; the node may refuse to estimate a second time.
-  if (known) return { index, gasLimit: 21_000, maxFeePerGas: 0n, maxPriorityFeePerGas: 0n };
-  return contextOf(await quotePayment(session, node, intent, index), intent.totalFee, index);
-}
-
-/** Whether the vault has an execution of this intent. */
-async function executionOf(session: Session, intent: Hash): Promise<boolean> {
-  const receipt = await session.ask({ command: "show", what: "execution", name: intent });
-  if (receipt.code !== "OK" && !receipt.code.endsWith("_UNKNOWN")) throw new VaultRefused(receipt);
-  return receipt.code === "OK";
 }
 
 /** The signed transaction of an intent, when it does what the intent says and nothing else: read back here by core's reader,
@@ -152,22 +112,43 @@ function item(node: RlpNode): Item {
   return "bytes" in node ? node.bytes : node.list.map(item);
 }
 
-/** Hands the signed transaction of a request to the node and gives its id. Fails: REQUEST_MISSING, CHAIN_UNREACHABLE. */
-export async function sendSigned(request: Request, node: Node): Promise<string> {
-  const transaction = request.execution?.transactions.find((item) => item.intent === request.id);
-  if (transaction === undefined) fault("REQUEST_MISSING", request.id, "the vault has not signed it yet");
-  await broadcast(node, transaction.raw, transaction.id);
+/** Hands the signed transaction of a request to the node and gives its id. Where the node has taken another version of it,
+ *  that is no failure: one of them will be mined. Fails: REQUEST_MISSING, CHAIN_UNREACHABLE, CHAIN_ERROR. */
+export async function sendSigned(request: Request, node: Node, rivals: readonly Version[] = []): Promise<string> {
+  const { transaction } = versionOf(request) ?? fault("REQUEST_MISSING", request.id, "the vault has not signed it yet");
+  try {
+    await broadcast(node, transaction.raw, transaction.id);
+  } catch (error) {
+    const taken = await Promise.all(rivals.map((rival) => isKnown(node, rival.transaction.id)));
+    if (!taken.includes(true)) throw error;
+  }
   return transaction.id;
 }
 
-/** Broadcasts the signed transaction of a request and waits for it. Fails: as `sendSigned`, NOT_MINED, TRANSACTION_FAILED. */
+/** Broadcasts the signed transaction of a request and waits until it, or another version of it, is mined; then notes the end
+ *  of all of them.
+ *  Fails: as `sendSigned`, NOT_MINED, TRANSACTION_FAILED, OTHER_MINED. */
 export async function bringToChain(
+  session: Pick<Session, "home">,
   request: Request,
   node: Node,
-  waiting: (ms: number) => void,
+  patience: Patience = {},
 ): Promise<Mined & { id: string }> {
-  const id = await sendSigned(request, node);
-  const mined = await waitMined(node, id, waiting);
+  const rivals = await rivalsOf(session.home, request);
+  const id = await sendSigned(request, node, rivals);
+  const mined = await waitMined(node, [id, ...rivals.map(({ transaction }) => transaction.id)], patience);
+  const winner = rivals.find(({ transaction }) => transaction.id === mined.id)?.request ?? request;
+  const all = [request, ...rivals.map((rival) => rival.request)];
+  await closeMined(winner, all, mined);
+  if (winner !== request) fault("OTHER_MINED", request.id, `request ${winner.id} was mined in block ${mined.block}`);
   if (!mined.succeeded) fault("TRANSACTION_FAILED", id, `in block ${mined.block}`);
-  return { ...mined, id };
+  return mined;
+}
+
+/** Notes that one version is mined and the others never will be. */
+export async function closeMined(winner: Request, all: readonly Request[], { block, succeeded }: Mined): Promise<void> {
+  const end = `${succeeded ? "mined" : "failed"} in block ${block}`;
+  for (const request of all) {
+    await closeRequest(request, request.id === winner.id ? end : `never mined: ${shortId(winner.id)} took its place`);
+  }
 }

@@ -3,6 +3,8 @@ import { randomBytes } from "node:crypto";
 import { type Hash, toHex } from "@strongroom/core/bytes";
 import { evm } from "@strongroom/core/chain/evm/evm";
 import { attempt } from "@strongroom/core/errors";
+import { formatAmount } from "@strongroom/core/money/amount";
+import type { Book } from "@strongroom/core/rulebook/book";
 import { Approval, type Decision } from "@strongroom/core/signed/approval";
 import { Entry } from "@strongroom/core/signed/entry";
 import type { Nonce } from "@strongroom/core/signed/fields";
@@ -10,6 +12,7 @@ import { Intent, type IntentOf } from "@strongroom/core/signed/intent";
 import { challengeOf, decode, encode, idOf, type Kind, Signed } from "@strongroom/core/signed/object";
 import { RENDERER, render, textHash } from "@strongroom/core/text/render";
 import type { DeviceKey } from "../device/keyFile.ts";
+import { findRequest, shortId } from "../device/requests.ts";
 import { fault } from "../faults.ts";
 import { limits } from "../limits.ts";
 import type { Session } from "./session.ts";
@@ -45,12 +48,12 @@ export function makeIntent(known: Known, key: DeviceKey, content: Content, words
 
 /** The destination of a payment: the entry in force, as the vault shows it. Fails: `VaultRefused`, RECEIPT_FORGED. */
 export async function destinationOf(session: Session, name: string): Promise<IntentOf<"pay">["destination"]> {
-  const { bytes, entry } = await fetchEntry(session, name);
-  return { entry: entry.name, hash: idOf(Entry, bytes), address: entry.address };
+  const { hash, entry } = await fetchEntry(session, name);
+  return { entry: entry.name, hash, address: entry.address };
 }
 
-/** An entry in force. Fails: `VaultRefused`, RECEIPT_FORGED. */
-export async function fetchEntry(session: Session, name: string): Promise<{ bytes: Uint8Array; entry: Entry }> {
+/** An entry in force, and the hash of its bytes. Fails: `VaultRefused`, RECEIPT_FORGED. */
+export async function fetchEntry(session: Session, name: string): Promise<{ hash: Hash; entry: Entry }> {
   const bytes = await session.demand({ command: "show", what: "entry", name });
   const opened = attempt(() => {
     const entry = decode(Entry, bytes);
@@ -58,12 +61,48 @@ export async function fetchEntry(session: Session, name: string): Promise<{ byte
     return entry;
   });
   const fits = opened.ok && opened.value.name === name && opened.value.deployment === session.deployment;
-  return fits ? { bytes, entry: opened.value } : fault("RECEIPT_FORGED", "entry", "it is not the entry that was asked for");
+  return fits
+    ? { hash: idOf(Entry, bytes), entry: opened.value }
+    : fault("RECEIPT_FORGED", "entry", "it is not the entry that was asked for");
 }
 
 /** The text of an intent under the rulebook that this device has verified. Fails: the codes of `render`. */
 export function textOf(known: Known, intent: Intent): string {
   return render(intent, known.book());
+}
+
+/** An intent in a few words, for lists; nobody signs these. */
+export function wordsOf(intent: Intent, book: Book | null): string {
+  switch (intent.kind) {
+    case "pay": {
+      const decimals = book?.assets.get(intent.asset)?.decimals;
+      const amount = decimals === undefined ? "" : `${formatAmount(intent.amount, decimals)} `;
+      const again = intent.replaces === undefined ? "" : `, in place of ${shortId(intent.replaces)}`;
+      return `pay ${amount}${intent.asset} to ${intent.destination.entry}${again}`;
+    }
+    case "cancel":
+      return `cancel ${shortId(intent.replaces)}`;
+    case "wallet":
+      return `open ${intent.walletClass} wallet ${intent.wallet}`;
+    case "entry": {
+      const entry = attempt(() => decode(Entry, intent.entry));
+      return entry.ok ? `enter ${entry.value.name} (${entry.value.class})` : "enter a destination that cannot be read";
+    }
+    case "retire":
+      return `retire ${intent.name}`;
+    case "freeze":
+      return `freeze ${intent.level} ${intent.subject}`.trimEnd();
+    case "unfreeze":
+      return `lift freeze ${shortId(intent.freeze)}`;
+  }
+}
+
+/** For an intent that replaces another one: which, in words; its signed text names it by its id only. */
+export async function formerWords(home: string, intent: Intent, book: Book): Promise<string | null> {
+  if ((intent.kind !== "pay" && intent.kind !== "cancel") || intent.replaces === undefined) return null;
+  const former = await findRequest(home, intent.replaces);
+  const words = former === null ? "a request that is not on this device" : wordsOf(former.intent, book);
+  return `${intent.kind === "cancel" ? "cancels" : "replaces"} ${shortId(intent.replaces)}: ${words}`;
 }
 
 /** A signed decision on an intent, or on a rulebook with `text` as it was shown. */

@@ -4,10 +4,10 @@ import { openKey } from "../device/keyFile.ts";
 import { addApproval, closeRequest, findRequest, loadRequest, type Request } from "../device/requests.ts";
 import { asDeployment } from "../device/trust.ts";
 import { frame } from "../screen.ts";
-import { signDecision, textOf } from "../vault/intents.ts";
+import { formerWords, signDecision, textOf } from "../vault/intents.ts";
+import { askOrKeep, BY_HAND, CARRY } from "../vault/outbox.ts";
 import { keptOf, type Session } from "../vault/session.ts";
 import { type Answer, type Context, confirmText, lineFor, named, needed, SIGNING, type Verb, withSession } from "../verb.ts";
-import { askOrKeep, BY_HAND, CARRY } from "./outbox.ts";
 
 export const approve: Verb = {
   name: "approve",
@@ -23,7 +23,12 @@ export const approve: Verb = {
       const key = await openKey(context.home, needed(context, "key"), context.text("passphrase-file"));
       const text = textOf(session, intent);
       const decision = intent.initiator === key.id ? "initiate" : "approve";
-      await confirmText(context, frame(text), `${decision === "initiate" ? "Sign" : "Approve"} as ${key.name}?`);
+      const former = await formerWords(context.home, intent, session.book());
+      await confirmText(
+        context,
+        `${frame(text)}${former === null ? "" : `\n${former}`}`,
+        `${decision === "initiate" ? "Sign" : "Approve"} as ${key.name}?`,
+      );
       const signed = await addApproval(
         request,
         signDecision(session, key, { subject: id, text, decision, notAfter: intent.notAfter }),

@@ -10,9 +10,9 @@ import { asDeployment } from "../device/trust.ts";
 import { fault } from "../faults.ts";
 import { frame } from "../screen.ts";
 import { makeIntent, signDecision, textOf } from "../vault/intents.ts";
+import { askOrKeep, BY_HAND, CARRY } from "../vault/outbox.ts";
 import { type Asked, keptOf, type Session } from "../vault/session.ts";
 import { type Answer, type Context, confirmText, lineFor, named, needed, SIGNING, type Verb, withSession } from "../verb.ts";
-import { askOrKeep, BY_HAND, CARRY } from "./outbox.ts";
 import { requestIntent } from "./pay.ts";
 
 const LEVELS = ["institution", "chain", "asset", "wallet", "destination", "person"] as const;

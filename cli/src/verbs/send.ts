@@ -1,67 +1,94 @@
 /** `strongroom send` and `strongroom requests`: has the vault judge and carry out a request, brings it to the chain and waits;
  *  lists what is on this device. Sending again never pays twice. */
+import { attempt } from "@strongroom/core/errors";
+import { WalletBody } from "@strongroom/core/protocol/command";
 import type { Json } from "@strongroom/core/signed/codec";
+import { Fact } from "@strongroom/core/signed/fact";
+import { decode, Signed } from "@strongroom/core/signed/object";
 import { formatTime } from "@strongroom/core/text/render";
 import type { Config } from "../config.ts";
+import { readWhole } from "../device/files.ts";
 import { closeRequest, closingOf, listRequests, loadRequest, type Request, shortId } from "../device/requests.ts";
+import { readBook } from "../device/trust.ts";
 import { fault } from "../faults.ts";
 import { columns, duration } from "../screen.ts";
 import { bringToChain, endOfDelay, execute, executeOnChain, register, waitUntil } from "../vault/execute.ts";
+import { wordsOf } from "../vault/intents.ts";
 import { type Session, VaultRefused } from "../vault/session.ts";
-import { type Answer, type Context, named, nodeFor, type Verb, withSession } from "../verb.ts";
+import { type Answer, type Context, lineFor, named, nodeFor, parseLife, type Verb, withSession } from "../verb.ts";
+import { describeWallet } from "./wallet.ts";
 
 export const send: Verb = {
   name: "send",
   takes: "REQUEST",
-  what: "have the vault judge and sign a request, broadcast it and wait until it is mined",
+  what: "have the vault judge a request and carry it out; a payment is then broadcast and waited for until it is mined",
   options: {
-    index: { value: "N", what: "index of the paying address in the wallet (default 0)" },
+    fact: { value: "FILE", many: true, what: "signed fact that a rule demands; once for each file" },
     wait: { what: "when a delay of the rulebook runs, wait until it is over" },
+    within: { value: "TIME", what: "how long to wait until it is mined: 5s, 10m (default 60s)" },
   },
-  examples: ["send 3f2a9c01", "send 3f2a9c01 --wait"],
+  examples: ["send 3f2a9c01", "send 3f2a9c01 --wait", "send 3f2a9c01 --fact kyt-a.fact --fact kyt-b.fact"],
   async run(context) {
     const [name = ""] = named(context, "REQUEST");
+    const within = context.text("within");
+    const withinMs = within === undefined ? {} : { withinMs: parseLife(within, "within") };
+    const facts: Uint8Array[] = [];
+    for (const path of context.texts("fact")) facts.push(await readFact(path));
     return withSession(context, async (session, config) => {
       const request = await loadRequest(context.home, name);
-      return sendOne(context, session, { request, config });
+      return sendOne(context, session, { request, config, facts, ...withinMs });
     });
   },
 };
 
-async function sendOne(
-  context: Context,
-  session: Session,
-  { request, config }: { request: Request; config: Config },
-): Promise<Answer> {
+/** The bytes of a file that holds a signed fact; whether it counts is for the vault to say. Fails: FILE_UNFIT. */
+async function readFact(path: string): Promise<Uint8Array> {
+  const bytes = new Uint8Array(await readWhole(path));
+  const read = attempt(() => decode(Fact, decode(Signed, bytes).body));
+  return read.ok ? bytes : fault("FILE_UNFIT", path, `it is no signed fact: ${read.code} at ${read.field}`);
+}
+
+type Sending = {
+  readonly request: Request;
+  readonly config: Config;
+  readonly facts: readonly Uint8Array[];
+  readonly withinMs?: number;
+};
+
+async function sendOne(context: Context, session: Session, { request, config, facts, ...patience }: Sending): Promise<Answer> {
   const { intent, id } = request;
-  const onChain = intent.kind === "pay";
-  const node = onChain ? await nodeFor(config, intent.chain) : null;
-  const index = Number(context.text("index") ?? "0");
-  const carryOut = (): Promise<Request | Uint8Array> =>
-    node === null ? execute(session, request, {}) : executeOnChain(session, request, node, index);
-  const done = await afterDelay(context, session, { request, carryOut });
-  if (node === null || done instanceof Uint8Array) {
+  if (intent.kind !== "pay" && intent.kind !== "cancel") {
+    const body = await afterDelay(context, session, { request, carryOut: () => execute(session, request, { facts }) });
     await closeRequest(request, "carried out");
-    return { text: `carried out\nrequest  ${id}`, json: { request: id, carriedOut: true } };
+    return carriedOut(context, request, body);
   }
-  const say = (ms: number) => (ms > 1_000 ? context.say(`waiting for the chain (${duration(ms)})`) : undefined);
-  const mined = await bringToChain(done, node, say);
-  await closeRequest(request, `mined in block ${mined.block}`);
-  const facts = [
+  const node = await nodeFor(config, intent.chain);
+  const signed = await afterDelay(context, session, { request, carryOut: () => executeOnChain(session, request, node, facts) });
+  const waiting = (ms: number) => (ms > 1_000 ? context.say(`waiting for the chain (${duration(ms)})`) : undefined);
+  const mined = await bringToChain(session, signed, node, { waiting, ...patience });
+  const lines = [
     ["mined", `block ${mined.block}, gas ${mined.gasUsed}`],
     ["transaction", mined.id],
     ["request", id],
   ];
   return {
-    text: columns(facts),
+    text: columns(lines),
     json: { request: id, transaction: mined.id, block: mined.block, gasUsed: mined.gasUsed.toString() },
   };
 }
 
-type Attempt = { readonly request: Request; readonly carryOut: () => Promise<Request | Uint8Array> };
+function carriedOut(context: Context, { id, intent }: Request, body: Uint8Array): Answer {
+  const json = { request: id, carriedOut: true };
+  if (intent.kind !== "wallet") return { text: `carried out\nrequest  ${id}`, json };
+  const wallet = describeWallet(decode(WalletBody, body));
+  const next = lineFor(context.home, `address ${intent.wallet}`);
+  return { text: `opened\n${wallet.text}\nnext        ${next}`, json: { ...json, ...wallet.json } };
+}
+
+type Attempt<T> = { readonly request: Request; readonly carryOut: () => Promise<T> };
 
 /** Carries out; where a delay applies, registers first and, with --wait, waits. Fails: `VaultRefused`, DELAY. */
-async function afterDelay(context: Context, session: Session, it: Attempt): Promise<Request | Uint8Array> {
+async function afterDelay<T>(context: Context, session: Session, it: Attempt<T>): Promise<T> {
   try {
     return await it.carryOut();
   } catch (error) {
@@ -84,10 +111,11 @@ export const requests: Verb = {
   options: {},
   async run(context) {
     named(context);
+    const book = await readBook(context.home);
     const rows: { id: string; state: string; what: string; approvals: number }[] = [];
     for (const request of await listRequests(context.home)) {
-      const state = (await closingOf(request)) ?? (request.execution === null ? "open" : "signed, not seen mined");
-      rows.push({ id: request.id, state, what: wordsOf(request), approvals: request.approvals.length });
+      const { id, intent, approvals } = request;
+      rows.push({ id, state: await stateOf(request), what: wordsOf(intent, book), approvals: approvals.length });
     }
     const lines = rows.map((row) => [
       shortId(row.id),
@@ -99,6 +127,10 @@ export const requests: Verb = {
   },
 };
 
-function wordsOf({ intent }: Request): string {
-  return intent.kind === "pay" ? `pay ${intent.asset} to ${intent.destination.entry}` : intent.kind;
+/** What has become of a request, as far as this device knows. */
+async function stateOf(request: Request): Promise<string> {
+  const closed = await closingOf(request);
+  if (closed !== null) return closed;
+  if (request.execution !== null) return "signed, not seen mined";
+  return request.intent.notAfter < Date.now() ? "expired" : "open";
 }

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { readConfig } from "../config.ts";
 import { writeWhole } from "../device/files.ts";
 import { fault } from "../faults.ts";
-import { type Asked, commandBytes, openSession, VaultRefused } from "../vault/session.ts";
 import type { Context, Verb } from "../verb.ts";
+import { type Asked, commandBytes, openSession, VaultRefused } from "./session.ts";
 
 export const BY_HAND: Verb["options"] = {
   file: { value: "FILE", what: "write the command to this file instead of sending it" },

@@ -1,0 +1,143 @@
+/** What a transaction may cost: the node's figures, what was approved, and what outbids an earlier version of it.
+ *
+ *  The vault judges all of this again. Here it keeps people from signing what could never be carried out. */
+import type { Hash } from "@strongroom/core/bytes";
+import { listOf, decode as rlp, uintOf } from "@strongroom/core/chain/evm/decode";
+import { attempt, demand } from "@strongroom/core/errors";
+import { type EvmContext, ExecutionBody } from "@strongroom/core/protocol/command";
+import type { Intent, IntentOf } from "@strongroom/core/signed/intent";
+import { decode } from "@strongroom/core/signed/object";
+import { findAsset } from "@strongroom/core/text/render";
+import { type Call, estimateGas, type Fees, minedOf, type Node, quoteFees } from "../chain/evm.ts";
+import { findRequest, type Request, type Version, versionsAt } from "../device/requests.ts";
+import { fault } from "../faults.ts";
+import { attestedAddress } from "./address.ts";
+import { type Session, VaultRefused } from "./session.ts";
+
+/** What fees and gas depend on. */
+export type Payment = Pick<IntentOf<"pay">, "kind" | "chain" | "wallet" | "destination" | "asset" | "amount">;
+export type Cancellation = Pick<IntentOf<"cancel">, "kind" | "chain" | "wallet">;
+
+/** What a transaction would cost at most, with these fees. `least`: the lowest fees that outbid what it replaces. */
+export type Quote = {
+  readonly fees: Fees;
+  readonly gasLimit: number;
+  readonly most: bigint;
+  readonly from: string;
+  readonly least: Fees;
+};
+
+const NOTHING: Fees = { maxFeePerGas: 0n, maxPriorityFeePerGas: 0n };
+const PLAIN_GAS = 21_000n;
+
+/** Asks the node for fees and gas, and raises the fees over `offers`, which earlier versions made.
+ *  Fails: as `attestedAddress`, CHAIN_UNREACHABLE, CHAIN_ERROR. */
+export async function quote(
+  session: Session,
+  node: Node,
+  what: Payment | Cancellation,
+  { index, offers = NOTHING }: { index: number; offers?: Fees },
+): Promise<Quote> {
+  const { address: from } = await attestedAddress(session, what.wallet, index);
+  const least = outbid(offers);
+  const fees = dearest([await quoteFees(node), least]);
+  const call = what.kind === "pay" ? callOf(session, what, from) : { from, to: from, value: 0n, data: "0x" };
+  const gasLimit = await estimateGas(node, call);
+  return { fees, gasLimit, most: BigInt(gasLimit) * fees.maxFeePerGas, from, least };
+}
+
+/** The call of a payment, for the node's estimate only.   Source: EIP-20, transfer(address,uint256). */
+function callOf(session: Session, payment: Payment, from: string): Call {
+  const asset = findAsset(session.book(), payment as IntentOf<"pay">);
+  const to = payment.destination.address;
+  if (asset.contract === undefined) return { from, to, value: payment.amount, data: "0x" };
+  const words = [to.slice(2).toLowerCase(), payment.amount.toString(16)].map((word) => word.padStart(64, "0"));
+  return { from, to: asset.contract, value: 0n, data: `0xa9059cbb${words.join("")}` };
+}
+
+/** Fees that stay within the total fee of the intent. Fails: FEE_TOO_LOW when these would not outbid what is replaced. */
+export function contextOf({ fees, gasLimit, least }: Quote, totalFee: bigint, index: number): EvmContext {
+  const affordable = totalFee / BigInt(gasLimit);
+  const maxFeePerGas = fees.maxFeePerGas < affordable ? fees.maxFeePerGas : affordable;
+  const words = `it pays ${maxFeePerGas} wei per gas, and to replace what was sent takes ${least.maxFeePerGas}`;
+  demand(maxFeePerGas >= least.maxFeePerGas, "FEE_TOO_LOW", "intent.totalFee", words);
+  const tip = fees.maxPriorityFeePerGas;
+  return { index, gasLimit, maxFeePerGas, maxPriorityFeePerGas: tip < maxFeePerGas ? tip : maxFeePerGas };
+}
+
+/** Chain context for carrying out a payment or cancellation.
+ *  Fails: as `quote`, `offersOf`, `contextOf`. */
+export async function contextFor(session: Session, request: Request, node: Node): Promise<EvmContext> {
+  const { id, intent, index } = request;
+  if (intent.kind !== "pay" && intent.kind !== "cancel") fault("USAGE", "request", `a ${intent.kind} is no payment`);
+  // The vault returns its one execution whatever context comes with it; the node may refuse to estimate a second time.
+  if ((await executionOf(session, id)) !== null) return { index, gasLimit: 21_000, ...NOTHING };
+  const { replaces } = intent;
+  const offers = replaces === undefined ? NOTHING : await offersOf(session, node, replaces);
+  return contextOf(await quote(session, node, intent, { index, offers }), intent.totalFee, index);
+}
+
+/** The vault's execution of an intent, or null. Fails: `VaultRefused`, RECEIPT_FORGED. */
+async function executionOf(session: Session, intent: Hash): Promise<ExecutionBody | null> {
+  const receipt = await session.ask({ command: "show", what: "execution", name: intent });
+  if (receipt.code.endsWith("_UNKNOWN")) return null;
+  if (receipt.code !== "OK") throw new VaultRefused(receipt);
+  const body = attempt(() => decode(ExecutionBody, receipt.body));
+  return body.ok ? body.value : fault("RECEIPT_FORGED", "execution", "it cannot be read");
+}
+
+/** The highest that versions of an intent's transaction have offered so far, each rate by itself: the vault's own version, and
+ *  those on this device. Fails: NOT_REPLACEABLE when there is none that could still be replaced. */
+export async function offersOf(session: Session, node: Node, intent: Hash): Promise<Fees> {
+  const execution = await executionOf(session, intent);
+  const none = (detail: string) => fault("NOT_REPLACEABLE", intent, detail);
+  if (execution === null) return none("the vault has not signed it");
+  if (execution.state === "settled") return none("its transaction is final");
+  if (execution.state === "replaced") return none("another version of it is final");
+  if (execution.state === "committed") return none("the vault is signing it; send it first");
+  const own = execution.transactions.find((item) => item.intent === intent);
+  if (own === undefined) return withheldOffer(session.home, intent);
+  const versions = [own, ...(await versionsAt(session.home, own.slots)).map(({ transaction }) => transaction)];
+  for (const { id } of versions) {
+    const mined = await minedOf(node, id);
+    if (mined !== null) none(`transaction ${id} is mined in block ${mined.block}`);
+  }
+  return dearest(versions.map(({ raw }) => feesOf(raw)));
+}
+
+/** What a transaction can have offered at most whose signature the vault withholds: all of its fee for the least gas. */
+async function withheldOffer(home: string, id: Hash): Promise<Fees> {
+  const intent: Intent | undefined = (await findRequest(home, id))?.intent;
+  const totalFee = intent?.kind === "pay" || intent?.kind === "cancel" ? intent.totalFee : 0n;
+  return { maxFeePerGas: totalFee / PLAIN_GAS, maxPriorityFeePerGas: totalFee / PLAIN_GAS };
+}
+
+const RATE_LIMIT = 2n ** 128n;
+
+/** The fees that a signed transaction offers, read back from its bytes. Fails: EXECUTION_WRONG.
+ *  Source: EIP-1559, "Specification": the third and fourth field. */
+export function feesOf(raw: Uint8Array): Fees {
+  const fees = attempt(() => {
+    const [, , tip, most] = listOf(rlp(raw.subarray(1)), "transaction");
+    return { maxFeePerGas: uintOf(most, "maxFeePerGas", RATE_LIMIT), maxPriorityFeePerGas: uintOf(tip, "tip", RATE_LIMIT) };
+  });
+  return fees.ok ? fees.value : fault("EXECUTION_WRONG", fees.field, `it cannot be read: ${fees.code}`);
+}
+
+/** The least fees that take the place of `offers`: each an eighth more, rounded up.   Source: docs/spec/evm.md. */
+export function outbid({ maxFeePerGas, maxPriorityFeePerGas }: Fees): Fees {
+  const raised = (rate: bigint) => (rate * 9n + 7n) / 8n;
+  return { maxFeePerGas: raised(maxFeePerGas), maxPriorityFeePerGas: raised(maxPriorityFeePerGas) };
+}
+
+/** Each rate at its highest. */
+function dearest(all: readonly Fees[]): Fees {
+  const most = (rate: (fees: Fees) => bigint) => all.map(rate).reduce((a, b) => (a > b ? a : b), 0n);
+  return { maxFeePerGas: most((fees) => fees.maxFeePerGas), maxPriorityFeePerGas: most((fees) => fees.maxPriorityFeePerGas) };
+}
+
+/** The versions of one transaction, the dearest first. */
+export function byOffer(versions: readonly Version[]): readonly Version[] {
+  const rate = ({ transaction }: Version) => feesOf(transaction.raw).maxFeePerGas;
+  return [...versions].sort((a, b) => (rate(a) < rate(b) ? 1 : -1));
+}

@@ -1,0 +1,87 @@
+/** `strongroom entry`: the address book: who may be paid once others have approved the entry, and who no longer. */
+import { evm } from "@strongroom/core/chain/evm/evm";
+import { Entry } from "@strongroom/core/signed/entry";
+import { encode } from "@strongroom/core/signed/object";
+import { openKey } from "../device/keyFile.ts";
+import { fault } from "../faults.ts";
+import { fetchEntry, makeIntent } from "../vault/intents.ts";
+import type { Session } from "../vault/session.ts";
+import { type Answer, type Context, named, needed, SIGNING, type Verb, withSession } from "../verb.ts";
+import { requestIntent, WORDS, wordsFrom } from "./pay.ts";
+import { chainFrom, oneOf } from "./wallet.ts";
+
+const CLASSES = ["exchange", "vasp", "self-hosted", "contract", "own"] as const;
+
+export const entryNew: Verb = {
+  name: "entry new",
+  takes: "NAME",
+  what: "request an address-book entry: a destination that may be paid once it is approved",
+  options: {
+    address: { value: "ADDRESS", what: "the address itself, with its checksum" },
+    class: { value: "CLASS", what: `what it is: ${CLASSES.join(", ")}` },
+    party: { value: "TEXT", what: "who is behind the address" },
+    chain: { value: "ID", what: "chain id (default: the rulebook's only chain)" },
+    own: { value: "WALLET/INDEX", what: "for class own: where the vault derives the address" },
+    ...WORDS,
+    ...SIGNING,
+  },
+  examples: ["entry new harbor --address 0x… --class exchange --party 'Harbor Exchange' --key tina"],
+  async run(context) {
+    const [name = ""] = named(context, "NAME");
+    const type = oneOf(CLASSES, "class", needed(context, "class"));
+    const wish = { name, type, party: needed(context, "party"), address: needed(context, "address"), own: ownFrom(context) };
+    needed(context, "key");
+    return withSession(context, (session) => requestEntry(context, session, wish));
+  },
+};
+
+type Wish = {
+  readonly name: string;
+  readonly type: (typeof CLASSES)[number];
+  readonly party: string;
+  readonly address: string;
+  readonly own: Entry["own"];
+};
+
+function ownFrom(context: Context): Entry["own"] {
+  const text = context.text("own");
+  if (text === undefined) return undefined;
+  const [, wallet, index] = /^([a-z0-9-]+)\/(0|[1-9]\d{0,8})$/.exec(text) ?? [];
+  return wallet === undefined
+    ? fault("USAGE", "own", "WALLET/INDEX is expected, like treasury/0")
+    : { wallet, index: Number(index) };
+}
+
+async function requestEntry(context: Context, session: Session, wish: Wish): Promise<Answer> {
+  const { name, type, party, address, own } = wish;
+  const words = wordsFrom(context);
+  const entry = encode(Entry, {
+    version: 1,
+    deployment: session.deployment,
+    name,
+    party,
+    chain: chainFrom(context, session),
+    address: evm.parseAddress(address, "address"),
+    class: type,
+    ...(own === undefined ? {} : { own }),
+  });
+  const key = await openKey(context.home, needed(context, "key"), context.text("passphrase-file"));
+  return requestIntent(context, session, { key, bytes: makeIntent(session, key, { kind: "entry", entry }, words) });
+}
+
+export const entryRetire: Verb = {
+  name: "entry retire",
+  takes: "NAME",
+  what: "request the end of an address-book entry: once approved and sent, it can no longer be paid",
+  options: { ...WORDS, ...SIGNING },
+  examples: ["entry retire harbor --key tina --purpose 'contract ended'"],
+  async run(context) {
+    const [name = ""] = named(context, "NAME");
+    const [signer, words] = [needed(context, "key"), wordsFrom(context)];
+    return withSession(context, async (session) => {
+      const { hash } = await fetchEntry(session, name);
+      const key = await openKey(context.home, signer, context.text("passphrase-file"));
+      return requestIntent(context, session, { key, bytes: makeIntent(session, key, { kind: "retire", name, hash }, words) });
+    });
+  },
+};

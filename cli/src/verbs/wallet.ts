@@ -1,0 +1,126 @@
+/** `strongroom wallet` and `strongroom address`: wallets of ours and their receiving addresses, which the vault attests and
+ *  this device derives once more. */
+import { demand } from "@strongroom/core/errors";
+import { formatAmount } from "@strongroom/core/money/amount";
+import type { WalletBody } from "@strongroom/core/protocol/command";
+import { balanceOf, tokenBalanceOf } from "../chain/evm.ts";
+import { openKey } from "../device/keyFile.ts";
+import { fault } from "../faults.ts";
+import { columns } from "../screen.ts";
+import { attestedAddress, fetchWallet } from "../vault/address.ts";
+import { makeIntent } from "../vault/intents.ts";
+import type { Session } from "../vault/session.ts";
+import { type Answer, type Context, named, needed, nodeFor, SIGNING, type Verb, withSession } from "../verb.ts";
+import { requestIntent, WORDS, wordsFrom } from "./pay.ts";
+
+const CLASSES = ["hot", "warm", "cold"] as const;
+const OMNIBUS = "(omnibus: no single client)";
+
+export const walletNew: Verb = {
+  name: "wallet new",
+  takes: "NAME",
+  what: "request a wallet: an account key that the vault makes and keeps, once it is approved and sent",
+  options: {
+    class: { value: "CLASS", what: `how exposed it is: ${CLASSES.join(", ")}` },
+    chain: { value: "ID", what: "chain id (default: the rulebook's only chain)" },
+    client: { value: "CLIENT", what: "the one client whose wallet it is (default: an omnibus wallet)" },
+    ...WORDS,
+    ...SIGNING,
+  },
+  examples: ["wallet new acme-1 --class warm --client acme --key tina"],
+  async run(context) {
+    const [wallet = ""] = named(context, "NAME");
+    const walletClass = oneOf(CLASSES, "class", needed(context, "class"));
+    const [signer, words, client] = [needed(context, "key"), wordsFrom(context), context.text("client")];
+    return withSession(context, async (session) => {
+      const known = await session.ask({ command: "show", what: "wallet", name: wallet });
+      demand(known.code !== "OK", "WALLET_EXISTS", "NAME", `there is a wallet ${wallet} already`);
+      const chain = chainFrom(context, session);
+      const content = { kind: "wallet", chain, wallet, walletClass, ...(client === undefined ? {} : { client }) } as const;
+      const key = await openKey(context.home, signer, context.text("passphrase-file"));
+      return requestIntent(context, session, { key, bytes: makeIntent(session, key, content, words) });
+    });
+  },
+};
+
+export const walletShow: Verb = {
+  name: "wallet show",
+  takes: "NAME",
+  what: "a wallet as the vault knows it: chain, class, client, and the public half of its account key",
+  options: {},
+  examples: ["wallet show treasury"],
+  async run(context) {
+    const [name = ""] = named(context, "NAME");
+    return withSession(context, async (session) => describeWallet(await fetchWallet(session, name)));
+  },
+};
+
+/** A wallet for people and programs. */
+export function describeWallet(wallet: WalletBody): Answer {
+  const { wallet: name, chain, walletClass, client, path, publicKey, chainCode } = wallet;
+  const facts = [
+    ["wallet", name],
+    ["chain", String(chain)],
+    ["class", walletClass],
+    ["client", client ?? OMNIBUS],
+    ["path", path],
+    ["public key", publicKey],
+    ["chain code", chainCode],
+  ];
+  const json = { wallet: name, chain, class: walletClass, path, publicKey, chainCode };
+  return { text: columns(facts), json: { ...json, ...(client === undefined ? {} : { client }) } };
+}
+
+export const address: Verb = {
+  name: "address",
+  takes: "WALLET [INDEX]",
+  what: "a receiving address, attested by the vault for wallet, client and chain",
+  options: { balance: { what: "ask the chain's node what lies there" } },
+  examples: ["address treasury", "address treasury 1 --balance"],
+  async run(context) {
+    const [wallet = "", index = "0"] = named(context, "WALLET", "INDEX?");
+    if (!/^(0|[1-9]\d{0,8})$/.test(index)) fault("USAGE", "INDEX", "a whole number is expected");
+    return withSession(context, async (session, config) => {
+      const attestation = await attestedAddress(session, wallet, Number(index));
+      const facts = [
+        ["address", attestation.address],
+        ["wallet", attestation.wallet],
+        ["client", attestation.client ?? OMNIBUS],
+        ["chain", String(attestation.chain)],
+        ["path", attestation.path],
+        ["checked", "signed by the pinned vault, derived from the wallet's public key here"],
+      ];
+      const balances: { [asset: string]: string } = {};
+      if (context.on("balance")) {
+        const node = await nodeFor(config, attestation.chain);
+        for (const asset of session.book().document.assets.filter((item) => item.chain === attestation.chain)) {
+          const { contract } = asset;
+          const amount = await (contract === undefined
+            ? balanceOf(node, attestation.address)
+            : tokenBalanceOf(node, contract, attestation.address));
+          balances[asset.id] = formatAmount(amount, asset.decimals);
+          facts.push(["balance", `${formatAmount(amount, asset.decimals)} ${asset.id}`]);
+        }
+      }
+      const { version: _, client, ...rest } = attestation;
+      return { text: columns(facts), json: { ...rest, ...(client === undefined ? {} : { client }), balances } };
+    });
+  },
+};
+
+/** The chain that a command line names, or the rulebook's only one. Fails: USAGE. */
+export function chainFrom(context: Context, session: Session): number {
+  const { chains } = session.book().document;
+  const there = chains.map(({ id, name }) => `${id} (${name})`).join(", ");
+  const [only, ...others] = chains;
+  const text = context.text("chain");
+  if (text === undefined && only !== undefined && others.length === 0) return only.id;
+  if (text === undefined) return fault("USAGE", "chain", `--chain is missing; there are ${there}`);
+  const found = chains.find(({ id }) => String(id) === text);
+  return found?.id ?? fault("USAGE", "chain", `the rulebook knows no chain ${text}; there is ${there}`);
+}
+
+/** A word of a list. Fails: USAGE at `field`. */
+export function oneOf<T extends string>(words: readonly T[], field: string, word: string): T {
+  return words.find((item) => item === word) ?? fault("USAGE", field, `one of ${words.join(", ")} is expected`);
+}
