@@ -198,6 +198,8 @@ function committed(ghost: Ghost, { record, part }: CommittedPart, seen: Seen): G
   hold(frozen === undefined, "freeze is final", `${name} is committed under the freeze ${frozen}`);
   if (name === "large") waited(ghost, name);
   exclusive(ghost, name, part.nonce);
+  for (const [other, { nonce, status }] of Object.entries(ghost.committed))
+    if (nonce === part.nonce && status === "withheld") seen.note(`${name} in the place of withheld ${other}`);
   const entry: Committed = {
     job: record.job,
     nonce: part.nonce,
@@ -247,6 +249,7 @@ function resumed(ghost: Ghost, { job }: RecordOf<"resumed">, seen: Seen): Ghost 
   for (const name of partsOf(ghost, job)) {
     const why = obstacle(ghost, name, fresh);
     hold(why === null, "what was withheld needs fresh approvals", `${name} is resumed although ${why}`);
+    seen.note(`resumed ${name}`);
     hold(ghost.rejected[name] === undefined, "a rejection binds", `${name} is resumed although it was rejected`);
     const frozen = covering(ghost, name, personsFor(ghost, name, { sent, hi: seen.hi }));
     hold(frozen === undefined, "freeze is final", `${name} is resumed under the freeze ${frozen}`);

@@ -93,7 +93,11 @@ function replacing(deep: boolean): World {
       crash(1),
       ...(deep ? [register("unfreeze"), execute(["unfreeze"], LIFTERS), time(2)] : []),
     ],
-    goals: ["froze", "withheld", "released first", "released again", "released cancel", "released second", "settled"],
+    goals: [
+      ...["released first", "released again", "released cancel", "released second", "settled"],
+      ...["cancel in the place of withheld first", "cancel in the place of withheld again"],
+      ...(deep ? ["resumed first", "resumed again"] : []),
+    ],
   };
 }
 
