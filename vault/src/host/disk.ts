@@ -1,9 +1,10 @@
 /** Durable files: whole writes, replaced atomically, with the folder synced too. Knows nothing of what is in them.
  *
  *  `FileHandle.datasync` is used throughout because `fs.fsync` is refused under `--permission`. */
+import { randomBytes } from "node:crypto";
 import { constants, type Stats } from "node:fs";
 import * as fs from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 
 /** The calls that reach the disk; tests hand in ones that fail. */
 export type Files = Pick<typeof fs, "open" | "rename" | "readdir" | "stat" | "lstat" | "unlink" | "link" | "mkdir">;
@@ -22,12 +23,12 @@ export function diskOf(files: Files) {
     }
   }
 
-  /** Writes a new file beside `path` and syncs it; `name` then gives it its name. Mode 0600. */
-  async function write(path: string, bytes: Uint8Array, name: (fresh: string) => Promise<void>): Promise<void> {
-    const fresh = `${path}.new`;
-    const handle = await files.open(fresh, "w", 0o600);
+  /** Writes a new file beside `path`, which nobody else has open, and syncs it; `name` then gives it its name. Mode 0600. */
+  async function write(path: string, fill: Fill, name: (fresh: string) => Promise<void>): Promise<void> {
+    const fresh = `${path}.${randomBytes(8).toString("hex")}${FRESH}`;
+    const handle = await files.open(fresh, "wx", 0o600);
     try {
-      await writeAll(handle, bytes, 0);
+      await fill(handle);
       await handle.datasync();
     } finally {
       await handle.close();
@@ -36,15 +37,28 @@ export function diskOf(files: Files) {
     await syncFolder(dirname(path));
   }
 
-  /** Puts a file in the place of `path` in one step: afterwards there is the old one or the new one, whole. */
-  const replace = (path: string, bytes: Uint8Array) => write(path, bytes, (fresh) => files.rename(fresh, path));
+  /** Puts what `fill` writes in the place of `path` in one step: afterwards there is the old file or the new one, whole. Who
+   *  has the old one open keeps it. */
+  const refill = (path: string, fill: Fill) => write(path, fill, (fresh) => files.rename(fresh, path));
+
+  /** The same with these bytes. */
+  const replace = (path: string, bytes: Uint8Array) => refill(path, (handle) => writeAll(handle, bytes, 0));
 
   /** The same, but fails with EEXIST when there is a file already. */
   const place = (path: string, bytes: Uint8Array) =>
-    write(path, bytes, async (fresh) => {
-      await files.link(fresh, path);
-      await files.unlink(fresh);
-    });
+    write(
+      path,
+      (handle) => writeAll(handle, bytes, 0),
+      async (fresh) => {
+        await files.link(fresh, path);
+        await files.unlink(fresh);
+      },
+    );
+
+  /** Removes what a crash left of the calls above, once nobody else writes in the folder. */
+  async function sweep(folder: string): Promise<void> {
+    for (const name of await files.readdir(folder)) if (name.endsWith(FRESH)) await files.unlink(join(folder, name));
+  }
 
   /** The bytes of a regular file of at most `max` bytes with its stat; "other" when it is longer or something else. No
    *  symbolic link is followed (ELOOP), and a pipe does not block. */
@@ -66,8 +80,14 @@ export function diskOf(files: Files) {
     }
   }
 
-  return { syncFolder, replace, place, readSmall };
+  return { syncFolder, refill, replace, place, sweep, readSmall };
 }
+
+/** Writes the content of a file that is empty. */
+export type Fill = (handle: fs.FileHandle) => Promise<void>;
+
+/** How the name of a file ends that has not got its own yet. */
+export const FRESH = ".new";
 
 /** Writes all of `bytes` at `position`, however many calls that takes. */
 export async function writeAll(handle: fs.FileHandle, bytes: Uint8Array, position: number): Promise<void> {

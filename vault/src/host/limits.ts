@@ -13,8 +13,9 @@ export const limits = {
   /** Inputs that wait for the run loop; a further request is answered OVERLOADED. */
   queue: 4096,
   queueBytes: 64 * 1024 * 1024,
-  /** Inputs that are decided under one sync. */
+  /** Inputs that are decided under one sync, and for how long; the last one is decided to its end. */
   batch: 512,
+  batchMs: 20,
   /** Requests that wait for a job's end. */
   waiting: 4096,
   /** Keystore calls under way at once. */

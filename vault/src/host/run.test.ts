@@ -61,13 +61,15 @@ const mind: Mind<World> = {
 function journalOf(held = false) {
   const syncs: string[][] = [];
   let pending: (() => void)[] = [];
+  let durable = 0;
   const journal: Journal = {
     async append(records) {
       if (records.length > 0) syncs.push(records.map(String));
       if (held && records.length > 0) await new Promise<void>((resolve) => pending.push(resolve));
+      durable += records.length;
       return journal.head();
     },
-    head: () => ({ sequence: syncs.flat().length, chain: CHAIN_START }),
+    head: () => ({ sequence: durable, chain: CHAIN_START }),
     close: () => Promise.resolve(),
   };
   const release = () => {
@@ -248,6 +250,69 @@ test("more than the queue holds is refused at once, with a receipt", async (t) =
   gate.release();
   await soon();
   assert.equal((await ask(loop, "ask c")).code, "OK");
+});
+
+test("what the host answers itself says nothing of what is not durable", async (t) => {
+  const gate = journalOf(true);
+  const deployment = (world: World) => (world.log.includes("found") ? ("ef".repeat(32) as Hash) : null);
+  const loop = start(t, { journal: gate.journal, mind: { ...mind, deployment } });
+  await soon();
+  gate.release();
+  await soon();
+  const founding = ask(loop, "note found");
+  await soon();
+  const answer = (text: string) =>
+    new Promise<Receipt>((resolve) => {
+      const heard = (bytes: Uint8Array) => resolve(decode(Receipt, decode(Signed, bytes).body));
+      loop.answer(bytesOf(text), refusal("OVERLOADED", "", ""), heard);
+    });
+  const { head, deployment: early } = await answer("meanwhile");
+  assert.deepEqual([head.seq, early], [1, "00".repeat(32)]);
+  gate.release();
+  assert.equal((await founding).head.seq, 2);
+  assert.deepEqual([(await answer("later")).head.seq, (await answer("later")).deployment], [2, "ef".repeat(32)]);
+});
+
+test("what comes by console or file is decided although a flood fills the queue, and before it", async (t) => {
+  const gate = journalOf(true);
+  const loop = start(t, { journal: gate.journal });
+  await soon();
+  const heard: string[] = [];
+  for (let at = 0; at < limits.queue; at++) loop.ask(bytesOf("ask flood"), () => heard.push("flood"));
+  assert.equal((await ask(loop, "ask more")).code, "OVERLOADED");
+  loop.askFirst(bytesOf("ask freeze"), (bytes) => heard.push(decode(Receipt, decode(Signed, bytes).body).detail));
+  gate.release();
+  await soon();
+  assert.equal(heard[0], "freeze");
+});
+
+test("the boot is decided before whatever comes first", async (t) => {
+  const loop = start(t);
+  loop.askFirst(bytesOf("note freeze"), () => true);
+  await soon();
+  assert.deepEqual(loop.state.log, ["booted", "freeze"]);
+});
+
+test("however dear each question is, whoever else needs the event loop gets his turn", async (t) => {
+  const dear: Mind<World> = {
+    ...mind,
+    decide(state, input) {
+      const until = performance.now() + ("command" in input ? limits.batchMs / 2 : 0);
+      while (performance.now() < until);
+      return mind.decide(state, input);
+    },
+  };
+  const loop = start(t, { mind: dear });
+  let answered = 0;
+  for (let at = 0; at < 60; at++) {
+    loop.ask(bytesOf("ask flood"), () => {
+      answered += 1;
+    });
+  }
+  await soon();
+  const before = answered;
+  await new Promise<void>((resolve) => loop.askFirst(bytesOf("ask freeze"), () => resolve()));
+  assert.ok(before < 60 && answered - before <= 6, `${answered - before} came before the freeze`);
 });
 
 test("more than may wait are refused although the job goes on", async (t) => {

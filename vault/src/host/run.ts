@@ -1,17 +1,18 @@
 /** The run loop: drains inputs, has each decided and applied, makes all records durable with one sync, then acts.
  *
- *  Nothing leaves before the sync: no answer, no key, no signature. Each outcome of an effect is an input again. Whatever goes
- *  wrong on the way to the disk, or contradicts itself, ends the loop, and nothing is answered after it. The loop decides
- *  nothing; how questions arrive is in `serve/`. */
+ *  Nothing leaves before the sync: no answer, no key, no signature, and nobody is told of a head or a deployment that is not
+ *  durable. Each outcome of an effect is an input again. Whatever goes wrong on the way to the disk, or contradicts itself,
+ *  ends the loop, and nothing is answered after it. What comes by console or file is decided before all that waits, so that
+ *  no flood at the socket keeps a freeze out. The loop decides nothing; how questions arrive is in `serve/`. */
 import type { Hash } from "@strongroom/core/bytes";
 import type { Sealed } from "@strongroom/core/journal/record";
 import type { Answer, Effect, Input, JobId, Now, Outcome } from "../types.ts";
 import { Fault } from "./fault.ts";
 import type { Fence } from "./journal/fence.ts";
-import type { Journal } from "./journal/write.ts";
+import type { Head, Journal } from "./journal/write.ts";
 import type { Keystore } from "./keys/software.ts";
 import { limits } from "./limits.ts";
-import { type Receipts, type Reply, refusal, requestHash } from "./receipts.ts";
+import { type Receipts, type Reply, refusal, requestHash, type Stand } from "./receipts.ts";
 import { type Bare, Works } from "./works.ts";
 
 /** The pure side. What an earlier boot left to be signed or made, `decide` gives out again when it hears of the boot. */
@@ -48,9 +49,13 @@ export class Loop<State> {
   readonly #works: Works;
   readonly #end: PromiseWithResolvers<void>;
   readonly #tick: NodeJS.Timeout;
+  /** What goes before the queue: the boot, and what comes by console or file. */
+  readonly #first: Entry[] = [];
   readonly #queue: Entry[] = [];
   readonly #waiting = new Map<JobId, Question[]>();
   #state: State;
+  /** What of the state is durable and may be told. */
+  #stand: Omit<Stand, "at">;
   #queuedBytes = 0;
   #waiters = 0;
   #draining: Promise<void> | null = null;
@@ -60,6 +65,7 @@ export class Loop<State> {
   constructor(parts: Parts<State>) {
     this.#parts = parts;
     this.#state = parts.state;
+    this.#stand = this.#standAt(parts.journal.head());
     this.#end = Promise.withResolvers<void>();
     this.ended = this.#end.promise;
     this.#works = new Works(parts.keystore, {
@@ -67,7 +73,7 @@ export class Loop<State> {
       fail: (error) => this.fail(error),
     });
     this.#tick = setInterval(() => this.#ticked(), limits.tickMs);
-    this.#enqueue({ input: { booted: parts.boot } });
+    this.#enqueue({ input: { booted: parts.boot } }, this.#first);
   }
 
   get state(): State {
@@ -83,6 +89,12 @@ export class Loop<State> {
     }
     this.#queuedBytes += request.length;
     this.#enqueue({ input: { command: request }, question: { request: requestHash(request), asker } });
+  }
+
+  /** The same for what must not be kept waiting by others. Whoever calls this waits for one answer before he asks again, so
+   *  there is no limit to refuse by. */
+  askFirst(request: Uint8Array, asker: Asker): void {
+    this.#enqueue({ input: { command: request }, question: { request: requestHash(request), asker } }, this.#first);
   }
 
   /** Gives the host's own answer, without deciding. Nothing once the loop has ended. */
@@ -106,6 +118,7 @@ export class Loop<State> {
 
   #shut(): void {
     this.#open = false;
+    this.#first.length = 0;
     this.#queue.length = 0;
     clearInterval(this.#tick);
     this.#works.close();
@@ -115,37 +128,47 @@ export class Loop<State> {
     if (!this.#queue.some(({ input }) => "tick" in input)) this.#enqueue({ input: { tick: true } });
   }
 
-  #enqueue(entry: Entry): void {
+  #enqueue(entry: Entry, queue = this.#queue): void {
     if (!this.#open) return;
-    this.#queue.push(entry);
+    queue.push(entry);
     this.#draining ??= this.#drain().catch((error: unknown) => this.fail(error));
   }
 
   async #drain(): Promise<void> {
-    // One turn of the event loop first, so that what arrives together is decided and synced together.
-    await new Promise((next) => setImmediate(next));
     const { journal, fence } = this.#parts;
-    while (this.#queue.length > 0) {
+    while (this.#first.length + this.#queue.length > 0) {
+      // One turn of the event loop first: what arrives together is decided and synced together, and what comes first gets in.
+      await new Promise((next) => setImmediate(next));
       const { decided, records } = this.#decideSome();
-      await journal.append(records);
+      const head = await journal.append(records);
       if (!(await fence.held())) throw new Fault("DATA_FENCED", "");
       if (this.#failed) return;
+      this.#stand = this.#standAt(head);
       for (const one of decided) this.#perform(one);
     }
     // In the same turn in which the queue was seen empty, so that no input is left lying.
     this.#draining = null;
   }
 
-  /** Decides and applies until the queue is empty or what is to be written is enough for one sync. */
+  /** The next input; what came by the socket leaves room for others of its kind. */
+  #next(): Entry | undefined {
+    const first = this.#first.shift();
+    if (first !== undefined) return first;
+    const entry = this.#queue.shift();
+    if (entry !== undefined && "command" in entry.input) this.#queuedBytes -= entry.input.command.length;
+    return entry;
+  }
+
+  /** Decides and applies until nothing waits, what is to be written is enough for one sync, or others want their turn. */
   #decideSome(): { decided: Decided[]; records: Uint8Array[] } {
     const { mind, clock } = this.#parts;
     const decided: Decided[] = [];
     const records: Uint8Array[] = [];
     let bytes = 0;
-    while (decided.length < limits.batch && bytes < limits.appendBytes / 2) {
-      const entry = this.#queue.shift();
+    const until = performance.now() + limits.batchMs;
+    while (decided.length < limits.batch && bytes < limits.appendBytes / 2 && performance.now() < until) {
+      const entry = this.#next();
       if (entry === undefined) break;
-      if ("command" in entry.input) this.#queuedBytes -= entry.input.command.length;
       const now = clock();
       const { records: made, effects } = mind.decide(this.#state, { ...entry.input, now });
       for (const record of made) {
@@ -192,8 +215,11 @@ export class Loop<State> {
   }
 
   #tell({ request, asker }: Question, reply: Reply, at: number): void {
-    const { journal, mind, receipts } = this.#parts;
-    const { sequence, chain } = journal.head();
-    asker(receipts(request, reply, { deployment: mind.deployment(this.#state), seq: sequence, chain, at }));
+    asker(this.#parts.receipts(request, reply, { ...this.#stand, at }));
+  }
+
+  /** Only to be asked when all of the state is durable. */
+  #standAt({ sequence, chain }: Head): Omit<Stand, "at"> {
+    return { deployment: this.#parts.mind.deployment(this.#state), seq: sequence, chain };
   }
 }

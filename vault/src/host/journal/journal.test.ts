@@ -89,6 +89,41 @@ test("a batch is appended with one sync, and a full segment is followed by anoth
   assert.ok(found.last.end.segment >= 4);
 });
 
+test("the head is that of what is durable, not of what is being written", async (t) => {
+  const gate = Promise.withResolvers<void>();
+  let held = false;
+  const files = watched((call) => (held && call === "sync" ? gate.promise : null));
+  const place: Place = { folder: await folderOf(t), owner, files };
+  await createJournal(place);
+  const journal = await boot(place);
+  held = true;
+  const appended = journal.append([Buffer.from("one")]);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.deepEqual(journal.head(), { sequence: 0, chain: CHAIN_START });
+  gate.resolve();
+  assert.deepEqual(await appended, journal.head());
+  assert.equal(journal.head().sequence, 1);
+  await journal.close();
+});
+
+test("what a process still writes that has lost the folder does not damage the journal", async (t) => {
+  const place: Place = { folder: await folderOf(t), owner };
+  await createJournal(place);
+  const older = await boot(place);
+  await older.append([Buffer.from("acknowledged")]);
+  const { last } = await read(place);
+  await older.append([Buffer.from("after the newer one has read")]);
+  await mend(place, last);
+  await older.append([Buffer.from("after it has gone on")]);
+  const newer = await continueJournal(place, last.end);
+  await newer.append([Buffer.from("newer")]);
+  await older.append([Buffer.from("at any time")]);
+  await older.close();
+  await newer.close();
+  assert.deepEqual((await read(place)).records.map(String), ["acknowledged", "newer"]);
+  await (await boot(place)).close();
+});
+
 test("records larger than the reader's window come back", async (t) => {
   const place: Place = { folder: await folderOf(t), owner };
   await createJournal(place);
@@ -299,9 +334,9 @@ function watched(each: (call: "write" | "sync") => unknown): Files {
         get(target, key) {
           const value: unknown = Reflect.get(target, key);
           if (typeof value !== "function") return value;
-          return (...rest: unknown[]) => {
-            if (key === "datasync") each("sync");
-            if (key === "write") each("write");
+          return async (...rest: unknown[]) => {
+            if (key === "datasync") await each("sync");
+            if (key === "write") await each("write");
             return Reflect.apply(value, target, rest);
           };
         },

@@ -1,7 +1,7 @@
 /** Reads the journal from its first record and verifies all of it, in bounded memory.
  *
  *  A crash may cut off the last write. Nobody was told of it, because every effect waits for the sync, so an incomplete end of
- *  the last segment is left out here and cut off by `mend` before the vault goes on. A complete frame whose tag does not fit,
+ *  the last segment is left out here and by `mend` before the vault goes on. A complete frame whose tag does not fit,
  *  and everything else that does not verify, is refused. */
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
@@ -18,8 +18,8 @@ import {
   segmentName,
   TAG_BYTES,
 } from "@strongroom/core/journal/segment";
-import { diskOf, realFiles } from "../disk.ts";
-import { systemCode } from "../fault.ts";
+import { diskOf, realFiles, writeAll } from "../disk.ts";
+import { Fault, systemCode } from "../fault.ts";
 import { limits } from "../limits.ts";
 import { follow, LAST_BYTES, openLast, openRecord, openSegment, type SegmentKey } from "./seal.ts";
 import type { Place } from "./write.ts";
@@ -56,15 +56,28 @@ export async function* readJournal(place: Place): AsyncGenerator<Batch, void> {
   }
 }
 
-/** Cuts a write that was never acknowledged off the last segment, so that the next one can follow. */
+/** Puts a copy of the last segment in its place that ends with what was read. A write that was never acknowledged is cut off
+ *  so that the next segment can follow, and a process that has lost the folder, but has not noticed yet, goes on writing into
+ *  a file that has no name any more. Whoever calls this holds the fence since before he read. */
 export async function mend(place: Place, last: Batch): Promise<void> {
-  if (last.torn === 0) return;
-  const handle = await (place.files ?? realFiles).open(join(place.folder, segmentName(last.end.segment)), "r+");
+  const files = place.files ?? realFiles;
+  const path = join(place.folder, segmentName(last.end.segment));
+  const old = await files.open(path, "r");
   try {
-    await handle.truncate(last.size);
-    await handle.datasync();
+    await diskOf(files).refill(path, (fresh) => copy(old, fresh, last.size));
   } finally {
-    await handle.close();
+    await old.close();
+  }
+}
+
+/** Copies the first `size` bytes. */
+async function copy(from: FileHandle, to: FileHandle, size: number): Promise<void> {
+  const bytes = Buffer.allocUnsafe(Math.min(limits.readBytes, size));
+  for (let done = 0; done < size; ) {
+    const { bytesRead } = await from.read(bytes, 0, Math.min(bytes.length, size - done), done);
+    if (bytesRead === 0) throw new Fault("BUG", "The segment is shorter than it was.");
+    await writeAll(to, bytes.subarray(0, bytesRead), done);
+    done += bytesRead;
   }
 }
 

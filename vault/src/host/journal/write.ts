@@ -21,6 +21,7 @@ export type Head = { readonly sequence: number; readonly chain: Hash };
 export type Journal = {
   /** Makes all records durable with one sync. Fails: JOURNAL_WRITE, after which no call succeeds. */
   append(records: readonly Uint8Array[]): Promise<Head>;
+  /** The newest durable record. */
   head(): Head;
   close(): Promise<void>;
 };
@@ -37,16 +38,16 @@ export async function createJournal(place: Place): Promise<void> {
 export async function continueJournal(place: Place, end: Position): Promise<Journal> {
   const full = place.segmentBytes ?? limits.segmentBytes;
   let segment = await newSegment(place, end);
-  let { sequence } = end;
-  let chain: Uint8Array = fromHex(end.chain);
+  let head: Head = { sequence: end.sequence, chain: end.chain };
   let ready = true;
-  const head = (): Head => ({ sequence, chain: toHex(chain) as Hash });
 
   async function write(records: readonly Uint8Array[]): Promise<void> {
     if (segment.size >= full) {
       await segment.handle.close();
-      segment = await newSegment(place, { segment: segment.number, sequence, chain: toHex(chain) as Hash });
+      segment = await newSegment(place, { segment: segment.number, ...head });
     }
+    let { sequence } = head;
+    let chain = fromHex(head.chain);
     const frames: Uint8Array[] = [];
     for (const record of records) {
       frames.push(...sealRecord(segment, { count: segment.count, sequence, chain }, record));
@@ -58,21 +59,22 @@ export async function continueJournal(place: Place, end: Position): Promise<Jour
     await writeAll(segment.handle, bytes, segment.size);
     await segment.handle.datasync();
     segment.size += bytes.length;
+    head = { sequence, chain: toHex(chain) as Hash };
   }
 
   return {
-    head,
+    head: () => head,
     async append(records) {
       if (!ready) throw new Fault("BUG", "Two appends at once, or one after a failure.");
       const size = records.reduce((sum, record) => sum + record.length, 0);
       if (size > limits.appendBytes || records.some((record) => record.length > RECORD_BYTES_MAX)) {
         throw new Fault("BUG", "More is to be written at once than the journal's limits allow.");
       }
-      if (records.length === 0) return head();
+      if (records.length === 0) return head;
       ready = false;
       await write(records).catch(stop);
       ready = true;
-      return head();
+      return head;
     },
     close: () => segment.handle.close(),
   };
