@@ -114,6 +114,17 @@ test("what ends the loop ends the service", async (t) => {
   await vault.close();
 });
 
+test("what ends the loop before everything is open ends the service too", async (t) => {
+  const { data } = await made(t);
+  const vault = await bootVault(data, passphrase, mind);
+  const openings = { loop: vault.loop, tightens, data, lines: null, write: assert.fail, measure: assert.fail };
+  const failed = serveUntilEnd({ ...openings, socket: { path: join(data, "sock"), mode: 0o600 } }, assert.fail);
+  vault.loop.fail(new Fault("JOURNAL_WRITE", "EIO"));
+  await assert.rejects(failed, { code: "JOURNAL_WRITE" });
+  await assert.rejects(fs.stat(join(data, "sock")), { code: "ENOENT" });
+  await vault.close();
+});
+
 test("a passphrase that is wrong opens no vault", async (t) => {
   const { data } = await made(t);
   await assert.rejects(bootVault(data, Buffer.from("wrong horse battery"), mind), { code: "KEYSTORE_LOCKED" });
@@ -127,7 +138,10 @@ function askSocket(path: string, requests: Uint8Array[]): Promise<Uint8Array[]> 
     const socket = connect(path);
     const frames = frameReader();
     const replies: Uint8Array[] = [];
-    socket.on("data", (chunk) => replies.push(...(frames.take(chunk) ?? [])));
+    socket.on("data", (chunk) => {
+      frames.add(chunk);
+      while (frames.ready()) replies.push(frames.next() as Buffer);
+    });
     socket.on("error", reject);
     socket.on("close", () => resolve(replies));
     socket.end(Buffer.concat(requests.map(frameOf)));

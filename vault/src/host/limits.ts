@@ -4,10 +4,11 @@ import { MAX_COMMAND_BYTES } from "@strongroom/core/protocol/command";
 export const limits = {
   /** One request on the wire or in a file. */
   frameBytes: MAX_COMMAND_BYTES,
-  /** Open connections; a further one is closed at once. */
-  connections: 1024,
-  /** Requests of all connections that have begun and are not whole. */
-  partialBytes: 64 * 1024 * 1024,
+  /** Open connections; a further one is closed at once. Far below the 1024 files that a process may at least have open. */
+  connections: 256,
+  /** What all connections hold together of requests that were not taken, and of replies that did not get out. */
+  requestBytes: 64 * 1024 * 1024,
+  replyBytes: 64 * 1024 * 1024,
   /** Requests of one connection that have no answer yet; then it is not read any further. */
   inFlight: 64,
   /** Inputs that wait for the run loop; a further request is answered OVERLOADED. */

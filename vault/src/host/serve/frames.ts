@@ -1,48 +1,65 @@
-/** Frames on a byte stream: u32 big-endian length, then that many bytes. Pure apart from the bytes it keeps. */
+/** Frames on a byte stream: u32 big-endian length, then that many bytes. Pure apart from the bytes it keeps: as many as have
+ *  come and were not taken, in one buffer of at most twice their size, however small the pieces were. */
 import { limits } from "../limits.ts";
 
 export type Frames = {
-  /** Takes the next bytes and gives the frames that are now whole; null when one announces nothing or more than the limit. */
-  take(chunk: Buffer): Buffer[] | null;
-  /** Bytes of a frame that has begun and is not whole. */
+  /** Takes the next bytes and copies them. */
+  add(chunk: Buffer): void;
+  /** The next frame, null when it is not whole yet, "unfit" when it announces nothing or more than the limit. */
+  next(): Buffer | "unfit" | null;
+  /** Whether `next` has something to say. */
+  ready(): boolean;
+  /** Bytes that have come and were not taken. */
   held(): number;
 };
 
+const HEAD_BYTES = 4;
+
 export function frameReader(max: number = limits.frameBytes): Frames {
-  let chunks: Buffer[] = [];
-  let size = 0;
-  let wanted = 4;
+  let bytes = Buffer.alloc(0);
+  let start = 0;
+  let end = 0;
+  const held = () => end - start;
+  const announced = () => (held() < HEAD_BYTES ? null : bytes.readUInt32BE(start));
+  const isUnfit = (length: number) => length === 0 || length > max;
+
+  /** Goes on in a buffer of `size` bytes, which has room for what is held. */
+  function move(size: number): void {
+    const target = Buffer.allocUnsafeSlow(size);
+    bytes.copy(target, 0, start, end);
+    end -= start;
+    start = 0;
+    bytes = target;
+  }
+
   return {
-    take(chunk) {
-      chunks.push(chunk);
-      size += chunk.length;
-      if (size < wanted) return [];
-      const bytes = chunks.length === 1 ? chunk : Buffer.concat(chunks, size);
-      const frames: Buffer[] = [];
-      let at = 0;
-      wanted = 4;
-      while (bytes.length - at >= 4) {
-        const length = bytes.readUInt32BE(at);
-        if (length === 0 || length > max) return null;
-        wanted = 4 + length;
-        if (bytes.length - at < wanted) break;
-        // A copy, because the chunk it lies in may be far larger than the frame that is kept.
-        frames.push(Buffer.from(bytes.subarray(at + 4, at + wanted)));
-        at += wanted;
-        wanted = 4;
-      }
-      chunks = at === bytes.length ? [] : [bytes.subarray(at)];
-      size = bytes.length - at;
-      return frames;
+    held,
+    ready() {
+      const length = announced();
+      return length !== null && (isUnfit(length) || held() >= HEAD_BYTES + length);
     },
-    held: () => size,
+    add(chunk) {
+      if (end + chunk.length > bytes.length) move(Math.max(held() + chunk.length, 2 * held()));
+      end += chunk.copy(bytes, end);
+    },
+    next() {
+      const length = announced();
+      if (length === null) return null;
+      if (isUnfit(length)) return "unfit";
+      if (held() < HEAD_BYTES + length) return null;
+      // A copy, because the buffer goes on to be written.
+      const frame = Buffer.from(bytes.subarray(start + HEAD_BYTES, start + HEAD_BYTES + length));
+      start += HEAD_BYTES + length;
+      if (2 * held() < bytes.length) move(held());
+      return frame;
+    },
   };
 }
 
 /** The bytes of one frame. */
 export function frameOf(payload: Uint8Array): Buffer {
-  const bytes = Buffer.alloc(4 + payload.length);
+  const bytes = Buffer.alloc(HEAD_BYTES + payload.length);
   bytes.writeUInt32BE(payload.length);
-  bytes.set(payload, 4);
+  bytes.set(payload, HEAD_BYTES);
   return bytes;
 }

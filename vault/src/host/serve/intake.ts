@@ -2,8 +2,7 @@
  *
  *  `<data>/intake/<name>.cbor` is read, decided, and its receipt put into `<data>/outtake/<name>.receipt`; only then is the
  *  file removed. After a crash in between it is decided once more, which changes nothing, because the vault knows what it has
- *  done. Links, pipes and files that are too large are answered
- *  without being read, folders are left alone. */
+ *  done. Links, pipes and files that are too large are answered without being read, folders are left alone. */
 import { join } from "node:path";
 import { diskOf, type Files, realFiles } from "../disk.ts";
 import { systemCode } from "../fault.ts";
@@ -11,7 +10,8 @@ import { limits } from "../limits.ts";
 import { type Reply, refusal } from "../receipts.ts";
 import type { Asker } from "../run.ts";
 
-/** How intake and console reach the loop. `tightens`: whether a command is one that they may take. */
+/** How intake and console reach the loop. `ask` puts a command before all that waits; `tightens`: whether a command is one that
+ *  they may take. */
 export type Door = {
   readonly ask: (request: Uint8Array, asker: Asker) => void;
   readonly answer: (request: Uint8Array, reply: Reply, asker: Asker) => void;
@@ -28,23 +28,47 @@ export function askAt(door: Door, request: Uint8Array): Promise<Uint8Array> {
   });
 }
 
-/** Takes every file that lies in the intake folder, in the order of their names, at most `limits.intakeFiles`. Gives the names
- *  that were answered. A file that somebody takes away meanwhile is left out. */
-export async function takeFiles(data: string, door: Door, files: Files = realFiles): Promise<string[]> {
+/** Where files are taken, by what door, and what was seen of those that were left at the last look, by name. */
+export type Intake = { readonly data: string; readonly door: Door; readonly seen: Map<string, string>; readonly files?: Files };
+
+/** Takes the files that lie in the intake folder, in the order of their names, at most `limits.intakeFiles`. What tightens is
+ *  taken at once; whatever else lies there may be a freeze that is still being copied, so it is refused only when it is the
+ *  same at two looks. Gives the names that were answered. A file that somebody takes away meanwhile is left out. */
+export async function takeFiles({ data, door, seen, files = realFiles }: Intake): Promise<string[]> {
   const disk = diskOf(files);
   const entries = await files.readdir(join(data, "intake"), { withFileTypes: true });
   const names = entries.flatMap((entry) => (entry.isDirectory() ? [] : (NAME.exec(entry.name)?.[1] ?? []))).sort();
+  const before = new Map(seen);
+  seen.clear();
   const answered: string[] = [];
   for (const name of names.slice(0, limits.intakeFiles)) {
     const path = join(data, "intake", `${name}.cbor`);
+    const mark = await markOf(path, files);
     const found = await disk.readSmall(path, limits.frameBytes).catch(unreadable);
-    if (found === "gone") continue;
+    if (found === "gone" || mark === null) continue;
+    const isWhole = found !== "other" && door.tightens(found.bytes);
+    if (!isWhole && before.get(name) !== mark) {
+      seen.set(name, mark);
+      continue;
+    }
     const receipt = found === "other" ? await unread(door) : await askAt(door, found.bytes);
     await disk.replace(join(data, "outtake", `${name}.receipt`), receipt);
-    await files.unlink(path).catch(unreadable);
+    // What somebody has put in its place meanwhile is another command.
+    if ((await markOf(path, files)) === mark) await files.unlink(path).catch(unreadable);
     answered.push(name);
   }
   return answered;
+}
+
+/** What shows that a file is another one or was changed; null when there is none. */
+async function markOf(path: string, files: Files): Promise<string | null> {
+  try {
+    const { ino, size, mtimeMs } = await files.lstat(path);
+    return `${ino} ${size} ${mtimeMs}`;
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return null;
+    throw error;
+  }
 }
 
 /** The receipt for a file that is not read; its request is the empty one. */
@@ -68,8 +92,9 @@ function unreadable(error: unknown): "gone" | "other" {
 export function watchIntake(data: string, door: Door, failed: (error: unknown) => void): { stop(): void } {
   let timer: NodeJS.Timeout | undefined;
   let open = true;
+  const seen = new Map<string, string>();
   const look = async () => {
-    await takeFiles(data, door);
+    await takeFiles({ data, door, seen });
     if (open) timer = setTimeout(begin, limits.intakeMs);
   };
   const begin = () => {

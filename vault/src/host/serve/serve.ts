@@ -28,15 +28,26 @@ export async function serveUntilEnd<State>(openings: Openings<State>, ready: () 
   const { loop, data, socket, lines, write } = openings;
   const ask = hostAnswers(openings);
   const door: Door = {
-    ask,
+    ask: (request, asker) => loop.askFirst(request, asker),
     answer: (request, reply, asker) => loop.answer(request, reply, asker),
     tightens: openings.tightens,
   };
   const end = Promise.withResolvers<void>();
-  const stop = () => end.resolve();
+  let isOver = false;
+  const stop = () => {
+    isOver = true;
+    end.resolve();
+  };
+  const fail = (error: unknown) => {
+    isOver = true;
+    end.reject(error);
+  };
+  loop.ended.then(stop, fail);
+  // From here on somebody hears of the end, even while the socket is being opened.
+  const over = Promise.allSettled([end.promise]);
 
   const server = socket === null ? null : await listen({ ...socket, ask });
-  const intake = watchIntake(data, door, end.reject);
+  const intake = watchIntake(data, door, fail);
   const parent = process.ppid;
   const watch = setInterval(() => {
     if (process.ppid !== parent) stop();
@@ -46,9 +57,8 @@ export async function serveUntilEnd<State>(openings: Openings<State>, ready: () 
   // Whatever nobody caught is a bug, and nothing is answered after it.
   const bug = (error: unknown) => loop.fail(error);
   process.on("uncaughtException", bug);
-  if (lines !== null) serveConsole(lines, door, write).then(stop, end.reject);
-  loop.ended.then(stop, end.reject);
-  ready();
+  if (lines !== null) serveConsole(lines, door, write).then(stop, fail);
+  if (!isOver) ready();
   try {
     await end.promise;
   } finally {
@@ -60,6 +70,7 @@ export async function serveUntilEnd<State>(openings: Openings<State>, ready: () 
     process.off("uncaughtException", bug);
     await loop.stop();
     await server?.close();
+    await over;
     clearTimeout(deadline);
   }
 }

@@ -30,7 +30,10 @@ function client(path: string): { socket: Socket; replies: string[]; closed: Prom
   const socket = connect(path);
   const frames = frameReader();
   const replies: string[] = [];
-  socket.on("data", (chunk) => replies.push(...(frames.take(chunk) ?? []).map(String)));
+  socket.on("data", (chunk) => {
+    frames.add(chunk);
+    while (frames.ready()) replies.push(String(frames.next()));
+  });
   const closed = new Promise<void>((resolve) => {
     socket.on("error", () => resolve());
     socket.on("close", () => resolve());
@@ -44,12 +47,20 @@ test("frames come whole however the stream is cut", () => {
   for (const step of [1, 3, 4, 5, 4096, stream.length]) {
     const frames = frameReader();
     const found: Buffer[] = [];
-    for (let at = 0; at < stream.length; at += step) found.push(...(frames.take(stream.subarray(at, at + step)) ?? []));
+    for (let at = 0; at < stream.length; at += step) {
+      const piece = Buffer.from(stream.subarray(at, at + step));
+      frames.add(piece);
+      piece.fill(0);
+      for (let frame = frames.next(); frame !== null; frame = frames.next()) found.push(frame as Buffer);
+    }
     assert.deepEqual(found, payloads);
     assert.equal(frames.held(), 0);
   }
-  assert.equal(frameReader(10).take(frameOf(Buffer.alloc(11))), null);
-  assert.equal(frameReader(10).take(Buffer.alloc(4)), null);
+  for (const unfit of [frameOf(Buffer.alloc(11)), Buffer.alloc(4)]) {
+    const frames = frameReader(10);
+    frames.add(unfit);
+    assert.deepEqual([frames.ready(), frames.next()], [true, "unfit"]);
+  }
 });
 
 test("replies come in the order of the requests, whatever is answered first", async (t) => {
@@ -118,7 +129,7 @@ test("an idle peer is closed, and so is one above the number of connections", as
 });
 
 test("half requests of many peers are bounded together", async (t) => {
-  const path = await serverAt(t, { limits: { partialBytes: 1000 } });
+  const path = await serverAt(t, { limits: { requestBytes: 1000 } });
   const half = frameOf(Buffer.alloc(900)).subarray(0, 700);
   const one = client(path);
   one.socket.write(half);
@@ -142,6 +153,46 @@ test("a peer that does not read its replies is given up", async (t) => {
   await new Promise((resolve) => setTimeout(resolve, 150));
   socket.resume();
   await closed;
+});
+
+test("requests that are whole but not taken yet are bounded together too", async (t) => {
+  const path = await serverAt(t, { limits: { requestBytes: 1000, inFlight: 1 }, ask: () => null });
+  const one = client(path);
+  const two = client(path);
+  for (const { socket } of [one, two]) socket.write(Buffer.concat(Array(20).fill(frameOf(Buffer.alloc(30)))));
+  await Promise.race([one.closed, two.closed]);
+});
+
+test("a peer that does not read is not answered more, and what all do not read is bounded together", async (t) => {
+  let asked = 0;
+  const path = await serverAt(t, {
+    limits: { inFlight: 2, replyBytes: 7_000_000 },
+    ask: (_, asker) => {
+      asked += 1;
+      setImmediate(asker, Buffer.alloc(1_000_000));
+    },
+  });
+  const many = Buffer.concat(Array(100).fill(frameOf(Buffer.from("x"))));
+  const peers = Array.from({ length: 2 }, () => client(path));
+  for (const { socket } of peers) {
+    socket.pause();
+    socket.write(many);
+  }
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.ok(asked <= 8, `${asked} were answered`);
+  const more = Array.from({ length: 8 }, () => client(path));
+  for (const { socket } of more) {
+    socket.pause();
+    socket.write(many);
+  }
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.ok(asked <= 20, `${asked} were answered`);
+  const reader = client(path);
+  for (const { socket } of [...peers, ...more]) socket.destroy();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  reader.socket.write(frameOf(Buffer.from("x")));
+  await new Promise((resolve) => reader.socket.once("data", resolve));
+  reader.socket.end();
 });
 
 test("a stale socket file is replaced, a live one and another file are not", async (t) => {

@@ -9,7 +9,11 @@ import { limits } from "../limits.ts";
 import type { Asker } from "../run.ts";
 import { frameOf, frameReader } from "./frames.ts";
 
-type Bounds = Record<"connections" | "inFlight" | "frameBytes" | "partialBytes" | "bodyMs" | "idleMs" | "writeMs", number>;
+type Bounds = Record<
+  "connections" | "inFlight" | "frameBytes" | "requestBytes" | "replyBytes" | "bodyMs" | "idleMs" | "writeMs",
+  number
+>;
+type Total = { requests: number; replies: number };
 
 export type SocketOptions = {
   readonly path: string;
@@ -29,7 +33,7 @@ export async function listen({ path, ask, mode = 0o600, limits: own }: SocketOpt
   await clearPath(path);
   const bounds: Bounds = { ...limits, ...own };
   const open = new Set<Socket>();
-  const partial = { bytes: 0 };
+  const total: Total = { requests: 0, replies: 0 };
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     if (open.size >= bounds.connections) {
       socket.destroy();
@@ -37,7 +41,7 @@ export async function listen({ path, ask, mode = 0o600, limits: own }: SocketOpt
     }
     socket.on("close", () => open.delete(socket));
     open.add(socket);
-    serve(socket, bounds, { ask, partial });
+    serve(socket, bounds, { ask, total });
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) => reject(new Fault("SOCKET_FAILED", error.message, error)));
@@ -75,16 +79,12 @@ export async function clearPath(path: string): Promise<void> {
   await unlink(path);
 }
 
-/** One connection. Replies leave in the order of the requests, so each waits for those before it. `partial` counts what all
- *  connections hold of requests that are not whole. */
-function serve(
-  socket: Socket,
-  bounds: Bounds,
-  { ask, partial }: { ask: SocketOptions["ask"]; partial: { bytes: number } },
-): void {
+/** One connection. Replies leave in the order of the requests, so each waits for those before it. `total` counts what all
+ *  connections hold together: bytes of requests that were not taken yet, and of replies that did not get out yet. */
+function serve(socket: Socket, bounds: Bounds, { ask, total }: { ask: SocketOptions["ask"]; total: Total }): void {
   const frames = frameReader(bounds.frameBytes);
   const slots: { reply: Uint8Array | null }[] = [];
-  const pending: Buffer[] = [];
+  const own = { requests: 0, replies: 0 };
   const giveUp = () => {
     socket.destroy();
   };
@@ -94,31 +94,47 @@ function serve(
   let due = false;
   let ended = false;
 
+  /** Gives up a peer by whom more would be held than is allowed. */
+  function count(what: "requests" | "replies", bytes: number): void {
+    own[what] += bytes;
+    total[what] += bytes;
+    if (bytes > 0 && total[what] > bounds[what === "requests" ? "requestBytes" : "replyBytes"]) giveUp();
+  }
+
   function advance(): void {
     due = false;
-    while (slots[0]?.reply) {
-      const isRead = socket.write(frameOf(slots[0].reply));
+    while (slots[0]?.reply && !socket.destroyed) {
+      const { length } = slots[0].reply;
+      socket.write(frameOf(slots[0].reply), () => {
+        if (!socket.destroyed) count("replies", -length);
+      });
       slots.shift();
-      write.set(!isRead);
     }
-    for (let next = pending[0]; next !== undefined && slots.length < bounds.inFlight; next = pending[0]) {
-      pending.shift();
-      take(next);
+    // A peer that does not read is not asked for more.
+    while (slots.length < bounds.inFlight && !socket.writableNeedDrain && !socket.destroyed && frames.ready()) {
+      const request = frames.next();
+      if (!(request instanceof Buffer)) return giveUp();
+      count("requests", -4 - request.length);
+      body.set(false);
+      take(request);
     }
-    const isHeldUp = pending.length > 0 || socket.writableNeedDrain;
+    const isHeldUp = frames.ready() || socket.writableNeedDrain;
     if (isHeldUp) socket.pause();
     else socket.resume();
+    write.set(socket.writableNeedDrain);
     body.set(frames.held() > 0 && !isHeldUp);
-    idle.set(slots.length === 0 && pending.length === 0);
-    if (ended && slots.length === 0 && pending.length === 0) socket.end();
+    idle.set(slots.length === 0 && !isHeldUp);
+    if (ended && slots.length === 0 && !frames.ready()) socket.end();
   }
 
   function take(request: Buffer): void {
     const slot: { reply: Uint8Array | null } = { reply: null };
     slots.push(slot);
     ask(request, (reply) => {
+      if (socket.destroyed) return;
       slot.reply = reply;
-      if (socket.destroyed || due) return;
+      count("replies", reply.length);
+      if (due) return;
       due = true;
       setImmediate(advance);
     });
@@ -126,28 +142,19 @@ function serve(
 
   idle.set(true);
   socket.on("data", (chunk: Buffer) => {
-    const before = frames.held();
-    const whole = frames.take(chunk);
-    partial.bytes += frames.held() - before;
-    if (whole === null || partial.bytes > bounds.partialBytes) {
-      giveUp();
-      return;
-    }
-    if (whole.length > 0) body.set(false);
-    pending.push(...whole);
+    frames.add(chunk);
+    count("requests", chunk.length);
     advance();
   });
   socket.on("end", () => {
     ended = true;
     advance();
   });
-  socket.on("drain", () => {
-    write.set(false);
-    advance();
-  });
+  socket.on("drain", advance);
   socket.on("error", giveUp);
   socket.on("close", () => {
-    partial.bytes -= frames.held();
+    total.requests -= own.requests;
+    total.replies -= own.replies;
     for (const one of [body, idle, write]) one.set(false);
   });
 }
