@@ -51,7 +51,9 @@ function digit(code: number): number {
 
 /** The parts one after another. */
 export function concat(...parts: Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
+  let size = 0;
+  for (const part of parts) size += part.length;
+  const whole = new Uint8Array(size);
   let at = 0;
   for (const part of parts) {
     whole.set(part, at);
@@ -78,7 +80,11 @@ export function ascii(text: string, field = "text"): Uint8Array {
 
 /** The tagged hash that names every object: SHA-256(u8 len(tag) ‖ tag ‖ bytes), as bytes. Source: docs/spec/objects.md. */
 export function hashBytes(tag: string, bytes: Uint8Array): Uint8Array {
-  return sha256(concat(Uint8Array.of(tag.length), ascii(tag), bytes));
+  const whole = new Uint8Array(1 + tag.length + bytes.length);
+  whole[0] = tag.length;
+  for (let at = 0; at < tag.length; at++) whole[at + 1] = tag.charCodeAt(at);
+  whole.set(bytes, 1 + tag.length);
+  return sha256(whole);
 }
 
 /** `hashBytes` as hex. */

@@ -22,7 +22,7 @@ export function isSignature(signature: Uint8Array): boolean {
   return signature.length === 65 && inRange && (signature[64] === 0 || signature[64] === 1);
 }
 
-/** The compressed public key under which `signature` over `digest` verifies, or null.
+/** The public key under which `signature` over `digest` verifies, uncompressed (04 ‖ x ‖ y, 65 bytes), or null.
  *  Digest: 32 bytes. Null also for every signature that `isSignature` does not accept.   Source: SEC 1 v2.0, section 4.1.6. */
 export function recoverPublicKey(digest: Uint8Array, signature: Uint8Array): Uint8Array | null {
   const compressed = Uint8Array.of(2 + Number(signature[64]), ...signature.subarray(0, 32));
@@ -32,7 +32,7 @@ export function recoverPublicKey(digest: Uint8Array, signature: Uint8Array): Uin
   const nonce = Point.fromBytes(compressed);
   const base = Point.BASE.multiplyUnsafe(Fn.create(-number(digest) * inverse));
   const key = base.add(nonce.multiplyUnsafe(Fn.create(s * inverse)));
-  return key.is0() ? null : key.toBytes(true);
+  return key.is0() ? null : key.toBytes(false);
 }
 
 function isAbscissa(x: bigint): boolean {

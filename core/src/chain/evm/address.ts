@@ -14,7 +14,11 @@ const ZERO = "0".repeat(40);
  *  Fails: BAD_VALUE unless `publicKey` is a point of 33 bytes.   Source: Yellow Paper, appendix F. */
 export function addressOf(publicKey: Uint8Array): string {
   demand(isPublicKey(publicKey), "BAD_VALUE", "publicKey", "a compressed secp256k1 point of 33 bytes is expected");
-  const point = secp256k1.Point.fromBytes(publicKey).toBytes(false);
+  return addressOfPoint(secp256k1.Point.fromBytes(publicKey).toBytes(false));
+}
+
+/** The same of an uncompressed point (04 ‖ x ‖ y, 65 bytes) that is known to be one. */
+export function addressOfPoint(point: Uint8Array): string {
   return checksum(toHex(keccak_256(point.subarray(1)).subarray(12)));
 }
 

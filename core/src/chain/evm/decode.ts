@@ -62,7 +62,7 @@ function longSize(digits: Uint8Array): number {
 }
 
 function byteAt(bytes: Uint8Array, at: number): number {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getUint8(at);
+  return bytes[at] as number;
 }
 
 /** The items of a list. Fails: EFFECT_UNREADABLE when it is a string. */

@@ -1,5 +1,5 @@
 /** RLP, writing half. Used by the builder and by assembly, never by the reader. */
-import { concat } from "../../bytes.ts";
+import { concat, fromHex } from "../../bytes.ts";
 
 /** A string of bytes or a list of items. */
 export type Item = Uint8Array | readonly Item[];
@@ -17,9 +17,9 @@ export function encode(item: Item): Uint8Array {
 
 /** Big-endian bytes of a number of zero or more without leading zeros; zero is empty. */
 export function integer(value: bigint | number): Uint8Array {
-  const bytes: number[] = [];
-  for (let rest = BigInt(value); rest > 0n; rest /= 256n) bytes.unshift(Number(rest % 256n));
-  return Uint8Array.from(bytes);
+  const digits = value.toString(16);
+  if (digits === "0") return new Uint8Array();
+  return fromHex(digits.length % 2 === 0 ? digits : `0${digits}`);
 }
 
 function header(base: number, size: number): Uint8Array {

@@ -4,7 +4,7 @@ import { concat, toHex } from "../../bytes.ts";
 import { demand } from "../../errors.ts";
 import { isSignature, recoverPublicKey } from "../../keys/secp256k1.ts";
 import type { Chain, Effect } from "../types.ts";
-import { addressOf, parseAddress } from "./address.ts";
+import { addressOf, addressOfPoint, parseAddress } from "./address.ts";
 import { build, type EvmContext } from "./build.ts";
 import { decode, listOf, type Node } from "./decode.ts";
 import { encode, type Item, integer } from "./encode.ts";
@@ -26,7 +26,7 @@ function digest(bytes: Uint8Array): Uint8Array {
 
 function verify(bytes: Uint8Array, signature: Uint8Array, from: string): boolean {
   const key = recoverPublicKey(digest(bytes), signature);
-  return key !== null && addressOf(key) === from;
+  return key !== null && addressOfPoint(key) === from;
 }
 
 /** `type ‖ rlp([...unsigned fields, y parity, r, s])` and its keccak as 0x text. Verify first: only the form is checked here.
