@@ -29,8 +29,9 @@ import { add, unused } from "./usage.ts";
 
 /** The state after `record`. */
 export function apply(state: State, record: Sealed): State {
-  const head = toHex(advance(fromHex(state.head), record.bytes)) as Hash;
-  const moved = { ...state, seq: state.seq + 1, head, positions: append(state.positions, head), at: record.value.at };
+  const chain = advance(fromHex(state.head), record.bytes);
+  const head = toHex(chain) as Hash;
+  const moved = { ...state, seq: state.seq + 1, head, positions: append(state.positions, chain), at: record.value.at };
   return change(moved, record.value);
 }
 

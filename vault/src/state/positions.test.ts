@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Hash } from "@strongroom/core/bytes";
+import { fromHex, type Hash } from "@strongroom/core/bytes";
 import fc from "fast-check";
 import { append, hashAt, noPositions, type Positions } from "./positions.ts";
 
@@ -10,7 +10,7 @@ const nameOf = (number: number) => number.toString(16).padStart(64, "0") as Hash
 type Version = { readonly list: Positions; readonly model: readonly Hash[] };
 
 function longer({ list, model }: Version, hash: Hash): Version {
-  return { list: append(list, hash), model: [...model, hash] };
+  return { list: append(list, fromHex(hash)), model: [...model, hash] };
 }
 
 function same({ list, model }: Version): void {

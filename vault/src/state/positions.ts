@@ -1,7 +1,7 @@
 /** Every position of the journal: the chain hash after each record, 32 bytes apiece, so that an approval which names an old
  *  head is checked against this very history. Appending gives a new list; lists share one buffer as long as only the newest
  *  is appended to. */
-import { fromHex, type Hash, toHex } from "@strongroom/core/bytes";
+import { type Hash, toHex } from "@strongroom/core/bytes";
 
 const SIZE = 32;
 type Room = { bytes: Uint8Array; used: number };
@@ -11,11 +11,11 @@ export function noPositions(): Positions {
   return { length: 0, room: { bytes: new Uint8Array(SIZE * 64), used: 0 } };
 }
 
-/** The list with one more chain hash. */
-export function append(list: Positions, hash: Hash): Positions {
+/** The list with one more chain hash, 32 bytes. */
+export function append(list: Positions, hash: Uint8Array): Positions {
   const shared = list.room.used === list.length && list.length * SIZE < list.room.bytes.length;
   const room = shared ? list.room : copy(list);
-  room.bytes.set(fromHex(hash), list.length * SIZE);
+  room.bytes.set(hash, list.length * SIZE);
   room.used = list.length + 1;
   return { length: list.length + 1, room };
 }
