@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { Approval } from "../../core/src/signed/approval.ts";
 import { Fact } from "../../core/src/signed/fact.ts";
 import { challengeOf, decode, encode, Signed } from "../../core/src/signed/object.ts";
+import { Rulebook } from "../../core/src/signed/rulebook.ts";
 import { device, someHash } from "../world/keys.ts";
 import { NOTHING, OPEN } from "../world/rulebook.ts";
 import { execution, must } from "../world/vault.ts";
@@ -112,6 +113,88 @@ attacks("one source speaks for two", () => {
   refused(vault, "FACT_ADVERSE", "outvoting the second", () => send(one, adverse));
   const stale = world.screening(book, acme, { source: "screening-2", key: other, at: NOW - HOUR - 1 });
   refused(vault, "FACT_STALE", "with a stale second", () => send(one, stale));
+});
+
+attacks("statements on two transactions are added up, or a source of another chain joins in", () => {
+  const third = device("finality-c");
+  const { vault, book } = besiege({
+    rulebook: (demo) => ({
+      chains: demo.chains.map((chain) => ({ ...chain, maxOutstanding: 2 })),
+      sources: [...demo.sources, { id: "finality-c", type: "finality", publicKey: third.publicKey }],
+    }),
+  });
+  const ids = ["a", "b"].map((reference) => {
+    return execution(vault.run(world.pay(book, { reference }), TWO)).transactions[0]?.id as string;
+  }) as [string, string];
+  const next = () => vault.run(world.pay(book, { reference: "next" }), TWO);
+  const [a, b] = ids.map((id) => world.finality(book, id)) as [Uint8Array[], Uint8Array[]];
+  const inform = (...facts: readonly (Uint8Array | undefined)[]) =>
+    must(vault.send(world.command({ command: "inform", facts: facts as Uint8Array[] })));
+  honest(vault, () => {
+    inform(...a);
+    return next();
+  });
+  refused(vault, "TOO_MANY_OUTSTANDING", "one on each", () => {
+    inform(a[0], b[1]);
+    return next();
+  });
+  const fact = decode(Fact, decode(Signed, a[1] as Uint8Array).body);
+  const stranger = world.signValue(Fact, { ...fact, source: "finality-c" }, third);
+  refused(vault, "TOO_MANY_OUTSTANDING", "a source that this chain does not name", () => {
+    inform(a[0], stranger);
+    return next();
+  });
+  refused(vault, "TOO_MANY_OUTSTANDING", "one now and one later", () => {
+    inform(a[0]);
+    inform(a[1]);
+    return next();
+  });
+});
+
+attacks("two versions of one payment are both said to be final", () => {
+  const { vault, book } = besiege();
+  const first = world.pay(book);
+  const idOf = (answer: ReturnType<typeof vault.send>) => execution(answer).transactions[0]?.id as string;
+  const one = idOf(vault.run(first, TWO));
+  const context = { maxFeePerGas: 30_000_000_000n, maxPriorityFeePerGas: 2_000_000_000n };
+  const two = idOf(vault.run(world.pay(book, { reference: "again", replaces: world.intentId(first) }), TWO, { context }));
+  const inform = (...facts: readonly Uint8Array[]) => vault.send(world.command({ command: "inform", facts }));
+  honest(vault, () => inform(...world.finality(book, two)));
+  refused(vault, "FACT_ADVERSE", "at once", () => inform(...world.finality(book, one), ...world.finality(book, two)));
+  must(inform(...world.finality(book, one)));
+  const { state } = vault;
+  must(inform(...world.finality(book, two)));
+  assert.deepEqual(vault.state.outstanding, state.outstanding, "one after the other: the second changes nothing");
+});
+
+attacks("finality is stated on a chain that the rulebook no longer knows", () => {
+  const { vault, book } = besiege({
+    rulebook: (demo) => ({
+      chains: [...demo.chains, { ...(demo.chains[0] as (typeof demo.chains)[number]), id: 1, name: "other", native: "oth" }],
+      assets: [...demo.assets, { id: "oth", chain: 1, decimals: 18 }],
+    }),
+  });
+  const { transactions } = execution(vault.run(world.pay(book), TWO));
+  const [, other] = book.document.chains;
+  const next = world.nextRulebook(book, {
+    chains: [other as NonNullable<typeof other>],
+    assets: book.document.assets.filter((asset) => asset.chain === 1),
+    rules: book.document.rules.filter((rule) => rule.assets === "any"),
+    limits: [],
+  });
+  const rulebook = world.signValue(Rulebook, next, KEYS.ada, KEYS.ben);
+  const adopt = (...approvals: readonly Uint8Array[]) =>
+    must(vault.send(world.command({ command: "rulebook", rulebook, approvals })));
+  adopt();
+  vault.wait(world.DAY);
+  adopt(world.approveRulebook(vault.ground(), next, { key: KEYS.cleo, decision: "seen" }));
+  const { state } = vault;
+  must(
+    vault.send(
+      world.command({ command: "inform", facts: world.finality(book, transactions[0]?.id as string, { at: vault.now.hi }) }),
+    ),
+  );
+  assert.deepEqual(vault.state.outstanding, state.outstanding, "nothing is settled");
 });
 
 attacks("finality is stated by too few, in disagreement, or by strangers", () => {

@@ -1,10 +1,11 @@
 /** A freeze, rejection, veto or removal of a key is withheld and comes late, or an old one is replayed; and a freeze comes
  *  between commitment and signature. Freezes and objections bind however late; a signature that was not given out never is. */
 import assert from "node:assert/strict";
+import { FreezeBody } from "../../core/src/protocol/command.ts";
 import type { Approval } from "../../core/src/signed/approval.ts";
 import type { IntentOf } from "../../core/src/signed/intent.ts";
 import { Intent } from "../../core/src/signed/intent.ts";
-import { encode } from "../../core/src/signed/object.ts";
+import { decode, encode } from "../../core/src/signed/object.ts";
 import { Rulebook } from "../../core/src/signed/rulebook.ts";
 import { someHash } from "../world/keys.ts";
 import { execution, type MemoryVault, must } from "../world/vault.ts";
@@ -88,6 +89,65 @@ function shown(vault: MemoryVault, name: string) {
 function transactionsShown(vault: MemoryVault, intent: Intent): number {
   return execution(shown(vault, world.intentId(intent))).transactions.length;
 }
+
+attacks("a freeze of one thing is taken for a freeze of another", () => {
+  const { vault, book } = besiege();
+  must(vault.run(world.wallet(book, { wallet: "eth" }), [KEYS.carl]));
+  must(vault.send(world.command({ command: "address", wallet: "eth", index: 0 })));
+  const zoe = world.pay(book, {
+    destination: world.destinationOf(world.zoe(book)),
+    initiator: KEYS.tina.id,
+    wallet: "eth",
+    asset: "usdx",
+    amount: 1n,
+  });
+  const facts = [world.screening(book, world.zoe(book))];
+  const others: readonly (typeof LEVELS)[number][] = [...LEVELS.slice(2), ["wallet", "treasury"]];
+  for (const [level, subject] of others) {
+    aside(vault, () => {
+      must(vault.run(world.freeze(book, { level, subject }), []));
+      honestlySigned(vault, () => vault.run(zoe, [KEYS.bob, KEYS.carl], { facts }));
+      refused(vault, "FROZEN", `${level} ${subject}`, () => vault.run(world.pay(book), TWO));
+    });
+  }
+  must(vault.run(world.freeze(book, { level: "asset", subject: "eth" }), []));
+  const otto = (change: Parameters<typeof world.freeze>[1]) =>
+    vault.run(world.freeze(book, { initiator: KEYS.otto.id, reference: "freeze-2", ...change }), []);
+  honest(vault, () => otto({ level: "asset", subject: "usdx" }));
+  honest(vault, () => otto({ level: "wallet", subject: "eth" }));
+  refused(vault, "ALREADY_FROZEN", "the very same", () => otto({ level: "asset", subject: "eth" }));
+});
+
+attacks("a freeze hides what can no longer be stopped", async () => {
+  const { vault, book } = besiege();
+  const pay = (reference: string) => world.pay(book, { reference });
+  const ids = (answer: ReturnType<typeof vault.send>) => execution(answer).transactions.map(({ id }) => id);
+  const [a, b] = ["a", "b"].map((reference) => ids(vault.run(pay(reference), TWO))) as [string[], string[]];
+  const bumped = world.pay(book, { reference: "c", replaces: world.intentId(pay("b")) });
+  const c = ids(vault.run(bumped, TWO, { context: BUMP }));
+  const batch = [pay("d"), pay("e")];
+  const de = ids(
+    vault.send(
+      world.execute(
+        batch,
+        batch.flatMap((item) => world.approveAll(vault.ground(), item, TWO)),
+      ),
+    ),
+  );
+  vault.hold = true;
+  vault.run(pay("f"), TWO);
+  vault.hold = false;
+  must(vault.send(world.command({ command: "inform", facts: world.finality(book, a[0] as string) })));
+  await fails(() => {
+    const { body } = honest(vault, () => vault.run(world.freeze(book), []));
+    const { live } = decode(FreezeBody, body);
+    assert.deepEqual(
+      live.map(({ id }) => id),
+      [...de, ...c, ...b],
+      "every version that is out and not final, newest first",
+    );
+  });
+});
 
 attacks("the name behind a frozen address is changed", () => {
   const { vault, book } = besiege();
@@ -222,6 +282,16 @@ attacks("a rejection is withheld until the payment is committed, and still holds
     must(vault.run(intent, TWO));
     refused(vault, "INTENT_USED", "after the signature it is too late, and said so", reject);
   });
+  aside(vault, () => {
+    must(reject());
+    const { seq } = vault.state;
+    must(reject());
+    assert.equal(vault.state.seq, seq, "twice is as once");
+  });
+  const done = world.approve(vault.ground(), world.enter(book, world.acme(book)), { key: KEYS.carl, decision: "reject" });
+  refused(vault, "INTENT_USED", "what was done at once", () =>
+    vault.send(world.command({ command: "object", approval: done })),
+  );
   const forged = world.approve(vault.ground(), intent, { key: { ...KEYS.carl, sign: KEYS.mallory.sign }, decision: "reject" });
   refused(vault, "KEY_UNKNOWN", "forged", () => vault.send(world.command({ command: "object", approval: forged })));
   const foreign = world.approve(vault.ground(), intent, {

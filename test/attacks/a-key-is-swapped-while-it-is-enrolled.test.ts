@@ -58,6 +58,10 @@ attacks("the ceremony's keys are swapped by whoever carries the documents", () =
   const bent = encode(Rulebook, { ...made.rulebook, persons });
   refused(vault, "SIGNATURE_INVALID", "an approver's key", () => found({ rulebook: withBody(made.signedRulebook, bent) }));
   const foreign = world.makeWorld({ genesis: { vaultKey: mallory } });
+  const half = world.demoGenesis({ vaultKey: mallory });
+  const rulebook = world.signValue(Rulebook, { ...demoDocument(half), vault: made.vault }, KEYS.ada, KEYS.ben);
+  const genesis = world.signValue(Genesis, half, ...ADMINISTRATORS);
+  refused(vault, "WRONG_VAULT", "the vault's key in the genesis alone", () => found({ genesis, rulebook }));
   refused(vault, "WRONG_VAULT", "the vault's key", () =>
     found({ genesis: foreign.signedGenesis, rulebook: foreign.signedRulebook }),
   );
@@ -88,6 +92,8 @@ attacks("the genesis names one person or one key twice, or keys that do not gove
   const third = (change: Partial<Administrator>) =>
     founding({ administrators: [ada, ben, { ...cleo, ...change }] }, ADMINISTRATORS);
   refused(vault, "BAD_VALUE", "one person with two keys", () => found(third({ person: "ada" })));
+  refused(vault, "BAD_VALUE", "one administrator twice", () => found(third({ person: "ada", publicKey: ada.publicKey })));
+  refused(vault, "KEY_REJECTED", "a key of small order", () => found(third({ publicKey: world.ZERO })));
   refused(vault, "BAD_VALUE", "one key with two persons", () => found(third({ publicKey: ada.publicKey })));
   refused(vault, "KEY_CLASS", "a passkey", () => found(third({ scheme: "webauthn-es256" })));
 });
@@ -101,6 +107,7 @@ attacks("the first rulebook exchanges the administrators of the genesis", () => 
   });
   const invalid = (how: string, book: (demo: Rulebook) => Rulebook) =>
     refused(vault, "RULEBOOK_INVALID", how, () => sent(book));
+  invalid("a contradiction", (demo) => ({ ...demo, rules: [...demo.rules, ...demo.rules.slice(0, 1)] }));
   invalid("a fourth", governed({ administrators: ["ada", "ben", "cleo", "olga"] }));
   invalid("another for one", governed({ administrators: ["ada", "ben", "olga"] }));
   invalid("a lower threshold", governed({ threshold: 1 }));

@@ -58,6 +58,8 @@ attacks("another client's address is entered as a stranger's", () => {
   refused(vault, "ENTRY_MISMATCH", "as the payer's own", () =>
     enter({ class: "own", own: { wallet: "of-client-a", index: 0 } }),
   );
+  const own = { wallet: "of-client-b", index: 0 };
+  refused(vault, "ENTRY_MISMATCH", "an exchange that names the wallet", () => enter({ class: "exchange", own }));
   refused(vault, "ENTRY_MISMATCH", "under another index", () =>
     enter({ class: "own", own: { wallet: "of-client-b", index: 1 } }),
   );

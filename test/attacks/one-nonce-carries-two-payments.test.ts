@@ -6,7 +6,7 @@ import { openRecord } from "../../core/src/journal/record.ts";
 import type { IntentOf } from "../../core/src/signed/intent.ts";
 import { execution, type MemoryVault, must } from "../world/vault.ts";
 import * as world from "../world/world.ts";
-import { attacks, besiege, honestlySigned, refused, request, type Siege, TWO } from "./attack.ts";
+import { attacks, besiege, fails, honestlySigned, refused, request, type Siege, TWO } from "./attack.ts";
 
 const { KEYS, ETH, USDX } = world;
 /** Both rates up by an eighth and more. */
@@ -105,6 +105,22 @@ attacks("a replacement does not conflict with what it replaces", () => {
   const both = [a, b] as [IntentOf<"pay">, IntentOf<"pay">];
   const approvals = both.flatMap((item) => world.approveAll(vault.ground(), item, TWO));
   refused(vault, "SLOT_TAKEN", "twice in one batch", () => vault.send(world.execute(both, approvals, { context: BUMP })));
+});
+
+attacks("a replacement is signed after what it replaces was final", async () => {
+  const { vault, book, first } = paid();
+  const { transactions } = execution(vault.run(first, TWO));
+  vault.hold = true;
+  vault.run(world.pay(book, { reference: "pay-2", replaces: world.intentId(first) }), TWO, { context: BUMP });
+  vault.hold = false;
+  honestlySigned(vault, () => vault.release()[0] as never);
+  await fails(() => {
+    must(vault.send(world.command({ command: "inform", facts: world.finality(book, transactions[0]?.id as string) })));
+    assert.deepEqual(
+      vault.release().map((answer) => answer.code),
+      ["SLOT_TAKEN"],
+    );
+  });
 });
 
 attacks("a replacement is too cheap to replace", () => {

@@ -5,6 +5,7 @@ import { Intent } from "../../core/src/signed/intent.ts";
 import { encode } from "../../core/src/signed/object.ts";
 import { Rulebook } from "../../core/src/signed/rulebook.ts";
 import { clockFrom } from "../../vault/src/host/clock.ts";
+import type { Device } from "../world/keys.ts";
 import { type MemoryVault, must } from "../world/vault.ts";
 import * as world from "../world/world.ts";
 import { aside, attacks, besiege, fails, honest, honestlySigned, refused, request, TWO } from "./attack.ts";
@@ -59,6 +60,30 @@ attacks("a payment's delay is ended by setting the clock forward", () => {
   honestlySigned(vault, () => vault.run(intent, all));
   const similar = world.pay(book, { amount: 6n * ETH, notAfter: NOW + 3 * DAY, reference: "pay-2" });
   refused(vault, "NOT_REGISTERED", "for another intent", () => vault.run(similar, all));
+});
+
+attacks("a delay is started by somebody else, or with other approvals", () => {
+  const { vault, book } = besiege();
+  const intent = world.pay(book, { amount: 6n * ETH, notAfter: NOW + DAY });
+  const register = (...approvals: readonly Uint8Array[]) =>
+    vault.send(world.command({ command: "register", intent: encode(Intent, intent), approvals }));
+  const by = (key: Device, of: Intent = intent, decision: "initiate" | "approve" = "initiate") =>
+    world.approve(vault.ground(), of, { key, decision });
+  honest(vault, () => register(by(KEYS.tom)));
+  honest(vault, () => register(by(KEYS.tom), by(KEYS.amy, intent, "approve")));
+  refused(vault, "INITIATOR_MISSING", "nobody", () => register());
+  refused(vault, "INITIATOR_MISSING", "an approver", () => register(by(KEYS.amy, intent, "approve")));
+  refused(vault, "DECISION_WRONG", "another initiator", () => register(by(KEYS.tina)));
+  const other = world.pay(book, { reference: "pay-2" });
+  refused(vault, "APPROVAL_FOREIGN", "of another intent", () => register(by(KEYS.tom, other)));
+  refused(vault, "APPROVAL_FOREIGN", "of another intent beside his own", () => register(by(KEYS.tom), by(KEYS.tom, other)));
+  refused(vault, "WRONG_DEPLOYMENT", "for another deployment", () => {
+    const foreign = { ...intent, deployment: world.ZERO };
+    return vault.send(
+      world.command({ command: "register", intent: encode(Intent, foreign), approvals: [by(KEYS.tom, foreign)] }),
+    );
+  });
+  refused(vault, "KEY_UNKNOWN", "a stranger", () => register(by(KEYS.mallory)));
 });
 
 attacks("the longest of several delays is left out", () => {

@@ -9,7 +9,7 @@ import { emptyState } from "../../vault/src/state/state.ts";
 import { someHash } from "../world/keys.ts";
 import { MemoryVault, must } from "../world/vault.ts";
 import * as world from "../world/world.ts";
-import { aside, attacks, besiege, honest, honestlySigned, refused, request, TWO } from "./attack.ts";
+import { aside, attacks, besiege, fails, honest, honestlySigned, refused, request, TWO } from "./attack.ts";
 
 const { KEYS, ETH } = world;
 
@@ -78,6 +78,9 @@ attacks("the restored vault is shown the head that it lost", () => {
   ];
   for (const command of commands) refused(old, "ROLLED_BACK", command.command, () => old.send(world.command(command)));
   refused(old, "ROLLED_BACK", "execute", () => old.run(second, TWO));
+  const show = (what: "execution" | "wallet", name: string) => old.send(world.command({ command: "show", what, name }));
+  refused(old, "ROLLED_BACK", "a signature that it made", () => show("execution", world.intentId(world.pay(book))));
+  must(show("wallet", "treasury"));
   old.restart();
   refused(old, "ROLLED_BACK", "execute after a restart", () => old.run(second, TWO));
 });
@@ -107,9 +110,25 @@ attacks("a payment that is being signed when the vault stops is given out", () =
     old.release().map((answer) => answer.code),
     ["ROLLED_BACK"],
   );
-  old.hold = true;
-  old.restart();
-  assert.equal(old.held.length, 0, "nothing is given to the key store again");
+});
+
+attacks("what a stopped vault was to sign is signed after a restart", async () => {
+  for (const halted of [false, true]) {
+    const { vault, book } = besiege();
+    const before = vault.journal.length;
+    must(vault.run(world.pay(book), TWO));
+    const late = headOf(vault);
+    const old = restored(vault, before);
+    old.hold = true;
+    old.run(world.pay(book, { reference: "pay-2" }), TWO);
+    old.run(world.wallet(book, { wallet: "second" }), [KEYS.carl]);
+    if (halted) old.send(witness(late));
+    old.held.length = 0;
+    await fails(() => {
+      old.restart();
+      assert.equal(old.held.length, halted ? 0 : 2, "a vault that has stopped gives nothing to its key store");
+    });
+  }
 });
 
 attacks("a head is forged to stop a vault, or to hide that it was rolled back", () => {

@@ -87,6 +87,19 @@ attacks("the key store fails", async () => {
   for (const next of ["ask", "stop"] as const) {
     await lied(vault, job, "KEYSTORE_FAULT", { fault: true, code: "KEY_GONE", next, culprits: [] });
   }
+  await fails(() =>
+    aside(vault, () => {
+      const fault = { fault: true, code: "KEY_BUSY", next: "retry", culprits: [] } as const;
+      assert.deepEqual(vault.feed({ now: vault.now, signed: job.id, result: fault }), [], "those who wait go on waiting");
+      assert.equal(vault.held.length, 1, "it is asked again");
+    }),
+  );
+  const after = (next: "ask" | "stop") =>
+    aside(vault, () => {
+      vault.feed({ now: vault.now, signed: job.id, result: { fault: true, code: "KEY_GONE", next, culprits: [] } });
+      return vault.state.pending.size;
+    });
+  assert.deepEqual([after("ask"), after("stop")], [1, 0], "what can never be signed does not stay pending");
   const [a, b] = signJob(job) as [Uint8Array, Uint8Array];
   assert.deepEqual(vault.feed({ now: vault.now, signed: KEYS.mallory.id, result: [a, b] }), [], "a job that nobody gave");
   vault.feed({ now: vault.now, signed: job.id, result: [a, b] });
@@ -106,6 +119,16 @@ attacks("the key store gives a foreign or broken public key", async () => {
     chainCode: "11".repeat(32),
   };
   assert.equal(aside(vault, () => vault.feed({ now: vault.now, created: id, result: good }))[0]?.code, "OK");
+  assert.deepEqual(vault.feed({ now: vault.now, created: KEYS.mallory.id, result: good }), [], "a key that nobody asked for");
+  vault.held.length = 0;
+  vault.run(intent, [KEYS.carl]);
+  assert.equal(vault.held.length, 1, "whoever asks again has it made again");
+  aside(vault, () => {
+    vault.feed({ now: vault.now, created: id, result: good });
+    const { seq } = vault.state;
+    assert.equal(vault.run(intent, [KEYS.carl]).code, "OK", "and afterwards hears of it");
+    assert.equal(vault.state.seq, seq);
+  });
   const broken = [
     { ...good, publicKey: "" },
     { ...good, publicKey: `04${good.publicKey.slice(2)}` },

@@ -159,6 +159,9 @@ attacks("the third administrator's statement is forged, borrowed or replayed", (
   refused(vault, "SEEN_MISSING", "cleo signs instead of ada, and ada has seen it", () =>
     send(vault, next, { by: [KEYS.ben, KEYS.cleo], seen: [KEYS.ada] }),
   );
+  refused(vault, "SEEN_MISSING", "cleo signs now, and has seen it", () => {
+    return send(vault, next, { by: [KEYS.ben, KEYS.cleo], seen: [KEYS.cleo] });
+  });
   vault.boot();
   const stale = world.approveRulebook(vault.ground({ boot: world.ZERO }), next, { key: KEYS.cleo, decision: "seen" });
   refused(vault, "BOOT_STALE", "from before a start", () => adopt(stale));
