@@ -125,6 +125,26 @@ test("what ends the loop before everything is open ends the service too", async 
   await vault.close();
 });
 
+test("a vault is made and started only in a folder that is this user's, and it becomes private first", async (t) => {
+  const folder = await fs.mkdtemp(join(tmpdir(), "boot-"));
+  t.after(() => fs.rm(folder, { recursive: true }));
+  const data = join(folder, "data");
+  await fs.mkdir(data);
+  await fs.chmod(data, 0o777);
+  await initialise(data, passphrase, work);
+  assert.equal((await fs.stat(data)).mode & 0o777, 0o700);
+  if (process.geteuid?.() !== 0) return;
+  const others = join(folder, "others");
+  await fs.mkdir(others);
+  await fs.chown(others, 4242, 4242);
+  await assert.rejects(initialise(others, passphrase, work), { code: "DATA_OWNER" });
+  assert.deepEqual(await fs.readdir(others), []);
+  await fs.chown(data, 4242, 4242);
+  await fs.chown(join(data, "keystore"), 4242, 4242);
+  await assert.rejects(bootVault(data, passphrase, mind), { code: "DATA_OWNER" });
+  assert.equal((await verifyData(data, passphrase, mind)).records, 0, "root may look at it");
+});
+
 test("a passphrase that is wrong opens no vault", async (t) => {
   const { data } = await made(t);
   await assert.rejects(bootVault(data, Buffer.from("wrong horse battery"), mind), { code: "KEYSTORE_LOCKED" });

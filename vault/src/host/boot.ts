@@ -2,7 +2,7 @@
  *
  *  No state is made implicitly: only `initialise` creates, and it refuses where there is anything. Knows no command line. */
 import { randomBytes } from "node:crypto";
-import { mkdir } from "node:fs/promises";
+import { chmod, mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Hash, toHex } from "@strongroom/core/bytes";
 import { openRecord } from "@strongroom/core/journal/record";
@@ -40,14 +40,19 @@ export type Vault<State> = {
 const keystorePath = (data: string) => join(data, "keystore");
 const placeOf = (data: string, keystore: SoftwareKeystore): Place => ({ folder: join(data, "journal"), owner: keystore.owner });
 
-/** Makes a vault: keystore, empty journal, intake and outtake. The folder may exist, but empty. Gives the identity key in
- *  lower-case hex. Fails: DATA_EXISTS, PASSPHRASE, JOURNAL_WRITE. */
+/** Makes a vault: keystore, empty journal, intake and outtake. The folder may exist, but empty and this user's. Gives the
+ *  identity key in lower-case hex. Fails: DATA_EXISTS, DATA_OWNER, PASSPHRASE, JOURNAL_WRITE. */
 export async function initialise(data: string, passphrase: Buffer, work?: Work): Promise<string> {
   await mkdir(dirname(data), { recursive: true });
   await mkdir(data, { mode: 0o700 }).catch((error: unknown) => {
     if (systemCode(error) !== "EEXIST") throw error;
   });
-  if ((await realFiles.readdir(data)).length > 0) throw new Fault("DATA_EXISTS", data);
+  await demandOwn(data);
+  await demandEmpty(data);
+  await chmod(data, 0o700);
+  // Once more, now that nobody else can put anything in it.
+  await demandEmpty(data);
+  await diskOf(realFiles).syncFolder(dirname(data));
   for (const name of ["journal", "intake", "outtake"]) await mkdir(join(data, name), { mode: 0o700 });
   await createKeystore(keystorePath(data), passphrase, work === undefined ? {} : { work });
   const keystore = await openKeystore(keystorePath(data), passphrase);
@@ -57,6 +62,16 @@ export async function initialise(data: string, passphrase: Buffer, work?: Work):
   } finally {
     keystore.close();
   }
+}
+
+async function demandEmpty(data: string): Promise<void> {
+  if ((await realFiles.readdir(data)).length > 0) throw new Fault("DATA_EXISTS", data);
+}
+
+/** What this process makes in another user's folder the other one could exchange, or could not read. Fails: DATA_OWNER. */
+async function demandOwn(data: string): Promise<void> {
+  const { uid } = await realFiles.stat(data);
+  if (uid !== process.geteuid?.()) throw new Fault("DATA_OWNER", `${data} belongs to user ${uid}.`);
 }
 
 /** Fails: DATA_MISSING where there is no vault. */
@@ -78,8 +93,9 @@ export async function verifyData<State>(data: string, passphrase: Buffer, mind: 
   }
 }
 
-/** Starts the vault of a folder. The caller clears the passphrase. Fails: as `verifyData`, and JOURNAL_WRITE. */
+/** Starts the vault of a folder. The caller clears the passphrase. Fails: as `verifyData`, DATA_OWNER and JOURNAL_WRITE. */
 export async function bootVault<State>(data: string, passphrase: Buffer, mind: WholeMind<State>): Promise<Vault<State>> {
+  await demandOwn(data);
   const keystore = await openKeystore(keystorePath(data), passphrase);
   let fence: Fence | undefined;
   try {

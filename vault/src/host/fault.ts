@@ -27,6 +27,11 @@ export const FAULTS = {
   USAGE: { exit: EXIT.usage, next: "ask", what: "The command line is not understood." },
   DATA_MISSING: { exit: EXIT.missing, next: "ask", what: "There is no vault in this folder; make one with `init`." },
   DATA_EXISTS: { exit: EXIT.exists, next: "stop", what: "There is already something in this folder; nothing was changed." },
+  DATA_OWNER: {
+    exit: EXIT.denied,
+    next: "ask",
+    what: "The data folder, or something in it, is another user's, or others may write there; nothing was changed.",
+  },
   DATA_FENCED: {
     exit: EXIT.busy,
     next: "stop",

@@ -9,8 +9,9 @@ export const limits = {
   /** What all connections hold together of requests that were not taken, and of replies that did not get out. */
   requestBytes: 64 * 1024 * 1024,
   replyBytes: 64 * 1024 * 1024,
-  /** Requests of one connection that have no answer yet; then it is not read any further. */
-  inFlight: 64,
+  /** Requests of one connection that have no answer yet; then it is not read any further. Times the connections it is no more
+   *  than the queue holds, so that a flood costs no signed refusals. */
+  inFlight: 16,
   /** Inputs that wait for the run loop; a further request is answered OVERLOADED. */
   queue: 4096,
   queueBytes: 64 * 1024 * 1024,

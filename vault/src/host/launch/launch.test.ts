@@ -10,8 +10,9 @@ import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { initialise } from "../boot.ts";
 import { EXIT } from "../fault.ts";
+import { giveData, giveSocketFolder } from "./give.ts";
 import { planLaunch } from "./launch.ts";
-import { measure, PINNED_RUNTIME, type Protection } from "./protections.ts";
+import { dumpsNothing, exposedAbove, measure, PINNED_RUNTIME, type Protection } from "./protections.ts";
 import { dependenciesOf, readList, VAULT_FOLDER } from "./readList.ts";
 import type { Attempt } from "./selfcheck.ts";
 
@@ -38,7 +39,7 @@ function call(
 
 async function made(t: TestContext): Promise<string> {
   const data = join(await folderOf(t), "data");
-  await initialise(data, Buffer.from(PASSPHRASE.trim()));
+  await initialise(data, Buffer.from(PASSPHRASE.trim()), { memoryKiB: 19 * 1024, passes: 1, lanes: 1 });
   return data;
 }
 
@@ -66,7 +67,7 @@ test("a launched vault cannot read, write, connect or start anything that it nee
   const attempts = event["attempts"] as Attempt[];
   const protections = event["protections"] as Protection[];
   const on = new Map(protections.map((one) => [one.name, one]));
-  assert.equal(attempts.length, 4);
+  assert.equal(attempts.length, 5);
   for (const { what, refused } of attempts) {
     const isNetworkless = on.get("no network")?.on === true;
     if (what !== "connect by TCP" || isNetworkless) assert.notEqual(refused, null, what);
@@ -169,6 +170,98 @@ test("a socket path that the system cannot take, or a folder of others, is refus
     await fs.mkdir(join(data, "..", "busy"));
     await fs.writeFile(join(data, "..", "busy", "file"), "");
     assert.throws(() => planLaunch({ ...launch, socket: join(data, "..", "busy", "sock") }), { code: "SOCKET_FAILED" });
+  }
+});
+
+/** Somebody who is neither root nor the vault. */
+const STRANGER = 4_242;
+
+test("root gives the vault's user what is root's alone, and nothing that others could have put there", async (t) => {
+  if (!isRoot) return t.diagnostic("only root has something to give");
+  const owner = { uid: 60_700, gid: 60_700 };
+  const outside = join(await folderOf(t), "outside");
+  await fs.writeFile(outside, "root's");
+  const ownerOf = async (path: string) => (await fs.lstat(path)).uid;
+
+  const data = await made(t);
+  await fs.symlink(outside, join(data, "intake", "link"));
+  giveData(data, owner);
+  for (const name of ["", "keystore", "journal/00000001.seg", "journal/last", "intake/link", "outtake"]) {
+    assert.equal(await ownerOf(join(data, name)), owner.uid, name);
+  }
+  assert.equal((await fs.stat(data)).mode & 0o777, 0o700);
+  await fs.link(outside, join(data, "journal", "hard"));
+  giveData(data, owner);
+  assert.equal(await ownerOf(outside), 0, "in the vault's own folder nothing is given");
+
+  for (const plant of [
+    (folder: string) => fs.chown(folder, STRANGER, STRANGER),
+    (folder: string) => fs.chown(join(folder, "intake"), STRANGER, STRANGER),
+    (folder: string) => fs.writeFile(join(folder, "x"), "").then(() => fs.chown(join(folder, "x"), STRANGER, STRANGER)),
+    (folder: string) => fs.chmod(join(folder, "intake"), 0o777),
+    (folder: string) => fs.chmod(folder, 0o770),
+    (folder: string) => fs.link(outside, join(folder, "journal", "hard")),
+    (folder: string) => fs.rm(join(folder, "keystore")),
+    (folder: string) => fs.rename(folder, `${folder}.real`).then(() => fs.symlink(`${folder}.real`, folder)),
+  ]) {
+    const planted = await made(t);
+    await plant(planted);
+    assert.throws(() => giveData(planted, owner), { code: "DATA_OWNER" }, String(plant));
+    assert.equal(await ownerOf(outside), 0);
+  }
+});
+
+test("root makes the socket's folder the vault's only when it is root's alone", async (t) => {
+  if (!isRoot) return t.diagnostic("only root has something to give");
+  const owner = { uid: 60_700, gid: 60_700 };
+  const folder = await folderOf(t);
+  const target = join(folder, "target");
+  await fs.mkdir(target);
+  await fs.symlink(target, join(folder, "link"));
+  await fs.mkdir(join(folder, "open"));
+  await fs.chmod(join(folder, "open"), 0o777);
+  await fs.mkdir(join(folder, "strange"));
+  await fs.chown(join(folder, "strange"), STRANGER, STRANGER);
+  for (const name of ["link", "open", "strange"]) {
+    assert.throws(() => giveSocketFolder(join(folder, name), "sock", owner), { code: "SOCKET_FAILED" }, name);
+  }
+  assert.equal((await fs.stat(target)).uid, 0);
+  giveSocketFolder(join(folder, "new"), "sock", owner);
+  const { uid, gid, mode } = await fs.stat(join(folder, "new"));
+  assert.deepEqual([uid, gid, mode & 0o7777], [owner.uid, 0, 0o2750]);
+});
+
+test("code is sealed only when all folders above it are", async (t) => {
+  const folder = await folderOf(t);
+  const code = join(folder, "open", "below", "code");
+  await fs.mkdir(code, { recursive: true });
+  assert.equal(exposedAbove([code]), isRoot ? null : folder);
+  await fs.chmod(join(folder, "open"), 0o777);
+  const subject = { data: folder, code: [code], starter: null, keystore: "software", demonstration: false } as const;
+  const sealed = async () =>
+    (await measure({ ...subject, reasons: new Map() })).find(({ name }) => name === "sealed code") as Protection;
+  assert.equal((await sealed()).on, false);
+  if (!isRoot) return;
+  assert.equal(exposedAbove([code]), join(folder, "open"));
+  await fs.chmod(join(folder, "open"), 0o1777);
+  assert.equal(exposedAbove([code]), null, "nobody renames what is root's in a sticky folder");
+  await fs.chown(join(folder, "open"), STRANGER, STRANGER);
+  assert.equal(exposedAbove([code]), join(folder, "open"));
+});
+
+test("a limit of zero does not stop a core dump that goes to a program", () => {
+  assert.equal(dumpsNothing(["1", "1"], "|/usr/lib/systemd/systemd-coredump"), true);
+  assert.equal(dumpsNothing(["1", "1"], "core"), true);
+  assert.equal(dumpsNothing(["0", "0"], "core"), true);
+  for (const pattern of ["|/bin/cat", "@/run/core.sock", ""]) assert.equal(dumpsNothing(["0", "0"], pattern), false, pattern);
+  assert.equal(dumpsNothing(["1", "1"], "@/run/core.sock"), false);
+  assert.equal(dumpsNothing(["0", "1"], "core"), true);
+  for (const limits of [
+    ["0", "unlimited"],
+    ["unlimited", "unlimited"],
+    [undefined, undefined],
+  ] as const) {
+    assert.equal(dumpsNothing(limits, "core"), false);
   }
 });
 

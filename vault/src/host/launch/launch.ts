@@ -5,20 +5,12 @@
  *  and the process id stay. The last link is Node with `--permission` and lists of what it may read and write. What holds in
  *  the end is measured by the vault itself (`protections.ts`); here are only the reasons for what could not be had. */
 import { spawnSync } from "node:child_process";
-import {
-  chmodSync,
-  chownSync,
-  existsSync,
-  lchownSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-} from "node:fs";
+import { existsSync, mkdirSync, readFileSync, realpathSync } from "node:fs";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Fault } from "../fault.ts";
+import { type Account, giveData, giveSocketFolder } from "./give.ts";
+import { exposedAbove, MEASURED_FILES } from "./protections.ts";
 import { readList } from "./readList.ts";
 
 export type Launch = {
@@ -35,7 +27,6 @@ const ACCOUNT_ID = 60_700;
 const ACCOUNT_NAME = "strongroom-vault";
 const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
 
-type Account = { readonly uid: number; readonly gid: number };
 type Step = { readonly name: string; readonly argv: readonly string[] };
 
 /** The whole command line, and why a protection is missing. Prepares folders and owners. */
@@ -46,8 +37,12 @@ export function planLaunch(launch: Launch): { argv: string[]; reasons: Map<strin
   const reads = readList();
   const account = chooseAccount([...reads, process.execPath, dirname(data)], reasons);
   prepare({ data, socket }, account);
+  const exposed = exposedAbove([...reads, process.execPath]);
+  if (exposed !== null) reasons.set("sealed code", `others than root can change ${exposed}`);
 
   const steps: Step[] = [];
+  const dumps = firstThatWorks("no core dumps", [["prlimit", "--core=1:1"]], reasons);
+  if (dumps !== null) steps.push(dumps);
   const net = firstThatWorks(
     "no network",
     [
@@ -73,7 +68,7 @@ export function planLaunch(launch: Launch): { argv: string[]; reasons: Map<strin
   const folders = [data, ...(socket === null ? [] : [dirname(socket)])].map((folder) => `${folder}${sep}`);
   const flags = [
     "--permission",
-    ...[...reads, ...folders, "/proc/self/", "/proc/swaps"].map((path) => `--allow-fs-read=${path}`),
+    ...[...reads, ...folders, ...MEASURED_FILES].map((path) => `--allow-fs-read=${path}`),
     ...folders.map((path) => `--allow-fs-write=${path}`),
     "--disable-sigusr1",
     "--disable-proto=throw",
@@ -85,7 +80,7 @@ export function planLaunch(launch: Launch): { argv: string[]; reasons: Map<strin
   words.push(...(launch.passphraseFile === null ? ["--stdin"] : ["--passphrase-fd", "3"]));
   for (const [name, reason] of reasons) words.push("--reason", `${name}: ${reason}`);
   const node = [process.execPath, ...flags, MAIN, ...words];
-  return { argv: [...shell(launch.passphraseFile), ...steps.flatMap(({ argv }) => argv), ...node], reasons };
+  return { argv: [...shell(launch.passphraseFile, dumps === null), ...steps.flatMap(({ argv }) => argv), ...node], reasons };
 }
 
 /** Becomes the vault. Returns never; fails: SOCKET_FAILED, and the system's errors. */
@@ -98,10 +93,10 @@ export function becomeVault(launch: Launch): never {
   throw new Fault("BUG", "The runtime cannot replace this process.");
 }
 
-/** The first link: no core dumps, nothing that is made is open to others, and the passphrase file as descriptor 3, opened by
- *  this user before the vault's own user takes over. */
-function shell(passphraseFile: string | null): string[] {
-  const limits = "ulimit -c 0; umask 077";
+/** The first link: nothing that is made is open to others, and the passphrase file as descriptor 3, opened by this user before
+ *  the vault's own user takes over. `dumps`: core dumps are limited here, since nothing better is installed. */
+function shell(passphraseFile: string | null, dumps: boolean): string[] {
+  const limits = `umask 077${dumps ? "; ulimit -c 0" : ""}`;
   if (passphraseFile === null) return ["/bin/sh", "-c", `${limits}; exec "$@"`, "sh"];
   return ["/bin/sh", "-c", `${limits}; file="$1"; shift; exec "$@" 3<"$file"`, "sh", resolve(passphraseFile)];
 }
@@ -154,33 +149,19 @@ function namedAccount(): Account | null {
   return uid === undefined || gid === undefined ? null : { uid: Number(uid), gid: Number(gid) };
 }
 
-/** Gives the data to the vault's user, and makes the socket's folder: his, and open to the group of whoever starts him. */
+/** Makes the folders and gives them to the vault's user. */
 function prepare({ data, socket }: { data: string; socket: string | null }, account: Account | null): void {
-  const owner = account ?? { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
-  if (process.geteuid?.() === 0) give(data, owner);
-  chmodSync(data, 0o700);
+  const own = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
+  const owner = account ?? own;
+  giveData(data, owner);
   if (socket === null) return;
   if (Buffer.byteLength(socket) > SOCKET_PATH_MAX) {
     throw new Fault("SOCKET_FAILED", `${socket} is longer than ${SOCKET_PATH_MAX} bytes, which is all that the system takes.`);
   }
   const folder = dirname(socket);
-  mkdirSync(folder, { recursive: true, mode: 0o750 });
-  if (process.geteuid?.() !== 0 || folder === data) return;
-  const others = readdirSync(folder).filter((name) => name !== basename(socket));
-  if (others.length > 0 && lstatSync(folder).uid !== owner.uid) {
-    throw new Fault("SOCKET_FAILED", `${folder} holds other files; give the socket a folder of its own.`);
-  }
-  chownSync(folder, owner.uid, process.getegid?.() ?? 0);
-  // Whatever is made in it gets the folder's group, so that the starter's group may ask.
-  chmodSync(folder, 0o2750);
+  if (own.uid === 0 && folder !== data) giveSocketFolder(folder, basename(socket), owner);
+  else mkdirSync(folder, { recursive: true, mode: 0o750 });
 }
 
 /** Size of `sun_path` without its end. Source: unix(7). */
 const SOCKET_PATH_MAX = 107;
-
-/** Changes the owner of a folder and all in it; links themselves, never what they lead to. */
-function give(path: string, owner: Account): void {
-  const found = lstatSync(path);
-  if (found.uid !== owner.uid || found.gid !== owner.gid) lchownSync(path, owner.uid, owner.gid);
-  if (found.isDirectory()) for (const name of readdirSync(path)) give(join(path, name), owner);
-}

@@ -2,10 +2,10 @@
  *
  *  For people who read `status`; nothing is decided by it. Off is said with its reason. */
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
+import { createReadStream, statSync } from "node:fs";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { networkInterfaces } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { ProtectionsBody } from "@strongroom/core/protocol/command";
 import { systemCode } from "../fault.ts";
 
@@ -27,6 +27,14 @@ export const PINNED_RUNTIME: Readonly<Record<string, string>> = {
   "linux-x64": "7fde7b8afa198da66257f42ee2001d874c7355631e6d1579a5fb5ef1f246df4c",
 };
 
+/** What is read of the system to measure it. Each file by itself: `/proc/self/` would let in `/proc/self/root/`, the whole
+ *  disk. */
+export const MEASURED_FILES = [
+  ...["status", "limits", "net/dev", "exe"].map((name) => `/proc/self/${name}`),
+  "/proc/swaps",
+  "/proc/sys/kernel/core_pattern",
+];
+
 const DETAIL_MAX = 300;
 
 /** Every protection, on or off. */
@@ -37,7 +45,7 @@ export async function measure(subject: Subject): Promise<Protection[]> {
     account(subject),
     await network(),
     permission(),
-    await code(subject.code),
+    await code(subject),
     await runtime(),
     one("privileges", field("NoNewPrivs") === "1" && /^0*$/.test(field("CapEff")), `capabilities ${field("CapEff")}`),
     await coreDumps(),
@@ -90,8 +98,9 @@ function permission(): Protection {
   return one("permission model", wide.length === 0, detail);
 }
 
-/** Files and folders that somebody else than root could change. */
-async function code(paths: readonly string[]): Promise<Protection> {
+/** Files and folders that somebody else than root could change. A launched process may not look at those above, so it takes
+ *  the launcher's word for them; one that was not launched and may not look has nobody's. */
+async function code({ code: paths, starter, reasons }: Subject): Promise<Protection> {
   const open: string[] = [];
   let count = 0;
   const visit = async (path: string): Promise<void> => {
@@ -100,18 +109,37 @@ async function code(paths: readonly string[]): Promise<Protection> {
     if (found.uid !== 0 || (found.mode & 0o022) !== 0) open.push(path);
     if (found.isDirectory()) for (const name of await readdir(path)) await visit(join(path, name));
   };
+  const off = (detail: string) => one("sealed code", false, detail);
   try {
     for (const path of paths) await visit(path);
   } catch (error) {
-    return one("sealed code", false, `the code cannot be looked at: ${systemCode(error)}`);
+    return off(`the code cannot be looked at: ${systemCode(error)}`);
   }
   const isRoot = process.geteuid?.() === 0;
-  if (open.length > 0) return one("sealed code", false, `${open.length} of ${count} can be changed by others than root`);
+  if (open.length > 0) return off(`${open.length} of ${count} can be changed by others than root`);
+  const exposed = process.permission === undefined ? exposedAbove([...paths, process.execPath]) : null;
+  if (exposed !== null) return off(`others than root can change ${exposed}`);
+  if (reasons.has("sealed code")) return off("what is above the code is open");
+  if (process.permission !== undefined && starter === null) return off("nobody has looked at what is above the code");
   return one(
     "sealed code",
     count > 0 && !isRoot,
     `${count} files and folders, root's${isRoot ? ", and this process is root" : ""}`,
   );
+}
+
+/** The first folder above some paths in which others than root could put something else in their place; null without one. In
+ *  a sticky folder of root's nobody renames what is root's. */
+export function exposedAbove(paths: readonly string[]): string | null {
+  const looked = new Set<string>();
+  for (const path of paths) {
+    for (let at = dirname(path); !looked.has(at); at = dirname(at)) {
+      looked.add(at);
+      const { uid, mode } = statSync(at);
+      if (uid !== 0 || ((mode & 0o022) !== 0 && (mode & 0o1000) === 0)) return at;
+    }
+  }
+  return null;
 }
 
 let runtimeHash: Promise<string> | undefined;
@@ -134,7 +162,17 @@ async function hashFile(path: string): Promise<string> {
 
 async function coreDumps(): Promise<Protection> {
   const line = /^Max core file size\s+(\S+)\s+(\S+)/m.exec(await readProc("limits"));
-  return one("no core dumps", line?.[1] === "0" && line[2] === "0", `limits ${line?.[1]} and ${line?.[2]}`);
+  const pattern = await readFile("/proc/sys/kernel/core_pattern", "latin1").catch(() => "");
+  const detail = `limits ${line?.[1]} and ${line?.[2]}, pattern ${pattern.trim() || "unknown"}`;
+  return one("no core dumps", dumpsNothing([line?.[1], line?.[2]], pattern.trim()), detail);
+}
+
+/** Whether no memory is written when the process crashes. `limits`: soft and hard, in bytes; `pattern`: where dumps go. What goes
+ *  to a program is not limited, except that a limit of exactly 1 stops it. Source: core(5), fs/coredump.c. */
+export function dumpsNothing([soft, hard]: readonly (string | undefined)[], pattern: string): boolean {
+  const isLow = ["0", "1"].includes(soft ?? "") && ["0", "1"].includes(hard ?? "");
+  if (pattern.startsWith("|")) return soft === "1" && hard === "1";
+  return isLow && pattern !== "" && !pattern.startsWith("@");
 }
 
 async function dataFolder(path: string): Promise<Protection> {

@@ -16,6 +16,7 @@ export async function tryForbidden(data: string): Promise<Attempt[]> {
   const stray = join(dirname(data), ".strongroom-selfcheck");
   return [
     await attempt("read another file", () => readFile("/etc/passwd")),
+    await attempt("read another file by way of /proc", () => readFile("/proc/self/root/etc/passwd")),
     await attempt("write beside the data folder", async () => {
       await (await open(stray, "wx")).close();
       await unlink(stray);

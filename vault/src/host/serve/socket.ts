@@ -113,10 +113,11 @@ function serve(socket: Socket, bounds: Bounds, { ask, total }: { ask: SocketOpti
     // A peer that does not read is not asked for more.
     while (slots.length < bounds.inFlight && !socket.writableNeedDrain && !socket.destroyed && frames.ready()) {
       const request = frames.next();
-      if (!(request instanceof Buffer)) return giveUp();
-      count("requests", -4 - request.length);
-      body.set(false);
-      take(request);
+      if (request instanceof Buffer) {
+        count("requests", -4 - request.length);
+        body.set(false);
+        take(request);
+      } else giveUp();
     }
     const isHeldUp = frames.ready() || socket.writableNeedDrain;
     if (isHeldUp) socket.pause();
