@@ -1,12 +1,16 @@
 /** One command line: finds the verb, runs it, prints the answer, and gives every failure words and an exit code. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import process from "node:process";
 import { type ParseArgsConfig, parseArgs } from "node:util";
-import { homeOf } from "./config.ts";
+import { homeOf, ROOT } from "./config.ts";
+import { readBook } from "./device/trust.ts";
 import { EXIT, type Failure, failureJson, failureOf, fault } from "./faults.ts";
-import { paintsFor } from "./screen.ts";
+import { paintsFor, plain, wideOf, wrap } from "./screen.ts";
+import { detailWords, namedIn } from "./vault/advice.ts";
 import { VaultRefused } from "./vault/session.ts";
-import { COMMON, type Context, findVerb, type Verb } from "./verb.ts";
-import { helpOf, overview } from "./verbs/help.ts";
+import { COMMON, type Context, findVerb, lineFor, type Verb } from "./verb.ts";
+import { groupOf, helpOf, nearest, overview } from "./verbs/help.ts";
 import { VERBS } from "./verbs/table.ts";
 
 type Values = Readonly<Record<string, string | boolean | readonly (string | boolean)[] | undefined>>;
@@ -14,27 +18,47 @@ type Values = Readonly<Record<string, string | boolean | readonly (string | bool
 /** Runs one command line and gives the exit code. */
 export async function runCommand(argv: readonly string[]): Promise<number> {
   const json = argv.includes("--json");
+  const found = findVerb(VERBS, argv);
+  let home = homeOf(undefined);
   try {
-    const found = findVerb(VERBS, argv);
-    if (found === null) return unknownVerb(argv);
+    if (found === null) return withoutVerb(argv);
     const { values, positionals } = parse(found.verb, found.rest);
     if (values["help"] === true) return print(helpOf(found.verb), EXIT.ok);
-    const answer = await found.verb.run(contextOf(values, positionals));
+    const context = contextOf(values, positionals);
+    home = context.home;
+    const answer = await found.verb.run(context);
     if (answer === null) return EXIT.ok;
     return print(
       json ? JSON.stringify({ ok: answer.exit === undefined, ...answer.json }) : answer.text,
       answer.exit ?? EXIT.ok,
     );
   } catch (error) {
-    return report(error instanceof VaultRefused ? error.failure() : failureOf(error), json);
+    const failure = error instanceof VaultRefused ? error.failure() : failureOf(error);
+    if (json) return print(JSON.stringify(failureJson(failure)), failure.exit);
+    return report(failure, { home, verb: found?.verb ?? null, refused: error instanceof VaultRefused });
   }
 }
 
-function unknownVerb(argv: readonly string[]): number {
-  const [first] = argv.filter((word) => word !== "--json");
-  if (first === undefined || first === "--help" || first === "-h")
-    return print(overview(VERBS), first === undefined ? EXIT.usage : EXIT.ok);
-  fault("USAGE", first, "there is no such verb; type: strongroom help");
+/** Help, the version, or words about a verb that is not there. */
+function withoutVerb(argv: readonly string[]): number {
+  const [first, second] = argv.filter((word) => word !== "--json");
+  if (first === undefined) return print(overview(VERBS), EXIT.usage);
+  if (first === "--help" || first === "-h") return print(overview(VERBS), EXIT.ok);
+  if (first === "--version") return print(`strongroom ${version()}`, EXIT.ok);
+  const group = groupOf(VERBS, first);
+  if (group.length > 0 && second === "--help") return print(group.map(helpOf).join("\n\n\n"), EXIT.ok);
+  if (group.length > 0)
+    fault("USAGE", first, `${first} takes one of ${group.map(({ name }) => name.split(" ")[1]).join(", ")}`);
+  const near = nearest(
+    first,
+    VERBS.map(({ name }) => name.split(" ")[0] ?? name),
+  );
+  fault("USAGE", first, `there is no verb ${first}${near === null ? "" : `; did you mean ${near}?`}`);
+}
+
+function version(): string {
+  const { version: text } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { version: string };
+  return text;
 }
 
 function parse(verb: Verb, rest: readonly string[]): { values: Values; positionals: readonly string[] } {
@@ -46,9 +70,20 @@ function parse(verb: Verb, rest: readonly string[]): { values: Values; positiona
   try {
     return parseArgs({ args: [...rest], options, allowPositionals: true, strict: true });
   } catch (error) {
-    const words = error instanceof Error ? error.message : String(error);
-    fault("USAGE", verb.name, words.split(". ")[0] ?? words, error);
+    fault("USAGE", verb.name, parseWords(error instanceof Error ? error.message : String(error), Object.keys(options)), error);
   }
+}
+
+/** What Node says of a command line, in our words. */
+function parseWords(message: string, names: readonly string[]): string {
+  const [, unknown] = /^Unknown option '([^']*)'/.exec(message) ?? [];
+  if (unknown !== undefined && /^-\d/.test(unknown)) return `${unknown}: numbers and amounts have no sign`;
+  if (unknown !== undefined) {
+    const near = nearest(unknown.replace(/^-+/, ""), names);
+    return `there is no option ${unknown}${near === null ? "" : `; did you mean --${near}?`}`;
+  }
+  const [, option] = /^Option '(?:-\w, )?(--[\w-]+)[^']*' argument/.exec(message) ?? [];
+  return option === undefined ? (message.split(/\.\s/)[0] ?? message) : `${option} needs a value after it`;
 }
 
 function contextOf(values: Values, positionals: readonly string[]): Context {
@@ -63,7 +98,7 @@ function contextOf(values: Values, positionals: readonly string[]): Context {
     text,
     texts: (name) => [values[name] ?? []].flat().filter((value) => typeof value === "string"),
     on: (name) => values[name] === true,
-    say: (line) => process.stderr.write(`${line}\n`),
+    say: (line) => process.stderr.write(`${plain(line)}\n`),
   };
 }
 
@@ -72,13 +107,36 @@ function print(text: string, exit: number): number {
   return exit;
 }
 
-function report(failure: Failure, json: boolean): number {
-  if (json) return print(JSON.stringify(failureJson(failure)), failure.exit);
+type Place = { readonly home: string; readonly verb: Verb | null; readonly refused: boolean };
+
+async function report(failure: Failure, { home, verb, refused }: Place): Promise<number> {
   const { bad, bold, dim } = paintsFor(process.stderr);
-  const title = failure.exit === EXIT.alarm ? `ALARM ${failure.code}` : failure.code;
-  const place = failure.field === "" ? failure.detail : `${failure.field}: ${failure.detail}`;
-  process.stderr.write(
-    `${bad("✗")} ${bold(title)}  ${failure.what}\n  ${dim("why")}   ${place}\n  ${dim("next")}  ${failure.next}\n`,
+  const { code, field, what, exit } = failure;
+  const book = refused ? await readBook(home) : null;
+  const detail = detailWords(field, failure.detail, book);
+  const place = field === "" || mentions(detail, field) ? detail : `${field}: ${detail}`;
+  const rule = book === null ? null : namedIn(field, book);
+  const next = code === "USAGE" && verb !== null ? `See what it takes: strongroom help ${verb.name}` : failure.next;
+  const rows = [
+    ["why", exit === EXIT.bug ? place : place.replaceAll("\n", " ")],
+    ...(rule === null ? [] : [["rule", rule]]),
+    ["next", typable(home, next)],
+  ] as const;
+  const wide = wideOf(process.stderr) - 8;
+  const lines = rows.map(
+    ([label, words]) => `  ${dim(label.padEnd(4))}  ${wrap(plain(words), wide).join(`\n${" ".repeat(8)}`)}`,
   );
-  return failure.exit;
+  const title = exit === EXIT.alarm ? `ALARM ${code}` : code;
+  process.stderr.write(`${bad("✗")} ${bold(title)}  ${what}\n${lines.join("\n")}\n`);
+  return exit;
+}
+
+/** Whether a sentence names the field already, as an option or by itself. */
+function mentions(detail: string, field: string): boolean {
+  return detail.split(/[\s;,]+/).some((word) => word === field || word === `--${field}`);
+}
+
+/** A sentence whose `strongroom VERB …` can be typed as it stands. */
+function typable(home: string, sentence: string): string {
+  return sentence.replace(/\bstrongroom ([a-z][\w -]*[\w-])/g, (_, words: string) => lineFor(home, words));
 }

@@ -23,7 +23,7 @@ export const EXIT = {
 } as const;
 
 export const FAULTS = {
-  USAGE: { exit: EXIT.usage, what: "The command line is not understood.", next: "Add --help to see what the verb takes." },
+  USAGE: { exit: EXIT.usage, what: "The command line is incomplete or wrong.", next: "See what it takes: strongroom help" },
   // this device
   NO_HOME: {
     exit: EXIT.operational,
@@ -35,7 +35,11 @@ export const FAULTS = {
     what: "No deployment is pinned on this device.",
     next: "Compare the deployment id with the institution's, then type: strongroom status --pin ID",
   },
-  HOME_UNFIT: { exit: EXIT.operational, what: "The folder cannot be used.", next: "Mend what the detail says." },
+  HOME_UNFIT: {
+    exit: EXIT.operational,
+    what: "The folder cannot be used.",
+    next: "Mend what is said, or name another folder with --home.",
+  },
   FILE_UNFIT: {
     exit: EXIT.operational,
     what: "A file is missing, damaged or not of this kind.",
@@ -44,7 +48,7 @@ export const FAULTS = {
   KEY_MISSING: {
     exit: EXIT.operational,
     what: "There is no such key on this device.",
-    next: "See the folder keys, or make one with: strongroom key new NAME",
+    next: "Name one that is there, or make one: strongroom key new NAME",
   },
   KEY_EXISTS: {
     exit: EXIT.operational,
@@ -66,7 +70,7 @@ export const FAULTS = {
   REQUEST_MISSING: {
     exit: EXIT.operational,
     what: "There is no such request on this device.",
-    next: "List them with: strongroom requests",
+    next: "See which there are: strongroom requests",
   },
   NOT_CONFIRMED: {
     exit: EXIT.operational,
@@ -123,6 +127,16 @@ export const FAULTS = {
   },
   CHAIN_WRONG: { exit: EXIT.operational, what: "The node serves another chain.", next: "Correct the address in config.json." },
   CHAIN_ERROR: { exit: EXIT.operational, what: "The node refused a call.", next: "The detail is the node's own answer." },
+  FUNDS_SHORT: {
+    exit: EXIT.operational,
+    what: "The paying address does not hold enough; nothing was signed.",
+    next: "Deposit there first: strongroom address WALLET --balance",
+  },
+  FEES_RISEN: {
+    exit: EXIT.operational,
+    what: "The fee that may be paid does not reach what blocks take today; nothing was signed.",
+    next: "Wait until fees have fallen, or request it anew with a higher --fee.",
+  },
   TRANSACTION_FAILED: {
     exit: EXIT.operational,
     what: "The transaction was mined and failed.",
@@ -131,7 +145,7 @@ export const FAULTS = {
   NOT_MINED: {
     exit: EXIT.operational,
     what: "The transaction is not mined yet.",
-    next: "Send it again to wait on; it never pays twice. To offer more: pay --replaces REQUEST; to stop it: cancel REQUEST",
+    next: "Send it again to wait on. Or take its place: strongroom pay --replaces REQUEST; strongroom cancel REQUEST",
   },
   OTHER_MINED: {
     exit: EXIT.operational,
@@ -141,7 +155,7 @@ export const FAULTS = {
   NOT_REPLACEABLE: {
     exit: EXIT.refused,
     what: "There is no transaction on its way that could be replaced or cancelled.",
-    next: "What the vault has not signed is ended with: reject REQUEST. What is mined stays.",
+    next: "What the vault has not signed is ended with: strongroom reject REQUEST",
   },
   DELAY: { exit: EXIT.operational, what: "A delay of the rulebook is running.", next: "Send it again when the delay is over." },
   // running a demonstration
@@ -152,8 +166,8 @@ export const FAULTS = {
   },
   CHILD_FAILED: {
     exit: EXIT.operational,
-    what: "A program that is needed did not start.",
-    next: "Read its log that is named.",
+    what: "A program that is needed did not start, or ended by itself.",
+    next: "Read the log that is named; the next start goes on from what was kept.",
   },
   STEP_FAILED: { exit: EXIT.operational, what: "A step did not have its expected outcome.", next: "Read the step's line." },
   INTERRUPTED: { exit: EXIT.interrupted, what: "Ended by a signal.", next: "Start again when you like; everything is kept." },
@@ -210,6 +224,27 @@ export function refusal(code: string, field: string, detail: string): Failure {
 /** The view for programs. */
 export function failureJson({ exit, ...words }: Failure): Json {
   return { ok: false, ...words, exit };
+}
+
+const SYSTEM: Readonly<Record<string, string>> = {
+  EACCES: "this user may not",
+  EPERM: "it is not permitted",
+  EROFS: "the file system is read-only",
+  ENOSPC: "the disk is full",
+  EDQUOT: "the quota is used up",
+  ENOENT: "there is no such file or folder",
+  EEXIST: "something else is there",
+  EISDIR: "it is a folder",
+  ENOTDIR: "a part of its path is no folder",
+  ENAMETOOLONG: "its name is too long",
+  ECONNREFUSED: "nobody listens there",
+};
+
+/** Why a call of the system failed, in words. */
+export function systemWords(error: unknown): string {
+  const code = systemCode(error);
+  const words = SYSTEM[code];
+  return words === undefined ? code || String(error) : `${words} (${code})`;
 }
 
 /** The system's code of a failed call (`ENOENT`), or an empty text. */

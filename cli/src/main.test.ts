@@ -7,8 +7,8 @@ import process from "node:process";
 import { after, test } from "node:test";
 import { homeOf, readConfig } from "./config.ts";
 import { EXIT, FAULTS, failureOf, refusal } from "./faults.ts";
-import { columns, duration, frame, paintsFor, width } from "./screen.ts";
-import { findVerb, parseLife } from "./verb.ts";
+import { columns, duration, frame, paintsFor, plain, width } from "./screen.ts";
+import { amountFrom, findVerb, parseLife } from "./verb.ts";
 import { VERBS } from "./verbs/table.ts";
 
 const home = await mkdtemp(join(tmpdir(), "strongroom-cli-"));
@@ -39,7 +39,28 @@ test("a wrong command line is a usage error, for people and for programs", () =>
   }
   const { status, stdout, stderr } = strongroom("status", "more");
   assert.deepEqual([status, stdout], [EXIT.usage, ""]);
-  assert.match(stderr, /USAGE[\s\S]*why[\s\S]*next/);
+  assert.match(stderr, /USAGE[\s\S]*why[\s\S]*next.*npm run -s strongroom -- help status/);
+});
+
+test("a slip of the keys is told, with what was probably meant", () => {
+  for (const [args, words] of [
+    [["pya"], "did you mean pay?"],
+    [["wallet"], "wallet takes one of new, show"],
+    [["pay", "1", "eth", "--form", "treasury"], "did you mean --from?"],
+    [["pay", "-1", "eth"], "-1: numbers and amounts have no sign"],
+    [["pay", "1", "eth", "--from", "--to", "x"], "--from needs a value after it"],
+    [["send", "abcdef", "--fact"], "--fact needs a value after it"],
+    [["wallet", "new", "Acme", "--class", "hot"], "a name of a-z, 0-9 and hyphens is expected"],
+    [["wallet", "new", "\u0430cme", "--class", "hot"], "a name of a-z, 0-9 and hyphens is expected"],
+    [["entry", "new", "x", "--class", "own"], "--own WALLET/INDEX belongs to class own"],
+    [["entry", "new", "x", "--class", "bank"], "one of exchange, vasp, self-hosted, contract, own is expected"],
+  ] as const) {
+    const { status, stderr } = strongroom(...args);
+    assert.equal(status, EXIT.usage, args.join(" "));
+    assert.ok(stderr.includes(words), `${args.join(" ")}: ${stderr}`);
+  }
+  assert.match(strongroom("help", "wallet").stdout, /wallet new[\s\S]*wallet show/);
+  assert.match(strongroom("--version").stdout, /^strongroom \d+\.\d+\.\d+\n$/);
 });
 
 test("a folder without a deployment, and one without a vault, say so", async () => {
@@ -118,6 +139,28 @@ test("columns, frames and durations line up", () => {
   assert.deepEqual(new Set(frame("a\nlonger").split("\n").map(width)), new Set([10]));
   assert.equal(duration(12.4), "12 ms");
   assert.equal(duration(1_250), "1.3 s");
-  assert.deepEqual([60_000, 86_400_000, 90_000].map(duration), ["1 min", "1 d", "90.0 s"]);
+  assert.deepEqual([60_000, 86_400_000, 90_000].map(duration), ["1 min", "1 d", "90 s"]);
   assert.equal(paintsFor({ isTTY: false }).bad("x"), "x");
+});
+
+test("on a narrow screen words go on below, and no part of a value passes for a line of its own", () => {
+  const rows = [["--option", "some words that need more than one line"]];
+  assert.equal(columns(rows, 40), "--option  some words that need more than\n          one line");
+  assert.equal(columns(rows, 30), "--option\n    some words that need more\n    than one line");
+  assert.equal(columns([["a", "x".repeat(50)]], 40), `a  ${"x".repeat(50)}`);
+  const value = `${"x".repeat(20)}to  eve`;
+  const lines = frame(`purpose  ${value}`, (line) => line, 31).split("\n");
+  assert.deepEqual(lines.slice(1, -1), [`│ purpose  ${"x".repeat(20)}`, "┆ to  eve"]);
+});
+
+test("what others write cannot steer the terminal", () => {
+  assert.equal(plain("a\u001b[31mb\u202ec\u200bd\ne"), "a\\u{1b}[31mb\\u{202e}c\\u{200b}d\ne");
+});
+
+test("amounts may end in zeros, and nothing else is lenient", () => {
+  assert.equal(amountFrom("1250.00", 6, "AMOUNT"), 1_250_000_000n);
+  assert.equal(amountFrom("0.10", 1, "AMOUNT"), 1n);
+  for (const text of ["", "1.", ".5", "01", "1e3", "1,5", "+1", "1 ", "0x1", "1.0.0"]) {
+    assert.throws(() => amountFrom(text, 18, "AMOUNT"), { code: "BAD_VALUE" }, text);
+  }
 });

@@ -2,6 +2,7 @@
 
 import process from "node:process";
 import { createInterface } from "node:readline/promises";
+import { parseAmount } from "@strongroom/core/money/amount";
 import type { Json } from "@strongroom/core/signed/codec";
 import { type Node, openNode } from "./chain/evm.ts";
 import { type Config, homeOf, nodeUrl, readConfig } from "./config.ts";
@@ -69,13 +70,24 @@ export function named(context: Context, ...names: readonly string[]): readonly s
   const missing = names[context.positionals.length];
   if (context.positionals.length < least) fault("USAGE", missing ?? "", `${missing} is missing`);
   const extra = context.positionals[names.length];
-  if (extra !== undefined) fault("USAGE", extra, "nothing more is expected");
+  if (extra !== undefined) fault("USAGE", "arguments", `nothing is expected where ${extra} stands`);
   return context.positionals;
 }
 
 /** The text of an option that must be there. Fails: USAGE. */
 export function needed(context: Context, name: string): string {
   return context.text(name) ?? fault("USAGE", name, `--${name} is missing`);
+}
+
+/** A name as the vault takes them, or undefined. Fails: USAGE at `field`. */
+export function asName<T extends string | undefined>(text: T, field: string): T {
+  const fits = text === undefined || /^[a-z0-9][a-z0-9-]{0,31}$/.test(text);
+  return fits ? text : fault("USAGE", field, "a name of a-z, 0-9 and hyphens is expected, at most 32");
+}
+
+/** An amount as people write it, in base units: 1250.00 is 1250. Fails: BAD_VALUE at `field`. */
+export function amountFrom(text: string, decimals: number, field: string): bigint {
+  return parseAmount(text.replace(/^(\d+)(?:\.0+|(\.\d*?[1-9])0+)$/, "$1$2"), decimals, field);
 }
 
 /** Runs `work` with a session and the folder's config. */

@@ -44,7 +44,11 @@ test("a node of another chain, a wrong answer and silence are told apart", async
 test("fees last some blocks and take the median tip", async () => {
   const eth_feeHistory = () => ({ baseFeePerGas: ["0x1", "0x64"], reward: [["0x5"], ["0x0"], ["0x9"], ["0x7"]] });
   await against({ ...chain, eth_feeHistory }, async (url) => {
-    assert.deepEqual(await quoteFees(await openNode(url, 31_337)), { maxFeePerGas: 207n, maxPriorityFeePerGas: 7n });
+    assert.deepEqual(await quoteFees(await openNode(url, 31_337)), {
+      maxFeePerGas: 207n,
+      maxPriorityFeePerGas: 7n,
+      base: 100n,
+    });
   });
 });
 
@@ -56,7 +60,7 @@ test("without history the node's own suggestions are taken", async () => {
     eth_gasPrice: () => "0xa",
   };
   await against(answers, async (url) => {
-    assert.deepEqual(await quoteFees(await openNode(url, 31_337)), { maxFeePerGas: 23n, maxPriorityFeePerGas: 3n });
+    assert.deepEqual(await quoteFees(await openNode(url, 31_337)), { maxFeePerGas: 23n, maxPriorityFeePerGas: 3n, base: 10n });
   });
 });
 

@@ -31,9 +31,10 @@ export async function openNode(url: string, chainId: number): Promise<Node> {
   return { rpc, chainId, url };
 }
 
-/** Fees that the next blocks will take: twice the coming base fee, and the median of the last tips.
+/** Fees that the next blocks will take: twice the coming base fee, and the median of the last tips. `base`: that base fee,
+ *  below which nothing is mined.
  *  Source: EIP-1559: the base fee rises by at most an eighth per block, so twice it lasts five full blocks. */
-export async function quoteFees({ rpc }: Node): Promise<Fees> {
+export async function quoteFees({ rpc }: Node): Promise<Fees & { readonly base: bigint }> {
   const history = asObject(await rpc("eth_feeHistory", "0x5", "latest", [50]), "eth_feeHistory");
   const bases = asList(history["baseFeePerGas"]).map((value) => quantity(value, "baseFeePerGas"));
   const tips = asList(history["reward"]).map((row) => quantity(asList(row)[0] ?? "0x0", "reward"));
@@ -41,7 +42,7 @@ export async function quoteFees({ rpc }: Node): Promise<Fees> {
   const tip =
     sorted[Math.floor(sorted.length / 2)] ?? quantity(await rpc("eth_maxPriorityFeePerGas"), "eth_maxPriorityFeePerGas");
   const base = bases.at(-1) ?? quantity(await rpc("eth_gasPrice"), "eth_gasPrice");
-  return { maxFeePerGas: base * 2n + tip, maxPriorityFeePerGas: tip };
+  return { maxFeePerGas: base * 2n + tip, maxPriorityFeePerGas: tip, base };
 }
 
 /** Gas limit of a call: the node's estimate, a quarter more for contracts, and never below what the bytes cost alone. */

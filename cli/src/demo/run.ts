@@ -63,7 +63,7 @@ async function startChain(home: string, steps: Steps, children: Child[]): Promis
   });
   const { node, child } = anvil as unknown as Anvil;
   let hash: string | null = null;
-  await steps.take("token", "ERC-20 contract there", async () => {
+  await steps.take("token", "ERC-20 contract deployed", async () => {
     hash = await ensureToken(node);
     return { detail: `usdx at ${TOKEN}`, ...(hash === null ? {} : { hash }) };
   });

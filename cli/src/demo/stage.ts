@@ -5,6 +5,7 @@ import { decode, idOf } from "@strongroom/core/signed/object";
 import type { Node } from "../chain/evm.ts";
 import { addApproval, closeRequest, createRequest, type Request } from "../device/requests.ts";
 import { Fault, fault } from "../faults.ts";
+import { detailWords } from "../vault/advice.ts";
 import { execute } from "../vault/execute.ts";
 import { makeIntent, signDecision, textOf } from "../vault/intents.ts";
 import { type Session, VaultRefused } from "../vault/session.ts";
@@ -71,7 +72,10 @@ async function refusalOf(name: string, code: string, work: () => Promise<unknown
   try {
     await work();
   } catch (error) {
-    if (error instanceof VaultRefused && error.receipt.code === code) return `${error.receipt.field}: ${error.receipt.detail}`;
+    if (error instanceof VaultRefused && error.receipt.code === code) {
+      const { field, detail } = error.receipt;
+      return `${field}: ${detailWords(field, detail, null)}`;
+    }
     throw error;
   }
   fault("STEP_FAILED", name, `the vault did not refuse; ${code} was expected`);

@@ -1,24 +1,27 @@
 /** Files of this device: written whole or not at all, readable by their owner only. */
 import { randomBytes } from "node:crypto";
-import { lstat, mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { lstat, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { fault, systemCode } from "../faults.ts";
+import { fault, systemCode, systemWords } from "../faults.ts";
 import { limits } from "../limits.ts";
 
 const OTHERS = 0o077;
 
-/** Makes a folder and those above it, for the owner only. */
+/** Makes a folder and those above it, for the owner only. Fails: HOME_UNFIT. */
 export async function makeFolder(path: string): Promise<void> {
-  await mkdir(path, { recursive: true, mode: 0o700 });
+  await mkdir(path, { recursive: true, mode: 0o700 }).catch((error: unknown) =>
+    fault("HOME_UNFIT", path, `it cannot be made: ${systemWords(error)}`, error),
+  );
 }
 
 /** Puts `content` in place of `path` in one step: after a crash there is the old file or the new one. Mode 0600, unless others
  *  are to read it. Fails: HOME_UNFIT. */
 export async function writeWhole(path: string, content: Uint8Array | string, mode: 0o600 | 0o644 = 0o600): Promise<void> {
+  await makeFolder(dirname(path));
   const temporary = join(dirname(path), `.${randomBytes(6).toString("hex")}.new`);
+  const failed = (error: unknown) => fault("HOME_UNFIT", path, `it cannot be written: ${systemWords(error)}`, error);
+  const file = await open(temporary, "wx", mode).catch(failed);
   try {
-    await makeFolder(dirname(path));
-    const file = await open(temporary, "wx", mode);
     try {
       await file.writeFile(content);
       await file.sync();
@@ -28,20 +31,21 @@ export async function writeWhole(path: string, content: Uint8Array | string, mod
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });
-    fault("HOME_UNFIT", path, `it cannot be written: ${systemCode(error)}`, error);
+    failed(error);
   }
 }
 
 /** The file's bytes, or null when there is none. Fails: FILE_UNFIT. */
 export async function readIfThere(path: string): Promise<Buffer | null> {
   try {
-    const found = await lstat(path);
+    const found = await stat(path);
+    if (!found.isFile()) fault("FILE_UNFIT", path, "it is no plain file");
     if (found.size > limits.fileBytes) fault("FILE_UNFIT", path, `it is larger than ${limits.fileBytes} bytes`);
     return await readFile(path);
   } catch (error) {
     if (systemCode(error) === "ENOENT") return null;
     if (systemCode(error) === "") throw error;
-    fault("FILE_UNFIT", path, `it cannot be read: ${systemCode(error)}`, error);
+    fault("FILE_UNFIT", path, `it cannot be read: ${systemWords(error)}`, error);
   }
 }
 
@@ -55,7 +59,7 @@ export async function readWhole(path: string): Promise<Buffer> {
 export async function readSecret(path: string): Promise<Buffer | null> {
   const found = await lstat(path).catch((error: unknown) => {
     if (systemCode(error) === "ENOENT") return null;
-    fault("FILE_UNFIT", path, `it cannot be read: ${systemCode(error)}`, error);
+    fault("FILE_UNFIT", path, `it cannot be read: ${systemWords(error)}`, error);
   });
   if (found === null) return null;
   if (!found.isFile()) fault("KEY_MODE", path, "it is a link or no plain file");

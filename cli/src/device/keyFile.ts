@@ -13,10 +13,11 @@ import {
   scryptSync,
   sign,
 } from "node:crypto";
+import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { concat, type Hash } from "@strongroom/core/bytes";
 import { keyId } from "@strongroom/core/keys/id";
-import { fault } from "../faults.ts";
+import { fault, systemCode } from "../faults.ts";
 import { readIfThere, readSecret, writeWhole } from "./files.ts";
 import { passphraseFor } from "./passphrase.ts";
 
@@ -61,13 +62,23 @@ export async function createKey(home: string, name: string, passphraseFile?: str
 /** Opens a key. Fails: KEY_MISSING, KEY_MODE, KEY_LOCKED, FILE_UNFIT, those of `passphraseFor`. */
 export async function openKey(home: string, name: string, passphraseFile?: string): Promise<DeviceKey> {
   const path = keyPath(home, name);
-  const pem = (await readSecret(path)) ?? fault("KEY_MISSING", path, `there is no key ${name}`);
+  const pem = (await readSecret(path)) ?? fault("KEY_MISSING", path, await keysThere(home));
   const passphrase = await passphraseFor(path, passphraseFile);
   try {
     return deviceKey(basename(path, ".pem"), unseal(pem, passphrase, path));
   } finally {
     passphrase.fill(0);
   }
+}
+
+/** Which keys the folder has. */
+async function keysThere(home: string): Promise<string> {
+  const files = await readdir(join(home, "keys")).catch((error: unknown) => {
+    if (systemCode(error) === "ENOENT") return [];
+    throw error;
+  });
+  const names = files.filter((name) => name.endsWith(".pem")).map((name) => basename(name, ".pem"));
+  return names.length === 0 ? "there is no such file" : `there is no such file; there are ${names.sort().join(", ")}`;
 }
 
 function deviceKey(name: string, privateKey: KeyObject): DeviceKey {

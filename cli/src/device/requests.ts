@@ -10,7 +10,7 @@ import { ExecutionBody } from "@strongroom/core/protocol/command";
 import { Approval } from "@strongroom/core/signed/approval";
 import { Intent } from "@strongroom/core/signed/intent";
 import { decode, idOf, Signed } from "@strongroom/core/signed/object";
-import { fault, systemCode } from "../faults.ts";
+import { fault, systemCode, systemWords } from "../faults.ts";
 import { limits } from "../limits.ts";
 import { makeFolder, readIfThere, readWhole, writeWhole } from "./files.ts";
 
@@ -108,7 +108,7 @@ export async function rivalsOf(home: string, request: Request): Promise<readonly
 async function requestIds(home: string): Promise<readonly string[]> {
   const names = await readdir(join(home, "requests")).catch((error: unknown) => {
     if (systemCode(error) === "ENOENT") return [];
-    fault("FILE_UNFIT", join(home, "requests"), `it cannot be read: ${systemCode(error)}`, error);
+    fault("FILE_UNFIT", join(home, "requests"), `it cannot be read: ${systemWords(error)}`, error);
   });
   return names.filter((name) => ID.test(name)).slice(0, limits.requests);
 }
@@ -141,7 +141,7 @@ export async function closingOf(request: Request): Promise<string | null> {
 async function loadApprovals(folder: string): Promise<Request["approvals"]> {
   const names = await readdir(join(folder, "approvals")).catch((error: unknown) => {
     if (systemCode(error) === "ENOENT") return [];
-    fault("FILE_UNFIT", folder, `it cannot be read: ${systemCode(error)}`, error);
+    fault("FILE_UNFIT", folder, `it cannot be read: ${systemWords(error)}`, error);
   });
   const files = names.filter((name) => ID.test(name.replace(/\.cbor$/, ""))).sort();
   const found: { bytes: Uint8Array; approval: Approval }[] = [];

@@ -45,7 +45,7 @@ export function openGenesis(signed: Uint8Array, pin: Hash): Genesis {
   });
   if (!opened.ok) fault("GENESIS_FOREIGN", opened.field, `it cannot be read: ${opened.code}`);
   const { id, genesis, body, signatures } = opened.value;
-  if (id !== pin) fault("GENESIS_FOREIGN", "genesis", `the vault shows ${id}, this device has pinned ${pin}`);
+  if (id !== pin) fault("GENESIS_FOREIGN", "genesis", `the vault shows ${id}, expected is ${pin}`);
   const keys = genesis.administrators.map((item) => ({ person: item.person, publicKey: item.publicKey }));
   const signers = signersOf(Genesis, { body, signatures }, keys);
   if (signers.size !== keys.length) fault("GENESIS_FOREIGN", "genesis", "not every administrator has signed it");

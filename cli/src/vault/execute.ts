@@ -22,7 +22,7 @@ import { type Session, VaultRefused } from "./session.ts";
 
 /** Starts the delay of an intent; gives its begin by the vault's time, and again the same. Fails: `VaultRefused`. */
 export async function register(session: Session, request: Request): Promise<number> {
-  const approvals = request.approvals.map(({ bytes }) => bytes);
+  const approvals = currentApprovals(session, request).sent;
   const body = await session.demand({ command: "register", intent: request.bytes, approvals });
   const delay = attempt(() => decode(DelayBody, body));
   const fits = delay.ok && delay.value.subject === request.id;
@@ -46,6 +46,27 @@ export function endOfDelay(error: unknown): number | null {
   return Number(/ends at (\d{1,15})/.exec(error.receipt.detail)?.[1] ?? error.receipt.at);
 }
 
+/** The approvals that can still count, and for each of the others whose it is and why not: one that the vault must refuse would
+ *  spoil all of them. Where the initiator's own is stale, all are sent, so that the vault says why. */
+export function currentApprovals(
+  session: Session,
+  { approvals, intent }: Request,
+): { readonly sent: readonly Uint8Array[]; readonly left: readonly string[] } {
+  const [book, { boot, at }] = [session.book(), session.head()];
+  const sent: Uint8Array[] = [];
+  const left: string[] = [];
+  for (const { approval, bytes } of approvals) {
+    const person = book.holders.get(approval.key)?.person;
+    if (person === undefined) left.push("that of a key that is not enrolled");
+    else if (approval.rulebook !== book.id) left.push(`${person}'s, given under another rulebook`);
+    else if (approval.boot !== boot) left.push(`${person}'s, given before the vault's last start`);
+    else if (approval.notAfter <= at) left.push(`${person}'s, which has expired`);
+    else sent.push(bytes);
+  }
+  const initiated = approvals.some(({ approval, bytes }) => approval.key === intent.initiator && sent.includes(bytes));
+  return initiated ? { sent, left } : { sent: approvals.map(({ bytes }) => bytes), left: [] };
+}
+
 /** Has the vault carry out an intent. Fails: `VaultRefused`. */
 export async function execute(
   session: Session,
@@ -53,7 +74,7 @@ export async function execute(
   { context, facts = [] }: { context?: EvmContext; facts?: readonly Uint8Array[] },
 ): Promise<Uint8Array> {
   const order = context === undefined ? { intent: request.bytes } : { intent: request.bytes, context };
-  const approvals = request.approvals.map(({ bytes }) => bytes);
+  const approvals = currentApprovals(session, request).sent;
   return session.demand({ command: "execute", orders: [order], approvals, facts });
 }
 

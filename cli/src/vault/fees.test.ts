@@ -52,10 +52,11 @@ async function beside<T>(mined: object | null, work: (node: Node) => Promise<T>)
 test("fees stay within what was approved", () => {
   const least = { maxFeePerGas: 0n, maxPriorityFeePerGas: 0n };
   const fees = { maxFeePerGas: 100n, maxPriorityFeePerGas: 40n };
-  const quote = { fees, gasLimit: 21_000, most: 2_100_000n, from, least };
+  const quote = { fees, gasLimit: 21_000, most: 2_100_000n, from, least, base: 25n };
   assert.equal(contextOf(quote, 21_000n * 200n, 0).maxFeePerGas, 100n);
   const scarce = contextOf(quote, 21_000n * 30n + 5n, 3);
   assert.deepEqual(scarce, { index: 3, gasLimit: 21_000, maxFeePerGas: 30n, maxPriorityFeePerGas: 30n });
+  assert.throws(() => contextOf(quote, 21_000n * 24n, 0), { code: "FEES_RISEN" });
   const bound = { ...quote, least: { maxFeePerGas: 31n, maxPriorityFeePerGas: 0n } };
   assert.throws(() => contextOf(bound, 21_000n * 30n + 5n, 3), { code: "FEE_TOO_LOW" });
 });

@@ -4,11 +4,12 @@
 import type { Hash } from "@strongroom/core/bytes";
 import { listOf, decode as rlp, uintOf } from "@strongroom/core/chain/evm/decode";
 import { attempt, demand } from "@strongroom/core/errors";
+import { formatAmount } from "@strongroom/core/money/amount";
 import { type EvmContext, ExecutionBody } from "@strongroom/core/protocol/command";
 import type { Intent, IntentOf } from "@strongroom/core/signed/intent";
 import { decode } from "@strongroom/core/signed/object";
-import { findAsset } from "@strongroom/core/text/render";
-import { type Call, estimateGas, type Fees, minedOf, type Node, quoteFees } from "../chain/evm.ts";
+import { findAsset, findChain } from "@strongroom/core/text/render";
+import { balanceOf, type Call, estimateGas, type Fees, minedOf, type Node, quoteFees, tokenBalanceOf } from "../chain/evm.ts";
 import { findRequest, type Request, type Version, versionsAt } from "../device/requests.ts";
 import { fault } from "../faults.ts";
 import { attestedAddress } from "./address.ts";
@@ -18,13 +19,15 @@ import { type Session, VaultRefused } from "./session.ts";
 export type Payment = Pick<IntentOf<"pay">, "kind" | "chain" | "wallet" | "destination" | "asset" | "amount">;
 export type Cancellation = Pick<IntentOf<"cancel">, "kind" | "chain" | "wallet">;
 
-/** What a transaction would cost at most, with these fees. `least`: the lowest fees that outbid what it replaces. */
+/** What a transaction would cost at most, with these fees. `least`: the lowest fees that outbid what it replaces. `base`: what
+ *  the next block takes per gas. */
 export type Quote = {
   readonly fees: Fees;
   readonly gasLimit: number;
   readonly most: bigint;
   readonly from: string;
   readonly least: Fees;
+  readonly base: bigint;
 };
 
 const NOTHING: Fees = { maxFeePerGas: 0n, maxPriorityFeePerGas: 0n };
@@ -40,10 +43,11 @@ export async function quote(
 ): Promise<Quote> {
   const { address: from } = await attestedAddress(session, what.wallet, index);
   const least = outbid(offers);
-  const fees = dearest([await quoteFees(node), least]);
+  const { base, ...today } = await quoteFees(node);
+  const fees = dearest([today, least]);
   const call = what.kind === "pay" ? callOf(session, what, from) : { from, to: from, value: 0n, data: "0x" };
   const gasLimit = await estimateGas(node, call);
-  return { fees, gasLimit, most: BigInt(gasLimit) * fees.maxFeePerGas, from, least };
+  return { fees, gasLimit, most: BigInt(gasLimit) * fees.maxFeePerGas, from, least, base };
 }
 
 /** The call of a payment, for the node's estimate only.   Source: EIP-20, transfer(address,uint256). */
@@ -55,10 +59,12 @@ function callOf(session: Session, payment: Payment, from: string): Call {
   return { from, to: asset.contract, value: 0n, data: `0xa9059cbb${words.join("")}` };
 }
 
-/** Fees that stay within the total fee of the intent. Fails: FEE_TOO_LOW when these would not outbid what is replaced. */
-export function contextOf({ fees, gasLimit, least }: Quote, totalFee: bigint, index: number): EvmContext {
+/** Fees that stay within the total fee of the intent. Fails: FEES_RISEN when no block would take these, FEE_TOO_LOW when they
+ *  would not outbid what is replaced. */
+export function contextOf({ fees, gasLimit, least, base }: Quote, totalFee: bigint, index: number): EvmContext {
   const affordable = totalFee / BigInt(gasLimit);
   const maxFeePerGas = fees.maxFeePerGas < affordable ? fees.maxFeePerGas : affordable;
+  if (maxFeePerGas < base) fault("FEES_RISEN", "fee", `it pays ${maxFeePerGas} wei per gas, and the next block takes ${base}`);
   const words = `it pays ${maxFeePerGas} wei per gas, and to replace what was sent takes ${least.maxFeePerGas}`;
   demand(maxFeePerGas >= least.maxFeePerGas, "FEE_TOO_LOW", "intent.totalFee", words);
   const tip = fees.maxPriorityFeePerGas;
@@ -74,7 +80,32 @@ export async function contextFor(session: Session, request: Request, node: Node)
   if ((await executionOf(session, id)) !== null) return { index, gasLimit: 21_000, ...NOTHING };
   const { replaces } = intent;
   const offers = replaces === undefined ? NOTHING : await offersOf(session, node, replaces);
-  return contextOf(await quote(session, node, intent, { index, offers }), intent.totalFee, index);
+  const { address } = await attestedAddress(session, intent.wallet, index);
+  await demandFunds(session, node, intent, { from: address, feeMax: 0n });
+  const quoted = await quote(session, node, intent, { index, offers });
+  const context = contextOf(quoted, intent.totalFee, index);
+  await demandFunds(session, node, intent, { from: address, feeMax: BigInt(context.gasLimit) * context.maxFeePerGas });
+  return context;
+}
+
+/** Refuses what the node says the paying address cannot pay: once signed, it would be a cheque that somebody may present later.
+ *  Fails: FUNDS_SHORT, CHAIN_UNREACHABLE, CHAIN_ERROR. */
+export async function demandFunds(
+  session: Session,
+  node: Node,
+  what: Payment | Cancellation,
+  { from, feeMax }: { from: string; feeMax: bigint },
+): Promise<void> {
+  const { native } = findChain(session.book(), what.chain);
+  const asset = what.kind === "pay" ? findAsset(session.book(), what as IntentOf<"pay">) : undefined;
+  const paid = what.kind === "pay" ? what.amount : 0n;
+  const inNative = asset === undefined || asset.id === native ? paid + feeMax : feeMax;
+  const short = (id: string, held: bigint, needed: bigint) => {
+    const words = (units: bigint) => `${formatAmount(units, session.book().assets.get(id)?.decimals ?? 0)} ${id}`;
+    if (held < needed) fault("FUNDS_SHORT", from, `it holds ${words(held)}, and this takes ${words(needed)}`);
+  };
+  if (inNative > 0n) short(native, await balanceOf(node, from), inNative);
+  if (asset?.contract !== undefined) short(asset.id, await tokenBalanceOf(node, asset.contract, from), paid);
 }
 
 /** The vault's execution of an intent, or null. Fails: `VaultRefused`, RECEIPT_FORGED. */

@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { type Hash, toHex } from "@strongroom/core/bytes";
 import { evm } from "@strongroom/core/chain/evm/evm";
-import { attempt } from "@strongroom/core/errors";
+import { attempt, demand } from "@strongroom/core/errors";
 import { formatAmount } from "@strongroom/core/money/amount";
 import type { Book } from "@strongroom/core/rulebook/book";
 import { Approval, type Decision } from "@strongroom/core/signed/approval";
@@ -103,6 +103,12 @@ export async function formerWords(home: string, intent: Intent, book: Book): Pro
   const former = await findRequest(home, intent.replaces);
   const words = former === null ? "a request that is not on this device" : wordsOf(former.intent, book);
   return `${intent.kind === "cancel" ? "cancels" : "replaces"} ${shortId(intent.replaces)}: ${words}`;
+}
+
+/** Refuses a key with which nobody can decide anything: its signature would spoil the request. Fails: KEY_UNKNOWN. */
+export function demandEnrolled(known: Known, key: DeviceKey): void {
+  const enrolled = known.book().holders.has(key.id);
+  demand(enrolled, "KEY_UNKNOWN", "key", `${key.name} is not enrolled in the rulebook of epoch ${known.book().document.epoch}`);
 }
 
 /** A signed decision on an intent, or on a rulebook with `text` as it was shown. */

@@ -2,7 +2,7 @@
  *
  *  A frame is its length as u32 big-endian and that many bytes. Source: docs/spec/vault-protocol.md. */
 import { connect, type Socket } from "node:net";
-import { fault, systemCode } from "../faults.ts";
+import { fault, systemWords } from "../faults.ts";
 import { limits } from "../limits.ts";
 
 export type Wire = {
@@ -66,6 +66,6 @@ function connected(path: string): Promise<Socket> {
       resolve(socket);
     });
   }).catch((error: unknown) => {
-    fault("VAULT_UNREACHABLE", path, systemCode(error) || String(error), error);
+    fault("VAULT_UNREACHABLE", path, systemWords(error), error);
   }) as Promise<Socket>;
 }

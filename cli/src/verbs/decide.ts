@@ -4,10 +4,11 @@ import { openKey } from "../device/keyFile.ts";
 import { addApproval, closeRequest, findRequest, loadRequest, type Request } from "../device/requests.ts";
 import { asDeployment } from "../device/trust.ts";
 import { frame } from "../screen.ts";
-import { formerWords, signDecision, textOf } from "../vault/intents.ts";
+import { demandEnrolled, formerWords, signDecision, textOf } from "../vault/intents.ts";
 import { askOrKeep, BY_HAND, CARRY } from "../vault/outbox.ts";
 import { keptOf, type Session } from "../vault/session.ts";
-import { type Answer, type Context, confirmText, lineFor, named, needed, SIGNING, type Verb, withSession } from "../verb.ts";
+import { type Answer, type Context, confirmText, named, needed, SIGNING, type Verb, withSession } from "../verb.ts";
+import { nextOf, wordsAfter } from "./pay.ts";
 
 export const approve: Verb = {
   name: "approve",
@@ -21,6 +22,7 @@ export const approve: Verb = {
       const request = await loadRequest(context.home, name);
       const { id, intent } = request;
       const key = await openKey(context.home, needed(context, "key"), context.text("passphrase-file"));
+      demandEnrolled(session, key);
       const text = textOf(session, intent);
       const decision = intent.initiator === key.id ? "initiate" : "approve";
       const former = await formerWords(context.home, intent, session.book());
@@ -34,9 +36,10 @@ export const approve: Verb = {
         signDecision(session, key, { subject: id, text, decision, notAfter: intent.notAfter }),
       );
       const persons = personsOf(session, signed);
+      const after = await nextOf(session, signed);
       return {
-        text: `signed by ${persons.join(", ")}\nnext      ${lineFor(context.home, `send ${id.slice(0, 12)}`)}`,
-        json: { request: id, decision, signedBy: persons },
+        text: [`signed by ${persons.join(", ")}`, ...wordsAfter(context, after, 10)].join("\n"),
+        json: { request: id, decision, signedBy: persons, ...after },
       };
     });
   },

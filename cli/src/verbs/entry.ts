@@ -1,12 +1,13 @@
 /** `strongroom entry`: the address book: who may be paid once others have approved the entry, and who no longer. */
 import { evm } from "@strongroom/core/chain/evm/evm";
+import { demand } from "@strongroom/core/errors";
 import { Entry } from "@strongroom/core/signed/entry";
 import { encode } from "@strongroom/core/signed/object";
 import { openKey } from "../device/keyFile.ts";
 import { fault } from "../faults.ts";
 import { fetchEntry, makeIntent } from "../vault/intents.ts";
 import type { Session } from "../vault/session.ts";
-import { type Answer, type Context, named, needed, SIGNING, type Verb, withSession } from "../verb.ts";
+import { type Answer, asName, type Context, named, needed, SIGNING, type Verb, withSession } from "../verb.ts";
 import { requestIntent, WORDS, wordsFrom } from "./pay.ts";
 import { chainFrom, oneOf } from "./wallet.ts";
 
@@ -27,9 +28,13 @@ export const entryNew: Verb = {
   },
   examples: ["entry new harbor --address 0x… --class exchange --party 'Harbor Exchange' --key tina"],
   async run(context) {
-    const [name = ""] = named(context, "NAME");
+    const [text = ""] = named(context, "NAME");
+    const name = asName(text, "NAME");
     const type = oneOf(CLASSES, "class", needed(context, "class"));
-    const wish = { name, type, party: needed(context, "party"), address: needed(context, "address"), own: ownFrom(context) };
+    const own = ownFrom(context);
+    if ((type === "own") !== (own !== undefined))
+      fault("USAGE", "own", "--own WALLET/INDEX belongs to class own, and only there");
+    const wish = { name, type, party: needed(context, "party"), address: needed(context, "address"), own };
     needed(context, "key");
     return withSession(context, (session) => requestEntry(context, session, wish));
   },
@@ -55,6 +60,8 @@ function ownFrom(context: Context): Entry["own"] {
 async function requestEntry(context: Context, session: Session, wish: Wish): Promise<Answer> {
   const { name, type, party, address, own } = wish;
   const words = wordsFrom(context);
+  const known = await session.ask({ command: "show", what: "entry", name });
+  demand(known.code !== "OK", "ENTRY_EXISTS", "NAME", `there is an entry ${name} in force`);
   const entry = encode(Entry, {
     version: 1,
     deployment: session.deployment,
@@ -76,7 +83,8 @@ export const entryRetire: Verb = {
   options: { ...WORDS, ...SIGNING },
   examples: ["entry retire harbor --key tina --purpose 'contract ended'"],
   async run(context) {
-    const [name = ""] = named(context, "NAME");
+    const [text = ""] = named(context, "NAME");
+    const name = asName(text, "NAME");
     const [signer, words] = [needed(context, "key"), wordsFrom(context)];
     return withSession(context, async (session) => {
       const { hash } = await fetchEntry(session, name);

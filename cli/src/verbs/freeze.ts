@@ -1,19 +1,20 @@
 /** `strongroom freeze` and `strongroom unfreeze`: one officer stops, at once; a quorum and a delay start again.
  *
  *  A freeze that gets no receipt must be assumed not to have arrived: its file is kept for the vault's intake folder. */
+import type { Hash } from "@strongroom/core/bytes";
+import { refuse } from "@strongroom/core/errors";
 import { FreezeBody, StatusBody } from "@strongroom/core/protocol/command";
 import { Intent } from "@strongroom/core/signed/intent";
 import { decode, idOf } from "@strongroom/core/signed/object";
 import { openKey } from "../device/keyFile.ts";
 import { shortId } from "../device/requests.ts";
-import { asDeployment } from "../device/trust.ts";
 import { fault } from "../faults.ts";
 import { frame } from "../screen.ts";
 import { makeIntent, signDecision, textOf } from "../vault/intents.ts";
 import { askOrKeep, BY_HAND, CARRY } from "../vault/outbox.ts";
 import { type Asked, keptOf, type Session } from "../vault/session.ts";
 import { type Answer, type Context, confirmText, lineFor, named, needed, SIGNING, type Verb, withSession } from "../verb.ts";
-import { requestIntent } from "./pay.ts";
+import { requestIntent, WORDS, wordsFrom } from "./pay.ts";
 
 const LEVELS = ["institution", "chain", "asset", "wallet", "destination", "person"] as const;
 type Level = (typeof LEVELS)[number];
@@ -60,20 +61,28 @@ export const unfreeze: Verb = {
   name: "unfreeze",
   takes: "FREEZE",
   what: "request the end of a freeze; it needs the unfreeze quorum and the delay, then: send REQUEST",
-  options: { purpose: { value: "TEXT", what: "why, in your words" }, ...SIGNING },
+  options: { ...WORDS, ...SIGNING },
   examples: ["unfreeze 8ac01b22 --key ada"],
   async run(context) {
     const [name = ""] = named(context, "FREEZE");
-    return withSession(context, (session) => unfreezeOne(context, session, name));
+    const [signer, words] = [needed(context, "key"), wordsFrom(context)];
+    return withSession(context, async (session) => {
+      const freeze = await findFreeze(session, name);
+      const key = await openKey(context.home, signer, context.text("passphrase-file"));
+      return requestIntent(context, session, { key, bytes: makeIntent(session, key, { kind: "unfreeze", freeze }, words) });
+    });
   },
 };
 
-async function unfreezeOne(context: Context, session: Session, name: string): Promise<Answer> {
+/** The freeze in force with this id, or with the only id that begins so. Fails: NOT_FROZEN, `VaultRefused`. */
+async function findFreeze(session: Session, name: string): Promise<Hash> {
   const { freezes } = decode(StatusBody, await session.demand({ command: "status" }));
-  const found = freezes.filter((item) => item.intent.startsWith(name));
-  const id = asDeployment(name) ?? (found.length === 1 ? found[0]?.intent : undefined);
-  if (id === undefined) fault("USAGE", "FREEZE", "the id of one freeze in force is expected; see: strongroom status");
-  const key = await openKey(context.home, needed(context, "key"), context.text("passphrase-file"));
-  const bytes = makeIntent(session, key, { kind: "unfreeze", freeze: id }, { purpose: context.text("purpose") ?? "" });
-  return requestIntent(context, session, { key, bytes });
+  const [found, ...others] = /^[0-9a-f]{6,64}$/.test(name) ? freezes.filter((item) => item.intent.startsWith(name)) : [];
+  if (found !== undefined && others.length === 0) return found.intent;
+  const there = freezes.map(({ intent, officer }) => `${shortId(intent)} by ${officer}`).join(", ");
+  return refuse(
+    "NOT_FROZEN",
+    "FREEZE",
+    there === "" ? "nothing is frozen" : `there is ${there}; name its id or first 6 digits`,
+  );
 }

@@ -1,4 +1,5 @@
 /** `strongroom journal verify`: the vault's own program reads the whole journal and checks its chain. Nothing is changed. */
+import { readConfig } from "../config.ts";
 import { verifyJournal } from "../demo/vault.ts";
 import { columns } from "../screen.ts";
 import { named, type Verb } from "../verb.ts";
@@ -10,6 +11,7 @@ export const journalVerify: Verb = {
   options: {},
   async run(context) {
     named(context);
+    await readConfig(context.home);
     const { records, head, segments, ms } = await verifyJournal(context.home);
     const facts = [
       ["records", String(records)],

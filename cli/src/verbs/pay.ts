@@ -1,7 +1,7 @@
 /** `strongroom pay` and `strongroom cancel`: make a request that moves value, or stops what is on its way, and sign it as its
  *  initiator. Nothing is paid or stopped before others have approved. */
 import { demand, refuse } from "@strongroom/core/errors";
-import { formatAmount, parseAmount } from "@strongroom/core/money/amount";
+import { formatAmount } from "@strongroom/core/money/amount";
 import { Intent } from "@strongroom/core/signed/intent";
 import { decode } from "@strongroom/core/signed/object";
 import { findChain } from "@strongroom/core/text/render";
@@ -11,11 +11,14 @@ import { addApproval, createRequest, loadRequest, type Request, shortId } from "
 import { fault } from "../faults.ts";
 import { frame } from "../screen.ts";
 import { attestedAddress } from "../vault/address.ts";
-import { type Cancellation, offersOf, type Payment, quote } from "../vault/fees.ts";
-import { fetchEntry, formerWords, makeIntent, signDecision, textOf, type Words } from "../vault/intents.ts";
+import { type Advice, adviceOf } from "../vault/advice.ts";
+import { type Cancellation, contextOf, demandFunds, offersOf, type Payment, quote } from "../vault/fees.ts";
+import { demandEnrolled, fetchEntry, formerWords, makeIntent, signDecision, textOf, type Words } from "../vault/intents.ts";
 import type { Session } from "../vault/session.ts";
 import {
   type Answer,
+  amountFrom,
+  asName,
   type Context,
   confirmText,
   lineFor,
@@ -103,12 +106,13 @@ type Wish = {
 
 async function payAnew(context: Context): Promise<Answer> {
   const [amount = "", name = ""] = named(context, "AMOUNT", "ASSET");
-  const [to, wallet, index] = [needed(context, "to"), needed(context, "from"), indexOf(context)];
+  const [to, wallet] = [asName(needed(context, "to"), "to"), asName(needed(context, "from"), "from")];
+  const index = indexOf(context);
   return withSigner(context, async (session, config) => {
     const asset = session.book().assets.get(name);
     if (asset === undefined)
       refuse("ASSET_UNKNOWN", "ASSET", `${name}; there are ${[...session.book().assets.keys()].join(", ")}`);
-    const units = parseAmount(amount, asset.decimals, "AMOUNT");
+    const units = amountFrom(amount, asset.decimals, "AMOUNT");
     demand(units > 0n, "AMOUNT_ZERO", "AMOUNT", "a payment moves something");
     const { hash, entry } = await fetchEntry(session, to);
     const there = entry.chain === asset.chain;
@@ -173,20 +177,24 @@ async function feeFor(context: Context, { session, config, content, index, forme
   const decimals = session.book().assets.get(chain.native)?.decimals ?? 0;
   const words = (fee: bigint) => `${formatAmount(fee, decimals)} ${chain.native}`;
   const text = context.text("fee");
-  const told = text === undefined ? undefined : parseAmount(text, decimals, "fee");
+  const told = text === undefined ? undefined : amountFrom(text, decimals, "fee");
   const allowed = told === undefined || told <= chain.maxFee;
   demand(allowed, "FEE_TOO_HIGH", "fee", `the rulebook allows ${words(chain.maxFee)} for one transaction`);
   const attested = await attestedAddress(session, wallet, index);
   demand(attested.chain === id, "WALLET_UNKNOWN", "from", `${wallet} is a wallet on chain ${attested.chain}, not ${id}`);
-  if (told !== undefined && former === null) return told;
+  // A device that knows no node may still say what a payment is to cost.
+  if (told !== undefined && former === null && config.chains[String(id)] === undefined) return told;
   const node = await nodeFor(config, id);
+  if (told === undefined) await demandFunds(session, node, content, { from: attested.address, feeMax: 0n });
   const offers = former === null ? {} : { offers: await offersOf(session, node, former.id) };
-  const { most, least, gasLimit } = await quote(session, node, content, { index, ...offers });
-  const roomy = most * FEE_ROOM;
+  const quoted = await quote(session, node, content, { index, ...offers });
+  const { least, gasLimit } = quoted;
+  const roomy = quoted.most * FEE_ROOM;
   const fee = told ?? (roomy < chain.maxFee ? roomy : chain.maxFee);
   const needed = BigInt(gasLimit) * least.maxFeePerGas;
   const code = told === undefined ? "FEE_TOO_HIGH" : "FEE_TOO_LOW";
   demand(fee >= needed, code, "fee", `to replace what was sent takes ${words(needed)}, and this may cost ${words(fee)}`);
+  contextOf(quoted, fee, index);
   return fee;
 }
 
@@ -197,16 +205,40 @@ export async function requestIntent(
   it: { key: DeviceKey; bytes: Uint8Array; index?: number },
 ): Promise<Answer> {
   const { key, bytes, index } = it;
+  demandEnrolled(session, key);
   const intent = decode(Intent, bytes);
   const text = textOf(session, intent);
   const former = await formerWords(context.home, intent, session.book());
   await confirmText(context, `${frame(text)}${former === null ? "" : `\n${former}`}`, `Sign as ${key.name}?`);
   const made = await createRequest(context.home, bytes, index);
   const { id } = made;
-  await addApproval(made, signDecision(session, key, { subject: id, text, decision: "initiate", notAfter: intent.notAfter }));
-  const next = [`approve ${shortId(id)} --key NAME`, `send ${shortId(id)}${intent.kind === "unfreeze" ? " --wait" : ""}`];
+  const signature = signDecision(session, key, { subject: id, text, decision: "initiate", notAfter: intent.notAfter });
+  const after = await nextOf(session, await addApproval(made, signature));
   return {
-    text: `request ${id}\nnext    ${next.map((words) => lineFor(context.home, words)).join("\n        ")}`,
-    json: { request: id, text, next },
+    text: [`request ${id}`, ...wordsAfter(context, after, 8)].join("\n"),
+    json: { request: id, text, ...after },
   };
+}
+
+/** What a request still lacks, and what to type next. */
+export async function nextOf(session: Session, request: Request): Promise<Advice & { readonly next: string[] }> {
+  const advice = await adviceOf(session, request);
+  const { missing } = advice;
+  const id = shortId(request.id);
+  const send = `send ${id}${request.intent.kind === "unfreeze" ? " --wait" : ""}`;
+  return { ...advice, next: [...(missing.length > 0 ? [`approve ${id} --key NAME`] : []), send] };
+}
+
+/** The same as lines, each with its label in `wide` columns. */
+export function wordsAfter(
+  context: Context,
+  { against, missing, next }: Advice & { next: readonly string[] },
+  wide: number,
+): string[] {
+  const pad = (label: string) => label.padEnd(wide);
+  return [
+    ...(against === undefined ? [] : [`${pad("but")}${against}; the vault will refuse it`]),
+    ...missing.map((words, at) => `${pad(at === 0 ? "needs" : "")}${words}`),
+    ...next.map((words, at) => `${pad(at === 0 ? "next" : "")}${lineFor(context.home, words)}`),
+  ];
 }

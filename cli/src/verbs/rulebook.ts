@@ -1,13 +1,13 @@
 /** `strongroom rulebook`: the rulebook in force, warnings about one that is being written, and proposing it. */
 import process from "node:process";
 import { attempt } from "@strongroom/core/errors";
-import { formatAmount } from "@strongroom/core/money/amount";
 import { DelayBody } from "@strongroom/core/protocol/command";
+import type { Book } from "@strongroom/core/rulebook/book";
 import { onlyTightens } from "@strongroom/core/rulebook/change";
 import { checkRulebook } from "@strongroom/core/rulebook/check";
 import type { Json } from "@strongroom/core/signed/codec";
 import { decode, encode, fromJson, idOf, type Kind, toJson } from "@strongroom/core/signed/object";
-import { type Quorum, type Rule, Rulebook } from "@strongroom/core/signed/rulebook";
+import { Rulebook } from "@strongroom/core/signed/rulebook";
 import { renderChange } from "@strongroom/core/text/change";
 import { formatTime } from "@strongroom/core/text/render";
 import { parseJson, readWhole } from "../device/files.ts";
@@ -15,6 +15,7 @@ import { type DeviceKey, openKey } from "../device/keyFile.ts";
 import { fault } from "../faults.ts";
 import { warningsOf } from "../lint.ts";
 import { columns, duration, frame, paintsFor } from "../screen.ts";
+import { limitWords, quorumWords, ruleWords, scopeWords } from "../vault/advice.ts";
 import { signDecision, signObject } from "../vault/intents.ts";
 import { type Answer, type Context, confirmText, named, SIGNING, type Verb, withSession } from "../verb.ts";
 
@@ -28,7 +29,7 @@ export const rulebookShow: Verb = {
     named(context);
     return withSession(context, async (session) => {
       const { document, id } = session.book();
-      return { text: describe(document, id), json: { id, rulebook: toJson(Rulebook, document) } };
+      return { text: describe(session.book()), json: { id, rulebook: toJson(Rulebook, document) } };
     });
   },
 };
@@ -107,39 +108,40 @@ async function propose(context: Context, path: string): Promise<Answer> {
 }
 
 /** The rulebook for people. */
-function describe(book: Rulebook, id: string): string {
+function describe(book: Book): string {
   const { bold } = paintsFor(process.stdout);
   const section = (title: string, rows: readonly (readonly string[])[]) =>
     `${bold(title)}\n${columns(rows.map((row) => ["", ...row]))}`;
-  const decimals = new Map(book.assets.map((asset) => [asset.id, asset.decimals]));
-  const amount = (value: bigint, asset: string) => `${formatAmount(value, decimals.get(asset) ?? 0)} ${asset}`;
-  const { governance } = book;
+  const { document, id } = book;
+  const { governance } = document;
   return [
     columns([
-      ["epoch", String(book.epoch)],
+      ["epoch", String(document.epoch)],
       ["id", id],
-      ["written", formatTime(book.createdAt)],
-      ["approvals live", duration(book.approvalLifeMs)],
-      ...(book.demonstration ? [["", "DEMONSTRATION - no real value"]] : []),
+      ["written", formatTime(document.createdAt)],
+      ["approvals", `live ${duration(document.approvalLifeMs)} at most`],
+      ...(document.demonstration ? [["", "DEMONSTRATION - no real value"]] : []),
     ]),
     section(
       "persons",
-      book.persons.map((person) => [person.id, groupsOf(book, person.id), keysOf(person)]),
+      document.persons.map((person) => [person.id, groupsOf(book, person.id), keysOf(person)]),
     ),
     section(
       "assets",
-      book.assets.map((asset) => [asset.id, `chain ${asset.chain}`, asset.contract ?? "native", `${asset.decimals} decimals`]),
+      document.assets.map(({ id: name, chain, contract, decimals }) => {
+        return [name, `chain ${chain}`, contract ?? "native", `${decimals} decimals`];
+      }),
     ),
     section(
       "rules",
-      book.rules.map((rule) => [rule.effect, rule.id, wordsOf(rule, amount)]),
+      document.rules.map((rule) => {
+        const scope = scopeWords(rule, book);
+        return [rule.effect, rule.id, rule.effect === "require" ? `${ruleWords(rule, book)}  (${scope})` : scope];
+      }),
     ),
     section(
       "limits",
-      book.limits.map((limit) => [
-        limit.id,
-        `${amount(limit.amount, limit.asset)} per ${limit.level} in ${duration(limit.windowMs)}`,
-      ]),
+      document.limits.map((limit) => [limit.id, limitWords(limit, book)]),
     ),
     section("governance", [
       ["administrators", `${governance.threshold} of ${governance.administrators.join(", ")}`],
@@ -150,39 +152,11 @@ function describe(book: Rulebook, id: string): string {
   ].join("\n\n");
 }
 
-function groupsOf(book: Rulebook, person: string): string {
-  const names = book.groups.filter((group) => group.members.includes(person)).map((group) => group.id);
-  return names.join(", ") || "no group";
+function groupsOf(book: Book, person: string): string {
+  return book.groupsOf.get(person)?.join(", ") ?? "no group";
 }
 
 function keysOf(person: Rulebook["persons"][number]): string {
   const classes = [...new Set(person.keys.map((key) => key.class))].join(", ");
   return `${person.keys.length} key${person.keys.length === 1 ? "" : "s"} (${classes})`;
-}
-
-const CONDITIONS = ["kinds", "chains", "assets", "wallets", "destinations", "classes", "initiators"] as const;
-
-function wordsOf(rule: Rule, amount: (value: bigint, asset: string) => string): string {
-  const scope = CONDITIONS.flatMap((name) => (rule[name] === "any" ? [] : [`${name} ${rule[name].join(", ")}`]));
-  const asset = rule.assets === "any" ? "" : (rule.assets[0] ?? "");
-  if (rule.amountFrom !== undefined) scope.push(`from ${amount(rule.amountFrom, asset)}`);
-  if (rule.amountTo !== undefined) scope.push(`up to ${amount(rule.amountTo, asset)}`);
-  const where = scope.join("; ") || "everything";
-  if (rule.effect !== "require") return where;
-  const demands = [
-    ...(rule.quorum === undefined ? [] : [quorumWords(rule.quorum)]),
-    rule.initiatorCounts ? "initiator counts" : "initiator excluded",
-    ...(rule.servedCounts ? ["served keys count"] : []),
-    ...(rule.distinctGroups > 0 ? [`${rule.distinctGroups} distinct groups`] : []),
-    ...rule.facts.map(
-      (need) => `${need.atLeast} of ${need.sources.join(", ")} on ${need.type}, at most ${duration(need.maxAgeMs)} old`,
-    ),
-    ...(rule.delayMs > 0 ? [`after ${duration(rule.delayMs)}`] : []),
-  ];
-  return `${demands.join(", ")}  (${where})`;
-}
-
-function quorumWords(quorum: Quorum): string {
-  if (quorum.type === "group") return `${quorum.count} of ${quorum.group}`;
-  return `${quorum.type}(${quorum.of.map(quorumWords).join("; ")})`;
 }

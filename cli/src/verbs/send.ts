@@ -6,13 +6,13 @@ import type { Json } from "@strongroom/core/signed/codec";
 import { Fact } from "@strongroom/core/signed/fact";
 import { decode, Signed } from "@strongroom/core/signed/object";
 import { formatTime } from "@strongroom/core/text/render";
-import type { Config } from "../config.ts";
+import { type Config, readConfig } from "../config.ts";
 import { readWhole } from "../device/files.ts";
 import { closeRequest, closingOf, listRequests, loadRequest, type Request, shortId } from "../device/requests.ts";
 import { readBook } from "../device/trust.ts";
 import { fault } from "../faults.ts";
 import { columns, duration } from "../screen.ts";
-import { bringToChain, endOfDelay, execute, executeOnChain, register, waitUntil } from "../vault/execute.ts";
+import { bringToChain, currentApprovals, endOfDelay, execute, executeOnChain, register, waitUntil } from "../vault/execute.ts";
 import { wordsOf } from "../vault/intents.ts";
 import { type Session, VaultRefused } from "../vault/session.ts";
 import { type Answer, type Context, lineFor, named, nodeFor, parseLife, type Verb, withSession } from "../verb.ts";
@@ -57,6 +57,7 @@ type Sending = {
 
 async function sendOne(context: Context, session: Session, { request, config, facts, ...patience }: Sending): Promise<Answer> {
   const { intent, id } = request;
+  for (const words of currentApprovals(session, request).left) context.say(`left out: an approval, ${words}`);
   if (intent.kind !== "pay" && intent.kind !== "cancel") {
     const body = await afterDelay(context, session, { request, carryOut: () => execute(session, request, { facts }) });
     await closeRequest(request, "carried out");
@@ -111,6 +112,7 @@ export const requests: Verb = {
   options: {},
   async run(context) {
     named(context);
+    await readConfig(context.home);
     const book = await readBook(context.home);
     const rows: { id: string; state: string; what: string; approvals: number }[] = [];
     for (const request of await listRequests(context.home)) {

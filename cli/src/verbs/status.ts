@@ -52,8 +52,8 @@ async function describe(session: Session): Promise<Answer> {
     ["rulebook", `epoch ${document.epoch}, ${id}`],
     ["head", `record ${head.head.seq}, ${head.head.hash}`],
     ["vault's time", formatTime(head.at)],
-    ["live", `${body.live} signed transactions are not final`],
-    ["waiting", waitingOf(body)],
+    ["live", `${body.live} signed transaction${body.live === 1 ? " is" : "s are"} not final`],
+    ["rule change", waitingOf(body)],
     ...(body.freezes.length === 0 ? [["freezes", "none"]] : body.freezes.map((item) => ["freeze", freezeWords(item)])),
   ]);
   const guards = columns(protections.map((item) => [item.on ? good("✓") : bad("✗"), item.name, dim(item.detail)]));
@@ -80,7 +80,7 @@ async function describe(session: Session): Promise<Answer> {
 }
 
 function waitingOf({ waiting, waitingUntil }: StatusBody): string {
-  return waiting === undefined ? "no rulebook" : `rulebook ${waiting} until ${formatTime(waitingUntil ?? 0)}`;
+  return waiting === undefined ? "none waits" : `${waiting} waits until ${formatTime(waitingUntil ?? 0)}`;
 }
 
 function freezeWords({ level, subject, officer, intent }: StatusBody["freezes"][number]): string {

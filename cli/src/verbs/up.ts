@@ -15,7 +15,7 @@ import { answers, ensureVault, launchVault, socketPath } from "../demo/vault.ts"
 import { dueFacts, stateFinal } from "../demo/watch.ts";
 import { failureOf, fault } from "../faults.ts";
 import { limits } from "../limits.ts";
-import { columns, duration, frame, indent, type Paints, paintsFor } from "../screen.ts";
+import { columns, duration, frame, indent, type Paints, paintsFor, plain, wideOf } from "../screen.ts";
 import { openSession, VaultRefused } from "../vault/session.ts";
 import { type Answer, type Context, lineFor, named, type Verb } from "../verb.ts";
 
@@ -50,6 +50,10 @@ function listenForEnd(): { readonly came: () => boolean; readonly forget: () => 
 /** Digits of a hash that a line shows; JSON has all of them. */
 const ID_DIGITS = 14;
 
+/** Width of a step's label, and of a screen that has room beside the texts. */
+const LABEL = 38;
+const WIDE = 100;
+
 /** Prints each step as one line, and the first texts that were signed in full. */
 function printer(stream: NodeJS.WriteStream): (step: Step) => void {
   const paints = paintsFor(stream);
@@ -59,9 +63,12 @@ function printer(stream: NodeJS.WriteStream): (step: Step) => void {
     const tick = ok ? paints.good("✓") : paints.bad("✗");
     const refused = code === "OK" ? "" : `${(ok ? paints.accent : paints.bad)(code)}  `;
     const id = hash === undefined ? "" : `  ${paints.dim(hash.slice(0, ID_DIGITS))}…`;
-    stream.write(`  ${tick} ${duration(ms).padStart(7)}  ${label.padEnd(38)} ${refused}${detail}${id}\n`);
+    const wide = wideOf(stream);
+    const row = [`${tick} ${duration(ms).padStart(7)}  ${label.padEnd(LABEL)}`, `${refused}${plain(detail)}${id}`];
+    stream.write(`${indent(columns([row], wide - 2, 1), 2)}\n`);
     texts += shown === undefined ? 0 : 1;
-    if (shown !== undefined && texts <= 2) stream.write(`${indent(frame(shown, paints.dim), 14)}\n`);
+    const by = wide < WIDE ? 2 : 14;
+    if (shown !== undefined && texts <= 2) stream.write(`${indent(frame(shown, paints.dim, wide - by), by)}\n`);
   };
 }
 
@@ -157,7 +164,10 @@ function nextSteps({ home }: Context, { bold, dim }: Paints): string {
     [command("rulebook show"), "who may do what"],
     [command("help"), "all verbs"],
   ] as const;
-  const rows = columns(lines.map(([line, what]) => [line, dim(what)]));
+  const rows = columns(
+    lines.map(([line, what]) => [line, dim(what)]),
+    wideOf(process.stdout) - 4,
+  );
   const title = bold("It runs. In another terminal of this folder, type:");
   return `\n  ${title}\n\n${indent(rows, 4)}\n\n  Ctrl-C ends it; npm start resumes.\n`;
 }

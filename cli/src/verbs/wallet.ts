@@ -10,7 +10,7 @@ import { columns } from "../screen.ts";
 import { attestedAddress, fetchWallet } from "../vault/address.ts";
 import { makeIntent } from "../vault/intents.ts";
 import type { Session } from "../vault/session.ts";
-import { type Answer, type Context, named, needed, nodeFor, SIGNING, type Verb, withSession } from "../verb.ts";
+import { type Answer, asName, type Context, named, needed, nodeFor, SIGNING, type Verb, withSession } from "../verb.ts";
 import { requestIntent, WORDS, wordsFrom } from "./pay.ts";
 
 const CLASSES = ["hot", "warm", "cold"] as const;
@@ -29,9 +29,10 @@ export const walletNew: Verb = {
   },
   examples: ["wallet new acme-1 --class warm --client acme --key tina"],
   async run(context) {
-    const [wallet = ""] = named(context, "NAME");
+    const [text = ""] = named(context, "NAME");
+    const wallet = asName(text, "NAME");
     const walletClass = oneOf(CLASSES, "class", needed(context, "class"));
-    const [signer, words, client] = [needed(context, "key"), wordsFrom(context), context.text("client")];
+    const [signer, words, client] = [needed(context, "key"), wordsFrom(context), asName(context.text("client"), "client")];
     return withSession(context, async (session) => {
       const known = await session.ask({ command: "show", what: "wallet", name: wallet });
       demand(known.code !== "OK", "WALLET_EXISTS", "NAME", `there is a wallet ${wallet} already`);
@@ -51,7 +52,7 @@ export const walletShow: Verb = {
   examples: ["wallet show treasury"],
   async run(context) {
     const [name = ""] = named(context, "NAME");
-    return withSession(context, async (session) => describeWallet(await fetchWallet(session, name)));
+    return withSession(context, async (session) => describeWallet(await fetchWallet(session, asName(name, "NAME"))));
   },
 };
 
@@ -78,7 +79,8 @@ export const address: Verb = {
   options: { balance: { what: "ask the chain's node what lies there" } },
   examples: ["address treasury", "address treasury 1 --balance"],
   async run(context) {
-    const [wallet = "", index = "0"] = named(context, "WALLET", "INDEX?");
+    const [name = "", index = "0"] = named(context, "WALLET", "INDEX?");
+    const wallet = asName(name, "WALLET");
     if (!/^(0|[1-9]\d{0,8})$/.test(index)) fault("USAGE", "INDEX", "a whole number is expected");
     return withSession(context, async (session, config) => {
       const attestation = await attestedAddress(session, wallet, Number(index));

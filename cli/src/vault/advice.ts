@@ -1,0 +1,139 @@
+/** What the rules say, before and after the vault says it: who is still missing, and which rule or limit a refusal names.
+ *
+ *  It only advises. It reads the rulebook that this device has verified; the vault alone judges. */
+import { formatAmount } from "@strongroom/core/money/amount";
+import type { Book, Subject } from "@strongroom/core/rulebook/book";
+import { judge, quorumMet } from "@strongroom/core/rulebook/judge";
+import { fillsQuorum } from "@strongroom/core/rulebook/quorum";
+import { Entry } from "@strongroom/core/signed/entry";
+import type { Intent } from "@strongroom/core/signed/intent";
+import { decode } from "@strongroom/core/signed/object";
+import type { Limit, Quorum, Rule } from "@strongroom/core/signed/rulebook";
+import { formatTime } from "@strongroom/core/text/render";
+import type { Request } from "../device/requests.ts";
+import { duration } from "../screen.ts";
+import { fetchEntry } from "./intents.ts";
+import { type Session, VaultRefused } from "./session.ts";
+
+/** Why the rules would refuse, and the quorums that are not met yet. */
+export type Advice = { readonly against?: string; readonly missing: readonly string[] };
+
+/** What the rulebook of this session says of a request and its approvals. */
+export async function adviceOf(session: Session, { intent, approvals }: Request): Promise<Advice> {
+  const book = session.book();
+  const given = approvals.flatMap(({ approval }) => {
+    const holder = book.holders.get(approval.key);
+    return holder === undefined ? [] : [{ person: holder.person, class: holder.key.class }];
+  });
+  const initiator = book.holders.get(intent.initiator)?.person;
+  if (initiator === undefined) return { against: "the initiator's key is not enrolled", missing: [] };
+  if (intent.kind === "freeze") return { missing: [] };
+  if (intent.kind === "unfreeze") {
+    const { unfreeze } = book.document.governance;
+    const met = fillsQuorum(unfreeze, book.groups, new Set(given.map(({ person }) => person)));
+    return { missing: met ? [] : [quorumWords(unfreeze)] };
+  }
+  const subject = await subjectOf(session, intent, initiator);
+  if (subject === null) return { against: "its destination is not in the address book", missing: [] };
+  const { denies, allows, requirements } = judge(book, subject);
+  if (denies[0] !== undefined) return { against: `rule ${denies[0]} denies it`, missing: [] };
+  if (allows.length === 0) return { against: "no rule allows it", missing: [] };
+  const open = requirements.filter((rule) => !quorumMet(book, rule, { initiator, approvers: given }));
+  return { missing: open.map((rule) => `${ruleWords(rule, book)}, by rule ${rule.id}`) };
+}
+
+type Ruled = Exclude<Intent, { readonly kind: "freeze" | "unfreeze" }>;
+
+/** What rules read of an intent, as far as this device can know it; null when its destination is not in force. */
+async function subjectOf(session: Session, intent: Ruled, initiator: string): Promise<Subject | null> {
+  const { kind } = intent;
+  switch (kind) {
+    case "pay": {
+      const { chain, asset, wallet, destination, amount } = intent;
+      const entry = await entryOf(session, destination.entry);
+      return entry && { kind, initiator, chain, asset, wallet, destination: entry.name, class: entry.class, amount };
+    }
+    case "cancel": {
+      const { chain, wallet } = intent;
+      const native = session.book().chains.get(chain)?.native;
+      return { kind, initiator, chain, wallet, class: "own", ...(native === undefined ? {} : { asset: native }) };
+    }
+    case "wallet":
+      return { kind, initiator, chain: intent.chain, wallet: intent.wallet };
+    case "entry": {
+      const { chain, name, class: type } = decode(Entry, intent.entry);
+      return { kind, initiator, chain, destination: name, class: type };
+    }
+    case "retire": {
+      const entry = await entryOf(session, intent.name);
+      return entry && { kind, initiator, chain: entry.chain, destination: entry.name, class: entry.class };
+    }
+  }
+}
+
+async function entryOf(session: Session, name: string): Promise<Entry | null> {
+  try {
+    return (await fetchEntry(session, name)).entry;
+  } catch (error) {
+    if (error instanceof VaultRefused && error.receipt.code === "ENTRY_UNKNOWN") return null;
+    throw error;
+  }
+}
+
+const CONDITIONS = ["kinds", "chains", "assets", "wallets", "destinations", "classes", "initiators"] as const;
+
+/** When a rule applies. */
+export function scopeWords(rule: Rule, book: Book): string {
+  const scope = CONDITIONS.flatMap((name) => (rule[name] === "any" ? [] : [`${name} ${rule[name].join(", ")}`]));
+  const asset = rule.assets === "any" ? "" : (rule.assets[0] ?? "");
+  if (rule.amountFrom !== undefined) scope.push(`from ${amountWords(rule.amountFrom, asset, book)}`);
+  if (rule.amountTo !== undefined) scope.push(`up to ${amountWords(rule.amountTo, asset, book)}`);
+  return scope.join("; ") || "everything";
+}
+
+/** What a requirement asks for; for an allow or a deny, when it applies. */
+export function ruleWords(rule: Rule, book: Book): string {
+  if (rule.effect !== "require") return scopeWords(rule, book);
+  const demands = [
+    ...(rule.quorum === undefined ? [] : [quorumWords(rule.quorum)]),
+    rule.initiatorCounts ? "initiator counts" : "initiator excluded",
+    ...(rule.servedCounts ? ["served keys count"] : []),
+    ...(rule.distinctGroups > 0 ? [`${rule.distinctGroups} distinct groups`] : []),
+    ...rule.facts.map(
+      (need) => `${need.atLeast} of ${need.sources.join(", ")} on ${need.type}, at most ${duration(need.maxAgeMs)} old`,
+    ),
+    ...(rule.delayMs > 0 ? [`after ${duration(rule.delayMs)}`] : []),
+  ];
+  return demands.join(", ");
+}
+
+export function quorumWords(quorum: Quorum): string {
+  if (quorum.type === "group") return `${quorum.count} of ${quorum.group}`;
+  return `${quorum.type}(${quorum.of.map(quorumWords).join("; ")})`;
+}
+
+export function limitWords({ amount, asset, level, windowMs }: Limit, book: Book): string {
+  return `${amountWords(amount, asset, book)} per ${level} in ${duration(windowMs)}`;
+}
+
+function amountWords(amount: bigint, asset: string, book: Book): string {
+  return `${formatAmount(amount, book.assets.get(asset)?.decimals ?? 0)} ${asset}`;
+}
+
+/** A refusal's detail for people: times as dates, and the base units of a limit as amounts of its asset. */
+export function detailWords(field: string, detail: string, book: Book | null): string {
+  const limit = book?.document.limits.find(({ id }) => field === `limits.${id}`);
+  if (limit !== undefined && book !== null) {
+    return detail.replace(/\b\d{1,78}\b/g, (digits) => amountWords(BigInt(digits), limit.asset, book));
+  }
+  return detail.replace(/\b1\d{12}\b/g, (digits) => formatTime(Number(digits)));
+}
+
+/** The rule or limit that a refusal names, in words, or null. */
+export function namedIn(field: string, book: Book): string | null {
+  const [section, id] = field.split(".");
+  const rule = section === "rules" ? book.document.rules.find((item) => item.id === id) : undefined;
+  if (rule !== undefined) return `${ruleWords(rule, book)}${rule.effect === "require" ? `  (${scopeWords(rule, book)})` : ""}`;
+  const limit = section === "limits" ? book.document.limits.find((item) => item.id === id) : undefined;
+  return limit === undefined ? null : limitWords(limit, book);
+}
