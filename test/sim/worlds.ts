@@ -7,6 +7,9 @@ const { execute, register, reject, keystore, crash, time, settle, book } = lette
 const BOTH = ["amy", "bob"];
 const LIFTERS = ["ben", "olga"];
 
+/** Points of a deep world that are visited where there are too many. */
+const MOST = 60_000;
+
 /** All worlds. Deep ones have more time, more kills and more that may come in between. */
 export function worlds(deep: boolean): readonly World[] {
   return [quorum, freezing, thief, replacing, pairs, limits, delays, rulebooks, ...(deep ? [everything] : [])].map((make) =>
@@ -42,6 +45,7 @@ function quorum(deep: boolean): World {
 function freezing(deep: boolean): World {
   return {
     name: "a freeze",
+    ...(deep && { most: MOST }),
     boots: deep ? 2 : 1,
     letters: [
       execute(["first"], BOTH),
@@ -80,6 +84,7 @@ function thief(deep: boolean): World {
 function replacing(deep: boolean): World {
   return {
     name: "a replacement and a cancellation",
+    ...(deep && { most: MOST }),
     boots: 1,
     letters: [
       execute(["first"], BOTH),
@@ -104,6 +109,7 @@ function replacing(deep: boolean): World {
 function pairs(deep: boolean): World {
   return {
     name: "two payments at once",
+    ...(deep && { most: MOST }),
     boots: deep ? 2 : 1,
     letters: [
       execute(["first", "second"], BOTH),
@@ -123,6 +129,7 @@ function pairs(deep: boolean): World {
 function limits(deep: boolean): World {
   return {
     name: "a limit",
+    ...(deep && { most: MOST }),
     boots: deep ? 1 : 0,
     letters: [
       execute(["first"], BOTH),
@@ -186,7 +193,7 @@ function rulebooks(deep: boolean): World {
 function everything(): World {
   return {
     name: "everything at once",
-    most: 300_000,
+    most: MOST,
     boots: 1,
     letters: [
       execute(["first"], BOTH),

@@ -82,7 +82,7 @@ export const STAGES: readonly Stage[] = [
     kind: "files",
     folder: "test/kill",
     covers: false,
-    limitMs: 240_000,
+    limitMs: 480_000,
     longLimitMs: 1_800_000,
   },
   {
