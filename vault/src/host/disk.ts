@@ -5,6 +5,7 @@ import { randomBytes } from "node:crypto";
 import { constants, type Stats } from "node:fs";
 import * as fs from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { systemCode } from "./fault.ts";
 
 /** The calls that reach the disk; tests hand in ones that fail. */
 export type Files = Pick<typeof fs, "open" | "rename" | "readdir" | "stat" | "lstat" | "unlink" | "link" | "mkdir">;
@@ -55,9 +56,14 @@ export function diskOf(files: Files) {
       },
     );
 
-  /** Removes what a crash left of the calls above, once nobody else writes in the folder. */
+  /** Removes what a crash left of the calls above. A process that has lost the folder may still name one meanwhile. */
   async function sweep(folder: string): Promise<void> {
-    for (const name of await files.readdir(folder)) if (name.endsWith(FRESH)) await files.unlink(join(folder, name));
+    for (const name of await files.readdir(folder)) {
+      if (!name.endsWith(FRESH)) continue;
+      await files.unlink(join(folder, name)).catch((error: unknown) => {
+        if (systemCode(error) !== "ENOENT") throw error;
+      });
+    }
   }
 
   /** The bytes of a regular file of at most `max` bytes with its stat; "other" when it is longer or something else. No

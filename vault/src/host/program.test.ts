@@ -34,6 +34,7 @@ test("a command line that is not understood ends with 64", async (t) => {
   assert.equal((await call(["init", "--data", data])).exit, EXIT.usage, "no passphrase");
   await call(["init", "--data", data, "--stdin"]);
   assert.equal((await call(["launch", "--data", data])).exit, EXIT.usage, "no passphrase");
+  assert.equal((await call(["launch", "--data", data, "--passphrase-file", join(data, "none")])).exit, EXIT.denied);
 });
 
 test("nothing is made but by init, and init makes nothing twice", async (t) => {

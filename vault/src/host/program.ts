@@ -10,7 +10,7 @@ import { toHex } from "@strongroom/core/bytes";
 import { tightens } from "@strongroom/core/protocol/command";
 import { bootVault, demandVault, initialise, verifyData, type WholeMind } from "./boot.ts";
 import { EXIT, Fault, lastWords } from "./fault.ts";
-import { passphraseFromDescriptor, passphraseFromFile, passphraseFromLines } from "./keys/passphrase.ts";
+import { demandReadable, passphraseFromDescriptor, passphraseFromFile, passphraseFromLines } from "./keys/passphrase.ts";
 import { becomeVault } from "./launch/launch.ts";
 import { measure, type Subject } from "./launch/protections.ts";
 import { readList } from "./launch/readList.ts";
@@ -137,6 +137,8 @@ async function launch<State>({ data, values }: Call<State>): Promise<void> {
   await demandVault(data);
   const passphraseFile = values.stdin ? null : (values["passphrase-file"] ?? null);
   if (!values.check && !values.stdin && passphraseFile === null) throw new Fault("USAGE", USAGE);
+  // The next link opens it, and could only say that it cannot.
+  if (passphraseFile !== null) demandReadable(passphraseFile);
   becomeVault({ data, socket: values.socket ?? null, passphraseFile, verb: values.check ? "selfcheck" : "run" });
 }
 

@@ -1,6 +1,6 @@
 /** The passphrase as it arrives: from a file that only its owner reads, from a descriptor, or first on the standard input.
  *  Always as a buffer that the caller clears, never as a text. */
-import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { accessSync, closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { Fault, systemCode } from "../fault.ts";
 import { limits } from "../limits.ts";
 import type { Lines } from "../serve/console.ts";
@@ -14,6 +14,15 @@ export function passphraseFromFile(path: string): Buffer {
     throw new Fault("PASSPHRASE", `${path} cannot be read: ${systemCode(error)}.`);
   }
   return passphraseFromDescriptor(descriptor);
+}
+
+/** Fails: PASSPHRASE when the file cannot be read. */
+export function demandReadable(path: string): void {
+  try {
+    accessSync(path, constants.R_OK);
+  } catch (error) {
+    throw new Fault("PASSPHRASE", `${path} cannot be read: ${systemCode(error)}.`);
+  }
 }
 
 /** Reads to the end and closes. Fails: as `passphraseFromFile`. */
