@@ -123,9 +123,11 @@ async function report(failure: Failure, { home, verb, refused }: Place): Promise
     ["next", typable(home, next)],
   ] as const;
   const wide = wideOf(process.stderr) - 8;
-  const lines = rows.map(
-    ([label, words]) => `  ${dim(label.padEnd(4))}  ${wrap(plain(words), wide).join(`\n${" ".repeat(8)}`)}`,
-  );
+  const lines = rows.map(([label, words]) => {
+    // A line to type is not cut, so that it can be copied.
+    const parts = words.includes("npm run") ? [plain(words)] : wrap(plain(words), wide);
+    return `  ${dim(label.padEnd(4))}  ${parts.join(`\n${" ".repeat(8)}`)}`;
+  });
   const title = exit === EXIT.alarm ? `ALARM ${code}` : code;
   process.stderr.write(`${bad("✗")} ${bold(title)}  ${what}\n${lines.join("\n")}\n`);
   return exit;

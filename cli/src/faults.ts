@@ -91,7 +91,7 @@ export const FAULTS = {
   VAULT_FAILED: { exit: EXIT.operational, what: "The vault's process ended.", next: "Read the vault's log that is named." },
   NO_RECEIPT: {
     exit: EXIT.alarm,
-    what: "The command was sent and no receipt came back: assume that the vault has not received it.",
+    what: "No receipt came back: assume that the vault has not received the command.",
     next: "Send it again; a freeze, rejection or veto without receipt belongs to the vault's console or intake folder.",
   },
   RECEIPT_FORGED: {
@@ -157,7 +157,7 @@ export const FAULTS = {
     what: "There is no transaction on its way that could be replaced or cancelled.",
     next: "What the vault has not signed is ended with: strongroom reject REQUEST",
   },
-  DELAY: { exit: EXIT.operational, what: "A delay of the rulebook is running.", next: "Send it again when the delay is over." },
+  DELAY: { exit: EXIT.operational, what: "A delay of the rulebook is running.", next: "Send it again then, or with --wait." },
   // running a demonstration
   ALREADY_RUNNING: {
     exit: EXIT.operational,

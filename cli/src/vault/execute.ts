@@ -40,10 +40,12 @@ export async function waitUntil(session: Session, until: number, say: (line: str
   }
 }
 
-/** When a delay is over, from the refusal DELAY_RUNNING; null for any other. */
-export function endOfDelay(error: unknown): number | null {
+/** When a delay is over by the vault's time, and how long it still runs, from the refusal DELAY_RUNNING; null for any other. */
+export function endOfDelay(error: unknown): { readonly until: number; readonly leftMs: number } | null {
   if (!(error instanceof VaultRefused) || error.receipt.code !== "DELAY_RUNNING") return null;
-  return Number(/ends at (\d{1,15})/.exec(error.receipt.detail)?.[1] ?? error.receipt.at);
+  const { at, detail } = error.receipt;
+  const until = Number(/ends at (\d{1,15})/.exec(detail)?.[1] ?? at);
+  return { until, leftMs: Math.max(0, until - at) };
 }
 
 /** The approvals that can still count, and for each of the others whose it is and why not: one that the vault must refuse would

@@ -1,5 +1,6 @@
 /** Commands that must not get lost: a freeze, a rejection, a veto. The file is written before anything is sent and removed once
  *  the vault's receipt is there; until then a person can carry it to the vault's own intake folder or console. */
+import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { readConfig } from "../config.ts";
@@ -35,6 +36,8 @@ export async function askOrKeep(context: Context, asked: Asked, name: string): P
     const code = error instanceof Error && "code" in error ? String(error.code) : "";
     if (error instanceof VaultRefused) await rm(file, { force: true });
     if (code !== "VAULT_UNREACHABLE" && code !== "NO_RECEIPT") throw error;
-    fault("NO_RECEIPT", file, "the command lies in this file; carry it to the vault's intake folder or console", error);
+    const intake = join(context.home, "vault", "data", "intake");
+    const where = existsSync(join(intake, "..")) ? `intake folder, ${intake}` : "intake folder or console";
+    fault("NO_RECEIPT", file, `the command lies in this file; carry it to the vault's ${where}`, error);
   }
 }

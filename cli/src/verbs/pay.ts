@@ -236,8 +236,8 @@ export function wordsAfter(
   wide: number,
 ): string[] {
   const pad = (label: string) => label.padEnd(wide);
+  if (against !== undefined) return [`${pad("but")}${against}; the vault will refuse it`];
   return [
-    ...(against === undefined ? [] : [`${pad("but")}${against}; the vault will refuse it`]),
     ...missing.map((words, at) => `${pad(at === 0 ? "needs" : "")}${words}`),
     ...next.map((words, at) => `${pad(at === 0 ? "next" : "")}${lineFor(context.home, words)}`),
   ];

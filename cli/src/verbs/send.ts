@@ -97,10 +97,11 @@ async function afterDelay<T>(context: Context, session: Session, it: Attempt<T>)
       await register(session, it.request);
       return afterDelay(context, session, it);
     }
-    const until = endOfDelay(error);
-    if (until === null) throw error;
-    if (!context.on("wait")) fault("DELAY", "delay", `it ends at ${formatTime(until)} by the vault's time`);
-    await waitUntil(session, until, context.say);
+    const end = endOfDelay(error);
+    if (end === null) throw error;
+    const words = `it ends in ${duration(end.leftMs)}, at ${formatTime(end.until)} by the vault's own time`;
+    if (!context.on("wait")) fault("DELAY", "delay", words);
+    await waitUntil(session, end.until, context.say);
     return it.carryOut();
   }
 }

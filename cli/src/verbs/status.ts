@@ -51,7 +51,7 @@ async function describe(session: Session): Promise<Answer> {
     ["vault", session.vault],
     ["rulebook", `epoch ${document.epoch}, ${id}`],
     ["head", `record ${head.head.seq}, ${head.head.hash}`],
-    ["vault's time", formatTime(head.at)],
+    ["vault's time", `at least ${formatTime(head.at)}`],
     ["live", `${body.live} signed transaction${body.live === 1 ? " is" : "s are"} not final`],
     ["rule change", waitingOf(body)],
     ...(body.freezes.length === 0 ? [["freezes", "none"]] : body.freezes.map((item) => ["freeze", freezeWords(item)])),

@@ -161,6 +161,7 @@ function nextSteps({ home }: Context, { bold, dim }: Paints): string {
     [command("approve REQUEST --key amy"), "read and approve it; then again with --key bob"],
     [command("send REQUEST"), "have it judged, signed, sent and mined"],
     [command("freeze institution --key olga"), "stop everything at once"],
+    [command("unfreeze FREEZE --key ada"), "ask for its end; after cleo and otto approved: send REQUEST --wait"],
     [command("rulebook show"), "who may do what"],
     [command("help"), "all verbs"],
   ] as const;
