@@ -5,10 +5,11 @@ import { join } from "node:path";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Json } from "@strongroom/core/signed/codec";
-import { writeConfig } from "../config.ts";
+import { homeOf, writeConfig } from "../config.ts";
 import { CHAIN } from "../demo/anvil.ts";
 import { ensureKeys, holdCeremony, isFounded, openKeys } from "../demo/ceremony.ts";
 import type { Child } from "../demo/child.ts";
+import { holdHome } from "../demo/hold.ts";
 import { bringUp, takeDown, type Up } from "../demo/run.ts";
 import { openSteps, type Step, type Steps } from "../demo/stage.ts";
 import { answers, ensureVault, launchVault, socketPath } from "../demo/vault.ts";
@@ -127,6 +128,7 @@ function conclude(steps: Steps, it: { shown: Up | null; error: unknown; ms: numb
 
 async function stay(context: Context): Promise<Answer | null> {
   const { home } = context;
+  const release = await holdHome(home);
   if (await answers(socketPath(home))) fault("ALREADY_RUNNING", home, "its vault answers");
   const end = listenForEnd();
   const children: Child[] = [];
@@ -147,6 +149,7 @@ async function stay(context: Context): Promise<Answer | null> {
   } finally {
     await takeDown(children);
     end.forget();
+    release();
   }
   return null;
 }
@@ -163,14 +166,15 @@ function nextSteps({ home }: Context, { bold, dim }: Paints): string {
     [command("freeze institution --key olga"), "stop everything at once"],
     [command("unfreeze FREEZE --key ada"), "ask for its end; after cleo and otto approved: send REQUEST --wait"],
     [command("rulebook show"), "who may do what"],
-    [command("help"), "all verbs"],
+    [lineFor(homeOf(undefined), "help"), "all verbs"],
   ] as const;
   const rows = columns(
     lines.map(([line, what]) => [line, dim(what)]),
     wideOf(process.stdout) - 4,
   );
   const title = bold("It runs. In another terminal of this folder, type:");
-  return `\n  ${title}\n\n${indent(rows, 4)}\n\n  Ctrl-C ends it; npm start resumes.\n`;
+  const again = home === homeOf(undefined) ? "npm start" : command("up");
+  return `\n  ${title}\n\n${indent(rows, 4)}\n\n  Ctrl-C ends it; this goes on from here: ${again}\n`;
 }
 
 /** Waits for the end, and meanwhile states what is mined to be final. Fails: CHILD_FAILED when a program ends by itself. */
@@ -201,6 +205,7 @@ export const ceremonyDemo: Verb = {
   async run(context) {
     named(context);
     const { home } = context;
+    const release = await holdHome(home);
     if (await isFounded(home)) fault("HOME_UNFIT", home, "a deployment is pinned here already");
     await ensureVault(home);
     const running = await launchVault(home);
@@ -221,6 +226,7 @@ export const ceremonyDemo: Verb = {
       return { text, json: { deployment, keys: made.size, home, chain: CHAIN } };
     } finally {
       await running.child.stop();
+      release();
     }
   },
 };
