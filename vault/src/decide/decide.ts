@@ -1,6 +1,6 @@
 /** The vault's judgement: `decide(state, input) → { records, effects }`. Pure: no entropy, no secrets, no clock, no I/O.
  *
- *  Everything that is not understood is refused. A refusal changes nothing, except that facts which were proven are remembered. */
+ *  Everything that is not understood is refused. A refusal changes nothing, except that proven facts are remembered. */
 import { demand, Refused, refuse } from "@strongroom/core/errors";
 import type { Sealed } from "@strongroom/core/journal/record";
 import { Command } from "@strongroom/core/protocol/command";

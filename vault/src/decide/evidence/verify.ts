@@ -1,7 +1,7 @@
 /** Whether a key made a signature. The rule is core's, pinned; only the equation runs in node:crypto, because it is the
  *  hottest step of a payment. `core/src/keys` holds the same rule in pure code and the tests compare both. */
 import { createPublicKey, type KeyObject, verify as nodeVerify } from "node:crypto";
-import { type Hash, toHex } from "@strongroom/core/bytes";
+import { concat, fromHex, type Hash, toHex } from "@strongroom/core/bytes";
 import { demand, refuse } from "@strongroom/core/errors";
 import { isAcceptedKey, isAcceptedSignature } from "@strongroom/core/keys/ed25519";
 import { checkAssertion } from "@strongroom/core/keys/webauthn";
@@ -9,8 +9,8 @@ import type { Signature } from "@strongroom/core/signed/object";
 import type { Key } from "@strongroom/core/signed/rulebook";
 
 /** Headers of SubjectPublicKeyInfo: RFC 8410 §4 for Ed25519, RFC 5480 §2 for a compressed point on P-256. */
-const ED25519_SPKI = Buffer.from("302a300506032b6570032100", "hex");
-const P256_SPKI = Buffer.from("3039301306072a8648ce3d020106082a8648ce3d030107032200", "hex");
+const ED25519_SPKI = fromHex("302a300506032b6570032100");
+const P256_SPKI = fromHex("3039301306072a8648ce3d020106082a8648ce3d030107032200");
 
 /** Keys that are ready for use, by their bytes in the rulebook in force; null for a key that the rule does not accept. */
 const ready = new WeakMap<Uint8Array, KeyObject | null>();
@@ -23,8 +23,12 @@ function readyKey(publicKey: Uint8Array, prepare: (publicKey: Uint8Array) => Key
   return key;
 }
 
-function keyOf(spki: Buffer, publicKey: Uint8Array): KeyObject {
-  return createPublicKey({ key: Buffer.concat([spki, publicKey]), format: "der", type: "spki" });
+/** node:crypto takes any byte array here; its declaration names only one kind. */
+type DerKey = Parameters<typeof createPublicKey>[0];
+
+function keyOf(spki: Uint8Array, publicKey: Uint8Array): KeyObject {
+  const der: object = { key: concat(spki, publicKey), format: "der", type: "spki" };
+  return createPublicKey(der as DerKey);
 }
 
 function ed25519Key(publicKey: Uint8Array): KeyObject | null {
