@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import * as fs from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { type TestContext, test } from "node:test";
@@ -134,6 +134,7 @@ test("an older process stops when a newer one takes the folder", async (t) => {
   assert.deepEqual(await once(older, "exit"), [EXIT.busy, null]);
   newer.kill("SIGTERM");
   assert.deepEqual(await once(newer, "exit"), [EXIT.ok, null]);
+  assert.equal(call(["verify", "--data", data, "--stdin"]).status, EXIT.ok);
 });
 
 test("a launch takes the passphrase from a file that only its owner reads", async (t) => {
@@ -166,6 +167,8 @@ test("a socket path that the system cannot take, or a folder of others, is refus
   assert.throws(() => planLaunch({ ...launch, socket: join(data, "x".repeat(120)) }), { code: "SOCKET_FAILED" });
   const { argv } = planLaunch({ ...launch, socket: join(data, "sock") });
   assert.ok(argv.includes("--permission"));
+  const heap = Number(argv.find((arg) => arg.startsWith("--max-old-space-size="))?.split("=")[1]);
+  assert.ok(heap > 100 && heap * 2 ** 20 < totalmem(), "the vault's memory may grow as far as the machine's");
   if (isRoot) {
     await fs.mkdir(join(data, "..", "busy"));
     await fs.writeFile(join(data, "..", "busy", "file"), "");

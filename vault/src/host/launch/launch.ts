@@ -6,6 +6,7 @@
  *  the end is measured by the vault itself (`protections.ts`); here are only the reasons for what could not be had. */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, realpathSync } from "node:fs";
+import { totalmem } from "node:os";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Fault } from "../fault.ts";
@@ -70,6 +71,7 @@ export function planLaunch(launch: Launch): { argv: string[]; reasons: Map<strin
     "--permission",
     ...[...reads, ...folders, ...MEASURED_FILES].map((path) => `--allow-fs-read=${path}`),
     ...folders.map((path) => `--allow-fs-write=${path}`),
+    `--max-old-space-size=${heapMiB()}`,
     "--disable-sigusr1",
     "--disable-proto=throw",
     "--disallow-code-generation-from-strings",
@@ -91,6 +93,14 @@ export function becomeVault(launch: Launch): never {
   process.removeAllListeners("warning");
   process.execve?.(file, [file, ...rest], { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", TZ: "UTC", LC_ALL: "C" });
   throw new Fault("BUG", "The runtime cannot replace this process.");
+}
+
+/** Three quarters of the memory that this process may have: Node's own bound is lower, and a vault whose memory of its
+ *  transactions has outgrown it could never start again. */
+function heapMiB(): number {
+  const allowed = process.constrainedMemory();
+  const bytes = allowed > 0 ? Math.min(allowed, totalmem()) : totalmem();
+  return Math.floor((bytes * 3) / 4 / 2 ** 20);
 }
 
 /** The first link: nothing that is made is open to others, and the passphrase file as descriptor 3, opened by this user before
