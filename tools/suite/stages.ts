@@ -55,7 +55,7 @@ export const STAGES: readonly Stage[] = [
     kind: "files",
     folder: null,
     covers: true,
-    limitMs: 120_000,
+    limitMs: 240_000,
     longLimitMs: 1_800_000,
   },
   {
@@ -64,7 +64,7 @@ export const STAGES: readonly Stage[] = [
     kind: "files",
     folder: "test/attacks",
     covers: true,
-    limitMs: 120_000,
+    limitMs: 240_000,
     longLimitMs: 1_800_000,
   },
   {
