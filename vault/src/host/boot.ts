@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import { type Hash, toHex } from "@strongroom/core/bytes";
 import { openRecord } from "@strongroom/core/journal/record";
 import { clockFrom } from "./clock.ts";
-import { diskOf, realFiles } from "./disk.ts";
+import { diskOf, realFiles, sweep } from "./disk.ts";
 import { Fault, systemCode } from "./fault.ts";
 import { type Fence, takeFence } from "./journal/fence.ts";
 import { type Batch, mend, readJournal } from "./journal/read.ts";
@@ -104,7 +104,7 @@ export async function bootVault<State>(data: string, passphrase: Buffer, mind: W
     fence = held;
     const replayed = await replay(place, toHex(keystore.identity.publicKey), mind);
     await mend(place, replayed.last);
-    for (const folder of [data, place.folder, join(data, "outtake")]) await diskOf(realFiles).sweep(folder);
+    for (const folder of [data, place.folder, join(data, "outtake")]) await sweep(folder, realFiles);
     const journal = await continueJournal(place, replayed.last.end);
     const boot = toHex(randomBytes(32)) as Hash;
     const { state } = replayed;

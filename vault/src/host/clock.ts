@@ -1,10 +1,10 @@
 /** What the vault knows of the time, although the network can lie about it. Source: DESIGN §5, "Time".
  *
- *  `lo` is the last journaled time plus the monotonic time since: time during which the vault was down or the machine slept does
- *  not count, and no wall clock can push it. `hi` is the later of `lo` and the wall clock: setting the clock back revives nothing
- *  that expired before `lo`. What remains: `lo` lags by the time that the vault was down, and whoever moves the wall clock can
- *  keep something alive for that long; and a time service that slews the clock speeds up or slows down `lo` too, ordinarily by
- *  0.05 %, by 10 % at most. Not for measuring. */
+ *  `lo` is the last journaled time plus the monotonic time since: time during which the vault was down or the machine slept
+ *  does not count, and no wall clock can push it. `hi` is the later of `lo` and the wall clock: setting the clock back revives
+ *  nothing that expired before `lo`. What remains: `lo` lags by the time that the vault was down, and whoever moves the wall
+ *  clock can keep something alive for that long; and a time service that slews the clock speeds up or slows down `lo` too,
+ *  ordinarily by 0.05 %, by 10 % at most. Not for measuring. */
 import type { Now } from "../types.ts";
 
 /** Where time comes from, in milliseconds: one source that only goes forward, and the wall clock. */

@@ -56,16 +56,6 @@ export function diskOf(files: Files) {
       },
     );
 
-  /** Removes what a crash left of the calls above. A process that has lost the folder may still name one meanwhile. */
-  async function sweep(folder: string): Promise<void> {
-    for (const name of await files.readdir(folder)) {
-      if (!name.endsWith(FRESH)) continue;
-      await files.unlink(join(folder, name)).catch((error: unknown) => {
-        if (systemCode(error) !== "ENOENT") throw error;
-      });
-    }
-  }
-
   /** The bytes of a regular file of at most `max` bytes with its stat; "other" when it is longer or something else. No
    *  symbolic link is followed (ELOOP), and a pipe does not block. */
   async function readSmall(path: string, max: number): Promise<{ bytes: Buffer; stat: Stats } | "other"> {
@@ -86,7 +76,7 @@ export function diskOf(files: Files) {
     }
   }
 
-  return { syncFolder, refill, replace, place, sweep, readSmall };
+  return { syncFolder, refill, replace, place, readSmall };
 }
 
 /** Writes the content of a file that is empty. */
@@ -94,6 +84,17 @@ export type Fill = (handle: fs.FileHandle) => Promise<void>;
 
 /** How the name of a file ends that has not got its own yet. */
 export const FRESH = ".new";
+
+/** Removes what a crash left of files that have not got their names. A process that has lost the folder may still name one
+ *  meanwhile. */
+export async function sweep(folder: string, files: Files): Promise<void> {
+  for (const name of await files.readdir(folder)) {
+    if (!name.endsWith(FRESH)) continue;
+    await files.unlink(join(folder, name)).catch((error: unknown) => {
+      if (systemCode(error) !== "ENOENT") throw error;
+    });
+  }
+}
 
 /** Writes all of `bytes` at `position`, however many calls that takes. */
 export async function writeAll(handle: fs.FileHandle, bytes: Uint8Array, position: number): Promise<void> {

@@ -167,8 +167,8 @@ async function coreDumps(): Promise<Protection> {
   return one("no core dumps", dumpsNothing([line?.[1], line?.[2]], pattern.trim()), detail);
 }
 
-/** Whether no memory is written when the process crashes. `limits`: soft and hard, in bytes; `pattern`: where dumps go. What goes
- *  to a program is not limited, except that a limit of exactly 1 stops it. Source: core(5), fs/coredump.c. */
+/** Whether no memory is written when the process crashes. `limits`: soft and hard, in bytes; `pattern`: where dumps go. What
+ *  goes to a program is not limited, except that a limit of exactly 1 stops it. Source: core(5), fs/coredump.c. */
 export function dumpsNothing([soft, hard]: readonly (string | undefined)[], pattern: string): boolean {
   const isLow = ["0", "1"].includes(soft ?? "") && ["0", "1"].includes(hard ?? "");
   if (pattern.startsWith("|")) return soft === "1" && hard === "1";

@@ -84,29 +84,22 @@ export async function clearPath(path: string): Promise<void> {
 function serve(socket: Socket, bounds: Bounds, { ask, total }: { ask: SocketOptions["ask"]; total: Total }): void {
   const frames = frameReader(bounds.frameBytes);
   const slots: { reply: Uint8Array | null }[] = [];
-  const own = { requests: 0, replies: 0 };
   const giveUp = () => {
     socket.destroy();
   };
+  const held = shareOf(total, bounds, giveUp);
   const body = timer(giveUp, bounds.bodyMs);
   const idle = timer(giveUp, bounds.idleMs);
   const write = timer(giveUp, bounds.writeMs);
   let due = false;
   let ended = false;
 
-  /** Gives up a peer by whom more would be held than is allowed. */
-  function count(what: "requests" | "replies", bytes: number): void {
-    own[what] += bytes;
-    total[what] += bytes;
-    if (bytes > 0 && total[what] > bounds[what === "requests" ? "requestBytes" : "replyBytes"]) giveUp();
-  }
-
   function advance(): void {
     due = false;
     while (slots[0]?.reply && !socket.destroyed) {
       const { length } = slots[0].reply;
       socket.write(frameOf(slots[0].reply), () => {
-        if (!socket.destroyed) count("replies", -length);
+        if (!socket.destroyed) held.add("replies", -length);
       });
       slots.shift();
     }
@@ -114,7 +107,7 @@ function serve(socket: Socket, bounds: Bounds, { ask, total }: { ask: SocketOpti
     while (slots.length < bounds.inFlight && !socket.writableNeedDrain && !socket.destroyed && frames.ready()) {
       const request = frames.next();
       if (request instanceof Buffer) {
-        count("requests", -4 - request.length);
+        held.add("requests", -4 - request.length);
         body.set(false);
         take(request);
       } else giveUp();
@@ -134,7 +127,7 @@ function serve(socket: Socket, bounds: Bounds, { ask, total }: { ask: SocketOpti
     ask(request, (reply) => {
       if (socket.destroyed) return;
       slot.reply = reply;
-      count("replies", reply.length);
+      held.add("replies", reply.length);
       if (due) return;
       due = true;
       setImmediate(advance);
@@ -144,7 +137,7 @@ function serve(socket: Socket, bounds: Bounds, { ask, total }: { ask: SocketOpti
   idle.set(true);
   socket.on("data", (chunk: Buffer) => {
     frames.add(chunk);
-    count("requests", chunk.length);
+    held.add("requests", chunk.length);
     advance();
   });
   socket.on("end", () => {
@@ -154,10 +147,25 @@ function serve(socket: Socket, bounds: Bounds, { ask, total }: { ask: SocketOpti
   socket.on("drain", advance);
   socket.on("error", giveUp);
   socket.on("close", () => {
-    total.requests -= own.requests;
-    total.replies -= own.replies;
+    held.close();
     for (const one of [body, idle, write]) one.set(false);
   });
+}
+
+/** One connection's share of what all hold. Whoever would make it more than is allowed is given up. */
+function shareOf(total: Total, bounds: Bounds, giveUp: () => void) {
+  const own: Total = { requests: 0, replies: 0 };
+  return {
+    add(what: keyof Total, bytes: number) {
+      own[what] += bytes;
+      total[what] += bytes;
+      if (bytes > 0 && total[what] > bounds[what === "requests" ? "requestBytes" : "replyBytes"]) giveUp();
+    },
+    close() {
+      total.requests -= own.requests;
+      total.replies -= own.replies;
+    },
+  };
 }
 
 /** Calls `then` when it has been on for `ms`. Setting it on again changes nothing. */
