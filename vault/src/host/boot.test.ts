@@ -150,6 +150,8 @@ test("a passphrase that is wrong opens no vault", async (t) => {
   await assert.rejects(bootVault(data, Buffer.from("wrong horse battery"), mind), { code: "KEYSTORE_LOCKED" });
   await fs.rm(join(data, "journal", "last"));
   await assert.rejects(bootVault(data, passphrase, mind), { code: "JOURNAL_MISSING" });
+  await fs.rm(join(data, "journal"), { recursive: true });
+  await assert.rejects(bootVault(data, passphrase, mind), { code: "JOURNAL_MISSING" });
 });
 
 /** Sends all requests at once and gives the replies. */

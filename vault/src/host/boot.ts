@@ -102,9 +102,9 @@ export async function bootVault<State>(data: string, passphrase: Buffer, mind: W
     const place = placeOf(data, keystore);
     const held = await takeFence(data, realFiles);
     fence = held;
+    for (const folder of [data, place.folder, join(data, "outtake")]) await sweep(folder, realFiles);
     const replayed = await replay(place, toHex(keystore.identity.publicKey), mind);
     await mend(place, replayed.last);
-    for (const folder of [data, place.folder, join(data, "outtake")]) await sweep(folder, realFiles);
     const journal = await continueJournal(place, replayed.last.end);
     const boot = toHex(randomBytes(32)) as Hash;
     const { state } = replayed;

@@ -88,11 +88,12 @@ export const FRESH = ".new";
 /** Removes what a crash left of files that have not got their names. A process that has lost the folder may still name one
  *  meanwhile. */
 export async function sweep(folder: string, files: Files): Promise<void> {
-  for (const name of await files.readdir(folder)) {
-    if (!name.endsWith(FRESH)) continue;
-    await files.unlink(join(folder, name)).catch((error: unknown) => {
-      if (systemCode(error) !== "ENOENT") throw error;
-    });
+  const unlessGone = (error: unknown): string[] => {
+    if (systemCode(error) === "ENOENT") return [];
+    throw error;
+  };
+  for (const name of await files.readdir(folder).catch(unlessGone)) {
+    if (name.endsWith(FRESH)) await files.unlink(join(folder, name)).catch(unlessGone);
   }
 }
 

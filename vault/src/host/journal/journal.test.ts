@@ -9,7 +9,7 @@ import { type TestContext, test } from "node:test";
 import { type Hash, toHex } from "@strongroom/core/bytes";
 import { Refused } from "@strongroom/core/errors";
 import { advance, CHAIN_START, demandChain, HEADER_BYTES, segmentName } from "@strongroom/core/journal/segment";
-import { type Files, realFiles } from "../disk.ts";
+import { type Files, FRESH, realFiles, sweep } from "../disk.ts";
 import { Fault } from "../fault.ts";
 import { type Batch, mend, readJournal } from "./read.ts";
 import { follow, type Owner } from "./seal.ts";
@@ -300,6 +300,26 @@ test("frames that are doubled, swapped or moved to another segment are refused",
   const newest = join(place.folder, segmentName(3));
   await fs.writeFile(newest, Buffer.concat([(await fs.readFile(newest)).subarray(0, HEADER_BYTES), three]));
   await assert.rejects(read(place), refusal("JOURNAL_CORRUPT"));
+});
+
+test("as many segments as a long life leaves are counted", async (t) => {
+  const place = await sample(t);
+  const names = Array.from({ length: 300_000 }, (_, at) => segmentName(at + 1));
+  const readdir = (() => Promise.resolve(names)) as unknown as Files["readdir"];
+  await assert.rejects(read({ ...place, files: { ...realFiles, readdir } }), refusal("JOURNAL_GAP"));
+});
+
+test("a copy for which there is no room ends the start and harms nothing", async (t) => {
+  const place = await sample(t);
+  const { last } = await read(place);
+  const files = watched((call) => {
+    if (call === "write") throw Object.assign(new Error(call), { code: "ENOSPC" });
+  });
+  await assert.rejects(mend({ ...place, files }, last), (error) => error instanceof Fault && error.code === "JOURNAL_WRITE");
+  assert.deepEqual((await read(place)).records, records);
+  assert.equal((await fs.readdir(place.folder)).filter((name) => name.endsWith(FRESH)).length, 1);
+  await sweep(place.folder, realFiles);
+  assert.equal((await fs.readdir(place.folder)).filter((name) => name.endsWith(FRESH)).length, 0);
 });
 
 test("nothing is created where there is no journal", async (t) => {

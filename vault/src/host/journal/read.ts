@@ -22,7 +22,7 @@ import { diskOf, realFiles, writeAll } from "../disk.ts";
 import { Fault, systemCode } from "../fault.ts";
 import { limits } from "../limits.ts";
 import { follow, LAST_BYTES, openLast, openRecord, openSegment, type SegmentKey } from "./seal.ts";
-import type { Place } from "./write.ts";
+import { type Place, stopWriting } from "./write.ts";
 
 /** Records in order, and where the journal stands after them. `torn`: how many bytes at the end of the segment entered last
  *  belong to a write that was never acknowledged; `size`: where they begin. */
@@ -58,13 +58,15 @@ export async function* readJournal(place: Place): AsyncGenerator<Batch, void> {
 
 /** Puts a copy of the last segment in its place that ends with what was read. A write that was never acknowledged is cut off
  *  so that the next segment can follow, and a process that has lost the folder, but has not noticed yet, goes on writing into
- *  a file that has no name any more. Whoever calls this holds the fence since before he read. */
+ * *  a file that has no name any more. Whoever calls this holds the fence since before he read. Fails: JOURNAL_WRITE. */
 export async function mend(place: Place, last: Batch): Promise<void> {
   const files = place.files ?? realFiles;
   const path = join(place.folder, segmentName(last.end.segment));
   const old = await files.open(path, "r");
   try {
-    await diskOf(files).refill(path, (fresh) => copy(old, fresh, last.size));
+    await diskOf(files)
+      .refill(path, (fresh) => copy(old, fresh, last.size))
+      .catch(stopWriting);
   } finally {
     await old.close();
   }
@@ -86,7 +88,7 @@ async function countSegments(place: Place): Promise<number> {
   const files = place.files ?? realFiles;
   const names = await files.readdir(place.folder).catch(absent);
   const numbers = (names ?? []).flatMap((name) => (/^[0-9]{8}\.seg$/.test(name) ? [Number(name.slice(0, 8))] : []));
-  const highest = Math.max(0, ...numbers);
+  const highest = numbers.reduce((most, number) => Math.max(most, number), 0);
   const last = await diskOf(files).readSmall(join(place.folder, "last"), LAST_BYTES).catch(absent);
   if (highest === 0 || last === null)
     return refuse("JOURNAL_MISSING", "journal", "there is no journal, or part of it is not there");

@@ -72,7 +72,7 @@ export async function continueJournal(place: Place, end: Position): Promise<Jour
       }
       if (records.length === 0) return head;
       ready = false;
-      await write(records).catch(stop);
+      await write(records).catch(stopWriting);
       ready = true;
       return head;
     },
@@ -93,9 +93,10 @@ async function newSegment(place: Place, end: Position): Promise<Segment> {
     await disk.replace(join(place.folder, "last"), sealLast(place.owner, number));
     return await files.open(path, "r+");
   };
-  return { key, tie, number, handle: await create().catch(stop), size: header.length, count: 0 };
+  return { key, tie, number, handle: await create().catch(stopWriting), size: header.length, count: 0 };
 }
 
-function stop(error: unknown): never {
+/** Whatever the disk says, nothing is written after it. Fails: JOURNAL_WRITE. */
+export function stopWriting(error: unknown): never {
   throw new Fault("JOURNAL_WRITE", error instanceof Error ? error.message : String(error), error);
 }

@@ -238,7 +238,7 @@ test("code is sealed only when all folders above it are", async (t) => {
   const folder = await folderOf(t);
   const code = join(folder, "open", "below", "code");
   await fs.mkdir(code, { recursive: true });
-  assert.equal(exposedAbove([code]), isRoot ? null : folder);
+  assert.equal(exposedAbove([code]), isRoot ? null : join(folder, "open", "below"));
   await fs.chmod(join(folder, "open"), 0o777);
   const subject = { data: folder, code: [code], starter: null, keystore: "software", demonstration: false } as const;
   const sealed = async () =>
