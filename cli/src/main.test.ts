@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { after, test } from "node:test";
 import { homeOf, readConfig } from "./config.ts";
+import { makeFolder } from "./device/files.ts";
 import { EXIT, FAULTS, failureOf, refusal } from "./faults.ts";
 import { columns, duration, frame, paintsFor, plain, width } from "./screen.ts";
 import { amountFrom, findVerb, parseLife } from "./verb.ts";
@@ -72,6 +73,15 @@ test("a folder without a deployment, and one without a vault, say so", async () 
   assert.match(strongroom("status", "--json").stdout, /"code":"VAULT_UNREACHABLE"/);
   await writeFile(join(home, "genesis.pin"), "something\n");
   assert.match(strongroom("status", "--json").stdout, /"code":"FILE_UNFIT"/);
+});
+
+test("a folder that cannot be made is an answer, not an endless wait", async () => {
+  await makeFolder(join(home, "some", "more"));
+  await makeFolder(join(home, "some", "more"));
+  assert.deepEqual(await readdir(join(home, "some")), ["more"]);
+  for (const path of ["/proc/strongroom/x", "/dev/null/x", join(home, "x".repeat(300))]) {
+    await assert.rejects(makeFolder(path), { code: "HOME_UNFIT" }, path);
+  }
 });
 
 test("the configuration is strict", async () => {

@@ -2,7 +2,7 @@
  *  offers. Its passphrase lies in a file beside it, which only a demonstration may do. */
 import { createHash, randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { chmod, mkdir } from "node:fs/promises";
+import { chmod } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -43,7 +43,7 @@ export async function ensureVault(home: string): Promise<boolean> {
   // The vault may run as a user of its own: it passes through the home, whose other folders stay closed.
   await makeFolder(home);
   await chmod(home, 0o711);
-  await mkdir(join(home, "vault"), { recursive: true });
+  await makeFolder(join(home, "vault"));
   await chmod(join(home, "vault"), 0o755);
   if (existsSync(join(dataFolder(home), "keystore"))) return false;
   if ((await readSecret(passphrasePath(home))) === null) {

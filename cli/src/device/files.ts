@@ -1,17 +1,24 @@
 /** Files of this device: written whole or not at all, readable by their owner only. */
 import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
 import { lstat, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fault, systemCode, systemWords } from "../faults.ts";
 import { limits } from "../limits.ts";
 
 const OTHERS = 0o077;
 
-/** Makes a folder and those above it, for the owner only. Fails: HOME_UNFIT. */
+/** Makes a folder and those above it that are missing, for the owner only; one after the other, because Node's own recursive
+ *  mkdir never ends below /proc. Fails: HOME_UNFIT. */
 export async function makeFolder(path: string): Promise<void> {
-  await mkdir(path, { recursive: true, mode: 0o700 }).catch((error: unknown) =>
-    fault("HOME_UNFIT", path, `it cannot be made: ${systemWords(error)}`, error),
-  );
+  const missing: string[] = [];
+  for (let folder = resolve(path); !existsSync(folder); folder = dirname(folder)) missing.unshift(folder);
+  for (const folder of missing) {
+    await mkdir(folder, { mode: 0o700 }).catch((error: unknown) => {
+      if (systemCode(error) === "EEXIST") return;
+      fault("HOME_UNFIT", folder, `it cannot be made: ${systemWords(error)}`, error);
+    });
+  }
 }
 
 /** Puts `content` in place of `path` in one step: after a crash there is the old file or the new one. Mode 0600, unless others

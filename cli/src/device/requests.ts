@@ -2,7 +2,7 @@
  *  the payer is not the wallet's first address, and, once the vault has answered, `execution.cbor`. A convenience until there
  *  is a server: nothing in it is believed without its signature or hash. Every file is written whole, so that any step can be
  *  taken again after a crash. */
-import { mkdir, readdir, rename, rm } from "node:fs/promises";
+import { readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Hash } from "@strongroom/core/bytes";
 import { attempt } from "@strongroom/core/errors";
@@ -117,7 +117,7 @@ async function requestIds(home: string): Promise<readonly string[]> {
 export async function addApproval(request: Request, bytes: Uint8Array): Promise<Request> {
   const { key } = decode(Approval, decode(Signed, bytes).body);
   const folder = join(request.folder, "approvals");
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await makeFolder(folder);
   await writeWhole(join(folder, `${key}.cbor`), bytes);
   return { ...request, approvals: await loadApprovals(request.folder) };
 }
