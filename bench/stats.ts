@@ -24,8 +24,9 @@ export function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-/** Microseconds of processor time that one call of `work` takes: the median over `rounds` rounds of about `roundMs` each, after one round that
- *  does not count. `work` gets the number of the call and returns something, so that it cannot be optimised away. */
+/** Microseconds of processor time that one call of `work` takes: the median over `rounds` rounds of about `roundMs` each,
+ *  after one round that does not count. `work` gets the number of the call and returns something, so that it cannot be
+ *  optimised away. */
 export function timeOf(
   work: (call: number) => unknown,
   { rounds = 15, roundMs = 20 }: { rounds?: number; roundMs?: number } = {},

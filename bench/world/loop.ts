@@ -38,8 +38,8 @@ export function signJob(job: Job, pair: ReturnType<typeof secpPair>): Uint8Array
   });
 }
 
-/** Makes all payments; `seen` hears of every record; stages are timed only with `watch`, because a look at the clock costs a few
- *  microseconds. Fails unless every payment is signed. */
+/** Makes all payments; `seen` hears of every record; stages are timed only with `watch`, because a look at the clock costs a
+ *  few microseconds. Fails unless every payment is signed. */
 export function makePayments(
   start: { state: State; now: Now; pair: ReturnType<typeof secpPair> },
   payments: readonly Payment[],
