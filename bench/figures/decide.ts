@@ -4,7 +4,7 @@ import { foundedVault } from "../../test/world/vault.ts";
 import type { Figure, Options, Table } from "../figure.ts";
 import { hottest, type Part, partsOf, profileOf, type Stacks } from "../profile.ts";
 import { median, percentile } from "../stats.ts";
-import { firstPair, timeBare, total } from "../world/bare.ts";
+import { firstPair, timeBare } from "../world/bare.ts";
 import { makePayments, type Stages } from "../world/loop.ts";
 import { type Payment, paymentOf } from "../world/payments.ts";
 import { rulesOf } from "../world/rulebook.ts";
@@ -22,7 +22,7 @@ type Result = {
   readonly totalUs: number;
   readonly clockUs: number;
   readonly cryptoUs: number;
-  readonly parts: ReturnType<typeof timeBare>;
+  readonly parts: Pick<ReturnType<typeof timeBare>, "approvals" | "sign" | "check">;
   readonly stages: Stages;
   readonly p50: number;
   readonly p99: number;
@@ -58,8 +58,8 @@ function measure(vault: Setting, callers: number, { rounds, size }: { rounds: nu
   return {
     totalUs: median(totals),
     clockUs: median(clocks),
-    cryptoUs: mid(total),
-    parts: { approvals: mid((one) => one.approvals), sign: mid((one) => one.sign), check: mid((one) => one.check), receipt: 0 },
+    cryptoUs: mid((one) => one.together),
+    parts: { approvals: mid((one) => one.approvals), sign: mid((one) => one.sign), check: mid((one) => one.check) },
     stages: { command: stage("command"), sign: stage("sign"), outcome: stage("outcome") },
     p50: percentile(latencies, 0.5),
     p99: percentile(latencies, 0.99),

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { Figure, Options, Table } from "../figure.ts";
 import { nowUs, stacksOf } from "../profile.ts";
 import { median, percentile } from "../stats.ts";
-import { firstPair, timeBare, total } from "../world/bare.ts";
+import { firstPair, timeBare } from "../world/bare.ts";
 import { found, receiptOf } from "../world/founding.ts";
 import { type Payment, paymentOf } from "../world/payments.ts";
 import { type Caller, makeData, openCallers, startVault, type VaultProcess } from "../world/process.ts";
@@ -28,7 +28,7 @@ async function pay(callers: readonly Caller[], payments: readonly Payment[]): Pr
   const work = async (caller: Caller) => {
     for (let payment = payments[next++]; payment !== undefined; payment = payments[next++]) {
       const since = performance.now();
-      replies.push(await caller.call(payment.bytes));
+      replies.push(await caller(payment.bytes));
       latencies.push(performance.now() - since);
     }
   };
@@ -39,6 +39,15 @@ async function pay(callers: readonly Caller[], payments: readonly Payment[]): Pr
   return { ms, latencies };
 }
 
+async function founded(vault: VaultProcess): ReturnType<typeof found> {
+  const callers = await openCallers(vault.socket, 1);
+  const [first] = callers.all;
+  if (first === undefined) throw new Error("no connection");
+  const ground = await found(first, vault.ready.identityKey, RULES);
+  callers.close();
+  return ground;
+}
+
 function journalBytes(data: string): number {
   const folder = join(data, "journal");
   return readdirSync(folder).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
@@ -47,9 +56,9 @@ function journalBytes(data: string): number {
 async function measure(vault: VaultProcess, data: string, payments: readonly Payment[], count: number): Promise<Result> {
   const callers = await openCallers(vault.socket, count);
   const before = { cpu: vault.cpuMs(), bytes: journalBytes(data) };
-  const { ms, latencies } = await pay(callers, payments);
+  const { ms, latencies } = await pay(callers.all, payments);
   const after = { cpu: vault.cpuMs(), bytes: journalBytes(data) };
-  for (const caller of callers) caller.close();
+  callers.close();
   return {
     perSecond: (payments.length * 1000) / ms,
     cpuUs: ((after.cpu - before.cpu) * 1000) / payments.length,
@@ -69,7 +78,7 @@ type Bare = { readonly crypto: number; readonly receipt: number };
 function bareNow(payments: readonly Payment[]): Bare {
   const pair = firstPair(new Uint8Array(64).fill(7));
   const rounds = Array.from({ length: 5 }, () => timeBare(payments.slice(0, 256), pair)).slice(1);
-  return { crypto: median(rounds.map(total)), receipt: median(rounds.map(({ receipt }) => receipt)) };
+  return { crypto: median(rounds.map(({ together }) => together)), receipt: median(rounds.map(({ receipt }) => receipt)) };
 }
 
 async function measureAll({ quick, root, say, scratch }: Options): Promise<{ results: Result[]; bare: Bare; idleMiB: number }> {
@@ -77,10 +86,7 @@ async function measureAll({ quick, root, say, scratch }: Options): Promise<{ res
   const vault = await startVault(root, data, { verb: "launch" });
   const idleMiB = vault.memoryMiB("VmRSS");
   try {
-    const [first] = await openCallers(vault.socket, 1);
-    if (first === undefined) throw new Error("no connection");
-    const ground = await found((request) => first.call(request), vault.ready.identityKey, RULES);
-    first.close();
+    const ground = await founded(vault);
     const { warm, counts } = sizesOf(quick);
     const make = (name: string, count: number) =>
       Array.from({ length: count }, (_, at) => paymentOf(ground, name, at, ground.notAfter));
@@ -114,18 +120,16 @@ async function profiled({ quick, root, say, scratch }: Options, totalUs: number)
   const { warm, count } = quick ? { warm: 512, count: 1024 } : { warm: 2048, count: 4096 };
   const window = { from: 0, to: 0 };
   try {
+    const ground = await founded(vault);
     const callers = await openCallers(vault.socket, 64);
-    const [first] = callers;
-    if (first === undefined) throw new Error("no connection");
-    const ground = await found((request) => first.call(request), vault.ready.identityKey, RULES);
     say("vault: preparing payments for the profile");
     const payments = Array.from({ length: warm + count }, (_, at) => paymentOf(ground, "profile", at, ground.notAfter));
     say("vault: profile");
-    await pay(callers, payments.slice(0, warm));
+    await pay(callers.all, payments.slice(0, warm));
     window.from = nowUs();
-    await pay(callers, payments.slice(warm));
+    await pay(callers.all, payments.slice(warm));
     window.to = nowUs();
-    for (const caller of callers) caller.close();
+    callers.close();
   } finally {
     await vault.stop();
   }
@@ -157,6 +161,7 @@ export const throughSocket: Figure = async (options) => {
       { what: "journal", unit: "bytes", values: values((one) => one.bytes) },
     ],
     notes: [
+      "Callers share up to 64 connections, as behind a server. Payments per second and latencies are by the clock.",
       "Everything else includes socket, journal encryption, the calls that write and sync, all threads and the collector.",
       "Bare cryptography runs in the bench's process before, between and after the cases, never while the vault works.",
       `The vault's process right after its start: ${Math.round(idleMiB)} MiB resident.`,

@@ -48,7 +48,15 @@ export function signReceipt(digest: Uint8Array): Uint8Array {
   return sign(null, digest, receiptKey);
 }
 
-export type BareTimes = { readonly approvals: number; readonly sign: number; readonly check: number; readonly receipt: number };
+/** `together`: approvals, signature and its verification of one payment after another, as a signer does them. The others are
+ *  the same kinds of call by themselves, which runs a little faster. */
+export type BareTimes = {
+  readonly together: number;
+  readonly approvals: number;
+  readonly sign: number;
+  readonly check: number;
+  readonly receipt: number;
+};
 
 /** Microseconds of processor time per payment of each part, over these payments. */
 export function timeBare(payments: readonly Payment[], pair: ReturnType<typeof secpPair>): BareTimes {
@@ -58,17 +66,17 @@ export function timeBare(payments: readonly Payment[], pair: ReturnType<typeof s
     for (let at = 0; at < payments.length; at++) work(at);
     return ((cpuMs() - since) * 1000) / payments.length;
   };
+  const demandGood = (at: number, signature: Uint8Array) => {
+    if (!pair.check(digests[at] as Uint8Array, signature)) throw new Error("a signature does not verify");
+  };
+  const together = per((at) => {
+    verifyApprovals(payments[at] as Payment);
+    demandGood(at, pair.make(digests[at] as Uint8Array));
+  });
   const approvals = per((at) => verifyApprovals(payments[at] as Payment));
   const made: Uint8Array[] = [];
   const signing = per((at) => made.push(pair.make(digests[at] as Uint8Array)));
-  const check = per((at) => {
-    if (!pair.check(digests[at] as Uint8Array, made[at] as Uint8Array)) throw new Error("a signature does not verify");
-  });
+  const check = per((at) => demandGood(at, made[at] as Uint8Array));
   const receipt = per((at) => signReceipt(digests[at] as Uint8Array));
-  return { approvals, sign: signing, check, receipt };
-}
-
-/** What one payment's cryptography is, without the answer's signature. */
-export function total({ approvals, sign: signing, check }: BareTimes): number {
-  return approvals + signing + check;
+  return { together, approvals, sign: signing, check, receipt };
 }
