@@ -24,21 +24,9 @@ export function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-/** Microseconds of processor time that one call of `work` takes: the median over `rounds` rounds of about `roundMs` each,
- *  after one round that does not count. `work` gets the number of the call and returns something, so that it cannot be
- *  optimised away. */
-export function timeOf(
-  work: (call: number) => unknown,
-  { rounds = 15, roundMs = 20 }: { rounds?: number; roundMs?: number } = {},
-): number {
-  const calls = callsFor(work, roundMs);
-  const times: number[] = [];
-  for (let round = 0; round < rounds; round++) times.push(timeRound(work, calls) / calls);
-  return median(times) * 1000;
-}
-
-/** The same for several kinds of work that are to be compared: their rounds alternate, so that what else the machine does falls
- *  on all of them alike. Microseconds by name. */
+/** Microseconds of processor time per call of several kinds of work that are to be compared: the median over rounds of about
+ *  `roundMs` each. Rounds of all kinds alternate, so that what else the machine does falls on all of them alike. A work gets
+ *  the number of the call and returns something, so that it cannot be optimised away. */
 export function timeSideBySide<Name extends string>(
   works: Readonly<Record<Name, (call: number) => unknown>>,
   { rounds = 15, roundMs = 20 }: { rounds?: number; roundMs?: number } = {},
