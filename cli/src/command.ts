@@ -124,8 +124,9 @@ async function report(failure: Failure, { home, verb, refused }: Place): Promise
   ] as const;
   const wide = wideOf(process.stderr) - 8;
   const lines = rows.map(([label, words]) => {
-    // A line to type is not cut, so that it can be copied.
-    const parts = words.includes("npm run") ? [plain(words)] : wrap(plain(words), wide);
+    // A line to type is not cut, so that it can be copied; nor is a bug's stack.
+    const whole = words.includes("npm run") || exit === EXIT.bug;
+    const parts = whole ? [plain(words)] : wrap(plain(words), wide);
     return `  ${dim(label.padEnd(4))}  ${parts.join(`\n${" ".repeat(8)}`)}`;
   });
   const title = exit === EXIT.alarm ? `ALARM ${code}` : code;

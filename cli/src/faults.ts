@@ -66,7 +66,11 @@ export const FAULTS = {
     what: "A passphrase is needed and none can be asked for.",
     next: "Type it at a terminal, or name a file with --passphrase-file.",
   },
-  PASSPHRASE_UNFIT: { exit: EXIT.operational, what: "The passphrase is too short or too long.", next: "Use 8 to 1024 bytes." },
+  PASSPHRASE_UNFIT: {
+    exit: EXIT.operational,
+    what: "The passphrase cannot be used.",
+    next: "Use 8 to 1024 bytes, the same both times.",
+  },
   REQUEST_MISSING: {
     exit: EXIT.operational,
     what: "There is no such request on this device.",
@@ -170,7 +174,11 @@ export const FAULTS = {
     next: "Read the log that is named; the next start goes on from what was kept.",
   },
   STEP_FAILED: { exit: EXIT.operational, what: "A step did not have its expected outcome.", next: "Read the step's line." },
-  INTERRUPTED: { exit: EXIT.interrupted, what: "Ended by a signal.", next: "Start again when you like; everything is kept." },
+  INTERRUPTED: {
+    exit: EXIT.interrupted,
+    what: "Ended by Ctrl-C or a signal.",
+    next: "Start again when you like; what was done is kept.",
+  },
 } as const satisfies Record<string, { exit: number; what: string; next: string }>;
 
 export type FaultCode = keyof typeof FAULTS;

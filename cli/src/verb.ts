@@ -106,14 +106,18 @@ export async function nodeFor(config: Config, chain: number): Promise<Node> {
   return openNode(nodeUrl(config, chain), chain);
 }
 
-/** Shows `text` and asks whether to sign it. With --yes it only shows. Fails: NOT_CONFIRMED. */
+/** Shows `text` and asks whether to sign it. With --yes it only shows. Fails: NOT_CONFIRMED, INTERRUPTED. */
 export async function confirmText(context: Context, text: string, question: string): Promise<void> {
   context.say(`${text}\n`);
   if (context.on("yes")) return;
   if (!process.stdin.isTTY) fault("NOT_CONFIRMED", "yes", "standard input is no terminal");
   const asking = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    const answer = await asking.question(`${question} [y/N] `);
+    const answer = await asking.question(`${question} [y/N] `).catch((error: unknown) => {
+      process.stderr.write("\n");
+      if (error instanceof Error && error.name === "AbortError") fault("INTERRUPTED", "answer", "nothing was signed", error);
+      throw error;
+    });
     if (!/^(?:y|yes)$/i.test(answer.trim())) fault("NOT_CONFIRMED", "answer", "the answer was not y");
   } finally {
     asking.close();

@@ -72,7 +72,7 @@ export async function readSecret(path: string): Promise<Buffer | null> {
   if (!found.isFile()) fault("KEY_MODE", path, "it is a link or no plain file");
   if ((found.mode & OTHERS) !== 0) fault("KEY_MODE", path, `its mode is ${(found.mode & 0o777).toString(8)}, not 600`);
   const mine = process.getuid === undefined || found.uid === process.getuid();
-  if (!mine) fault("KEY_MODE", path, "it belongs to another user");
+  if (!mine) fault("KEY_MODE", path, "it belongs to another user; act as its owner");
   return readIfThere(path);
 }
 

@@ -65,7 +65,12 @@ async function sendOne(context: Context, session: Session, { request, config, fa
   }
   const node = await nodeFor(config, intent.chain);
   const signed = await afterDelay(context, session, { request, carryOut: () => executeOnChain(session, request, node, facts) });
-  const waiting = (ms: number) => (ms > 1_000 ? context.say(`waiting for the chain (${duration(ms)})`) : undefined);
+  let told = 1_000;
+  const waiting = (ms: number) => {
+    if (ms < told) return;
+    told = ms * 2;
+    context.say(`waiting for the chain (${duration(ms)})`);
+  };
   const mined = await bringToChain(session, signed, node, { waiting, ...patience });
   const lines = [
     ["mined", `block ${mined.block}, gas ${mined.gasUsed}`],
