@@ -98,7 +98,8 @@ async function propose(context: Context, path: string): Promise<Answer> {
     const delay = attempt(() => decode(DelayBody, answer));
     if (answer.length > 0 && delay.ok) {
       const until = delay.value.until ?? delay.value.since;
-      const words = `it waits until ${formatTime(until)}; then propose it again with --seen NAME`;
+      const wait = `it waits ${duration(until - delay.value.since)}, until ${formatTime(until)} by the vault's own time`;
+      const words = `${wait}; then propose it again with --seen NAME, by an administrator who did not sign`;
       return { text: `${words}\nid ${id}`, json: { id, adopted: false, until } };
     }
     await session.refresh();
