@@ -3,6 +3,7 @@ import { demand, refuse } from "@strongroom/core/errors";
 import type { CommandOf, EvmContext } from "@strongroom/core/protocol/command";
 import type { Intent, IntentOf } from "@strongroom/core/signed/intent";
 import { render, textHash } from "@strongroom/core/text/render";
+import { hash } from "../state/hash.ts";
 import { readIntent } from "../state/intent.ts";
 import { get, has } from "../state/map.ts";
 import type { Founded, JobPart, JobState, Opening } from "../state/state.ts";
@@ -82,7 +83,7 @@ export function execute(state: Founded, now: Now, asked: Asked, stated: readonly
   const { first, orders, approvals, job } = asked;
   for (const order of orders) demandOpen(state, now, order, job !== undefined);
   if (first.intent.kind === "freeze") return freeze(state, now, { ...first, intent: first.intent }, approvals);
-  const texts = new Map(orders.map(({ id, intent }) => [id, textHash(render(intent, state.book))]));
+  const texts = new Map(orders.map(({ id, intent }) => [id, textHash(render(intent, state.book), hash)]));
   const given = readApprovals(state, now, approvals, {
     decisions: ["initiate", "approve"],
     text: (subject) => texts.get(subject),

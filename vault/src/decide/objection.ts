@@ -5,6 +5,7 @@ import { type CommandOf, DelayBody } from "@strongroom/core/protocol/command";
 import { encode } from "@strongroom/core/signed/object";
 import { render, textHash } from "@strongroom/core/text/render";
 import { MAX_REGISTERED, MAX_REGISTERED_EACH, MAX_REJECTED, MAX_REJECTED_EACH, MAX_VETOED } from "../limits.ts";
+import { hash } from "../state/hash.ts";
 import { readIntent } from "../state/intent.ts";
 import { get, has, values } from "../state/map.ts";
 import type { Founded } from "../state/state.ts";
@@ -54,7 +55,7 @@ export function register(state: Founded, now: Now, { intent: bytes, approvals }:
   const { id, intent } = readIntent(bytes);
   demand(!has(state.intents, id), "INTENT_USED", "intent", "this intent was carried out already");
   demandOpen(state, now, { id, intent });
-  const wanted = textHash(render(intent, state.book));
+  const wanted = textHash(render(intent, state.book), hash);
   const text = (subject: Hash) => (subject === id ? wanted : undefined);
   const given = readApprovals(state, now, approvals, { decisions: ["initiate", "approve"], text });
   approversOf(given, { id, initiator: intent.initiator });

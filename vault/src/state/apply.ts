@@ -11,6 +11,7 @@ import { Genesis } from "@strongroom/core/signed/genesis";
 import type { Intent, IntentKind, IntentOf } from "@strongroom/core/signed/intent";
 import { decode, idOf, Signed } from "@strongroom/core/signed/object";
 import { Rulebook } from "@strongroom/core/signed/rulebook";
+import { hashBytes } from "./hash.ts";
 import { type Read, readIntent } from "./intent.ts";
 import { entries, get, type PMap, remove, set } from "./map.ts";
 import { append } from "./positions.ts";
@@ -29,7 +30,7 @@ import { add, unused } from "./usage.ts";
 
 /** The state after `record`. */
 export function apply(state: State, record: Sealed): State {
-  const chain = advance(fromHex(state.head), record.bytes);
+  const chain = advance(fromHex(state.head), record.bytes, hashBytes);
   const head = toHex(chain) as Hash;
   const moved = { ...state, seq: state.seq + 1, head, positions: append(state.positions, chain), at: record.value.at };
   return change(moved, record.value);
@@ -203,10 +204,10 @@ function unfroze(state: State, bytes: Uint8Array): State {
 }
 
 function committed(state: State, { job: id, parts, at }: RecordOf<"committed">): State {
-  const made: readonly JobPart[] = parts.map((part) => {
-    const { id, intent } = intentOf<"pay" | "cancel">(part.intent);
-    const before = intent.replaces === undefined ? undefined : get(state.slots, part.slots[0] as string);
-    return { ...part, id, pay: intent, before, transaction: undefined };
+  const made: readonly JobPart[] = parts.map(({ intent: bytes, ...part }) => {
+    const { id, intent: pay } = intentOf<"pay" | "cancel">(bytes);
+    const before = pay.replaces === undefined ? undefined : get(state.slots, part.slots[0] as string);
+    return { ...part, id, pay, before, transaction: undefined };
   });
   const job: JobState = { id, status: "committed", parts: made, at, seq: state.seq, withheldSeq: 0 };
   const begun = { ...state, jobs: set(state.jobs, id, job), pending: set(state.pending, id, true as const) };

@@ -1,7 +1,8 @@
 /** Reading an intent once: the judgement and the fold both need what the same bytes say. */
 import type { Hash } from "@strongroom/core/bytes";
 import { Intent } from "@strongroom/core/signed/intent";
-import { decode, idOf } from "@strongroom/core/signed/object";
+import { decode } from "@strongroom/core/signed/object";
+import { idOf } from "./hash.ts";
 
 /** An intent with its id. */
 export type Read<I> = { readonly id: Hash; readonly intent: I };

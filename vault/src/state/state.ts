@@ -43,8 +43,8 @@ export type Freeze = {
 /** A transaction of a job. */
 export type Place = { readonly job: Hash; readonly part: number };
 
-/** One transaction of a job, with what the vault derives from its bytes. `before`: the version that it replaces. */
-export type JobPart = Part & {
+/** One transaction of a job, with its intent and what the vault derives from its bytes. `before`: the version that it replaces. */
+export type JobPart = Omit<Part, "intent"> & {
   readonly id: Hash;
   readonly pay: IntentOf<"pay"> | IntentOf<"cancel">;
   readonly before: Place | undefined;

@@ -29,6 +29,15 @@ test("EIP-55: everything but the exact text is refused", () => {
   assert.ok(vectors.invalid.length >= vectors.valid.length);
 });
 
+test("more addresses than are remembered are written the same twice", () => {
+  for (let number = 1; number < 1_500; number++) {
+    const digits = number.toString(16).padStart(40, "0");
+    const text = addressText(fromHex(digits));
+    assert.equal(addressText(fromHex(digits)), text);
+    for (const _ of [1, 2]) assert.equal(parseAddress(text, "to"), text);
+  }
+});
+
 test("an address follows from the compressed key", () => {
   for (const [key, address] of vectors.keys) assert.equal(addressOf(fromHex(key)), address);
 });

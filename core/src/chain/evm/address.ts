@@ -37,8 +37,17 @@ export function addressBytes(text: string, field: string): Uint8Array {
   return fromHex(parseAddress(text, field).slice(2).toLowerCase(), field);
 }
 
+/** Texts of the addresses that came last: most payments are between a few. A full table starts anew. */
+const texts = new Map<string, string>();
+const TEXTS_MAX = 1024;
+
 function checksum(digits: string): string {
+  const known = texts.get(digits);
+  if (known !== undefined) return known;
   const pattern = toHex(keccak_256(ascii(digits)));
   const cased = Array.from(digits, (digit, at) => (pattern.charAt(at) >= "8" ? digit.toUpperCase() : digit));
-  return `0x${cased.join("")}`;
+  const text = `0x${cased.join("")}`;
+  if (texts.size >= TEXTS_MAX) texts.clear();
+  texts.set(digits, text);
+  return text;
 }

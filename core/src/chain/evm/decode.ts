@@ -91,9 +91,15 @@ export function bigOf(bytes: Uint8Array): bigint {
   return BigInt(`0x0${toHex(bytes)}`);
 }
 
+/** Texts of the addresses that came last. A full table starts anew. */
+const texts = new Map<string, string>();
+const TEXTS_MAX = 1024;
+
 /** EIP-55 text of 20 bytes.   Source: EIP-55, "Specification". */
 export function addressText(bytes: Uint8Array): string {
   const plain = toHex(bytes);
+  const known = texts.get(plain);
+  if (known !== undefined) return known;
   const mask = keccak_256(ascii(plain));
   let text = "0x";
   for (let at = 0; at < plain.length; at++) {
@@ -101,5 +107,7 @@ export function addressText(bytes: Uint8Array): string {
     const isRaised = ((byteAt(mask, at >> 1) >> half) & 1) === 1;
     text += isRaised ? plain.charAt(at).toUpperCase() : plain.charAt(at);
   }
+  if (texts.size >= TEXTS_MAX) texts.clear();
+  texts.set(plain, text);
   return text;
 }

@@ -1,7 +1,7 @@
 /** What a transaction adds to the limits of the rulebook, and whether they still hold. Amounts count from the commitment on,
  *  for the whole window, whether the transaction is ever sent or not. */
 import { chainOf } from "@strongroom/core/chain/table";
-import { demand } from "@strongroom/core/errors";
+import { demand, refuse } from "@strongroom/core/errors";
 import type { Part } from "@strongroom/core/journal/record";
 import type { Limit } from "@strongroom/core/signed/rulebook";
 import { get } from "../../state/map.ts";
@@ -23,8 +23,7 @@ export function countLimits(state: Founded, now: Now, spent: Spent, costed: Cost
     const taken = spent.get(key) ?? 0n;
     const { windowMs } = limit;
     const before = used(get(state.usage, key) ?? unused(windowMs), now.lo) + taken;
-    const fits = before + amount <= limit.amount;
-    demand(fits, "LIMIT_EXCEEDED", `limits.${limit.id}`, `${before} of ${limit.amount} are used in the window`);
+    if (before + amount > limit.amount) exceeded(limit, before);
     spent.set(key, taken + amount);
     return { key, amount, windowMs };
   });
@@ -34,13 +33,16 @@ export function countLimits(state: Founded, now: Now, spent: Spent, costed: Cost
  *  Fails: LIMIT_EXCEEDED at the limit. */
 export function demandCounted(state: Founded, now: Now, costed: Costed, { job, part }: { job: JobState; part: JobPart }): void {
   for (const { limit, key, amount } of sharesOf(state, costed)) {
-    const at = `limits.${limit.id}`;
     const counted = part.counted.some((item) => item.key === key && item.amount >= amount);
     const alive = counted && stillCounts(limit.windowMs, { at: job.at, lo: now.lo });
-    demand(alive, "LIMIT_EXCEEDED", at, "it no longer counts in this limit; cancel it and pay anew");
+    demand(alive, "LIMIT_EXCEEDED", `limits.${limit.id}`, "it no longer counts in this limit; cancel it and pay anew");
     const total = used(get(state.usage, key) as Usage, now.lo);
-    demand(total <= limit.amount, "LIMIT_EXCEEDED", at, `${total} of ${limit.amount} are used in the window`);
+    if (total > limit.amount) exceeded(limit, total);
   }
+}
+
+function exceeded({ id, amount }: Limit, taken: bigint): never {
+  refuse("LIMIT_EXCEEDED", `limits.${id}`, `${taken} of ${amount} are used in the window`);
 }
 
 type Share = { readonly limit: Limit; readonly key: string; readonly amount: bigint };

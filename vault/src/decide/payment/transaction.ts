@@ -1,12 +1,13 @@
 /** From a resolved intent to unsigned bytes: the vault builds them itself, reads them back with code that shares nothing with
  *  the builder, compares what they do with what was approved, and reserves their slots. */
-import { ascii, type Hash, hash, toHex } from "@strongroom/core/bytes";
+import { ascii, type Hash, toHex } from "@strongroom/core/bytes";
 import { chainOf } from "@strongroom/core/chain/table";
 import type { Effect as ChainEffect } from "@strongroom/core/chain/types";
-import { demand } from "@strongroom/core/errors";
+import { demand, refuse } from "@strongroom/core/errors";
 import type { Part } from "@strongroom/core/journal/record";
 import type { EvmContext } from "@strongroom/core/protocol/command";
 import { BUMP_DENOMINATOR, BUMP_NUMERATOR } from "../../limits.ts";
+import { hash } from "../../state/hash.ts";
 import { get, has } from "../../state/map.ts";
 import { type Founded, type JobPart, type JobState, partAt, type State } from "../../state/state.ts";
 import type { Job, Now, SigningPart } from "../../types.ts";
@@ -88,9 +89,9 @@ function compare(effect: ChainEffect, { order: { intent }, chain, transfer }: Na
   demand(same, "EFFECT_MISMATCH", "orders", "the bytes do something else than the intent");
   const { feeMax } = effect;
   const { totalFee } = intent;
-  demand(feeMax <= totalFee, "FEE_TOO_HIGH", "orders.context", `it may cost ${feeMax}, the intent allows ${totalFee}`);
+  if (feeMax > totalFee) refuse("FEE_TOO_HIGH", "orders.context", `it may cost ${feeMax}, the intent allows ${totalFee}`);
   const { maxFee } = chain;
-  demand(totalFee <= maxFee, "FEE_TOO_HIGH", "intent.totalFee", `the rulebook allows ${maxFee} on this chain`);
+  if (totalFee > maxFee) refuse("FEE_TOO_HIGH", "intent.totalFee", `the rulebook allows ${maxFee} on this chain`);
 }
 
 function ratesOf({ maxFeePerGas, maxPriorityFeePerGas }: EvmContext): readonly bigint[] {
@@ -123,11 +124,13 @@ export function jobId(parts: readonly Pick<Part, "slots" | "unsigned">[], ids: r
   return hash("strongroom/job/1", ascii(lines.join("\n")));
 }
 
+type Bytes = Pick<Part, "path" | "family" | "unsigned">;
+
 /** What the key store is asked to sign. */
-export function signingJob({ id, parts }: { readonly id: Hash; readonly parts: readonly Part[] }): Job {
+export function signingJob({ id, parts }: { readonly id: Hash; readonly parts: readonly Bytes[] }): Job {
   return { id, parts: parts.map(signingPart) };
 }
 
-function signingPart({ path, family, unsigned }: Part): SigningPart {
+function signingPart({ path, family, unsigned }: Bytes): SigningPart {
   return { path, family, scheme: "secp256k1", bytes: unsigned };
 }
