@@ -216,6 +216,7 @@ attacks("finality is stated by too few, in disagreement, or by strangers", () =>
     "another transaction": world.finality(book, `0x${"ab".repeat(32)}`),
     "another chain": world.finality(book, id, { subject: `transaction:1:${id}` }),
     "upper case": world.finality(book, id, { subject: `transaction:${world.CHAIN}:${id.toUpperCase()}` }),
+    "another kind": world.finality(book, id, { subject: `approximate:${world.CHAIN}:${id}` }),
     "without its kind": world.finality(book, id, { subject: `${world.CHAIN}:${id}x` }),
   };
   for (const [how, facts] of Object.entries(useless)) {

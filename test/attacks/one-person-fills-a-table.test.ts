@@ -10,7 +10,7 @@ import type { State } from "../../vault/src/state/state.ts";
 import type { Device } from "../world/keys.ts";
 import { type MemoryVault, must } from "../world/vault.ts";
 import * as world from "../world/world.ts";
-import { aside, attacks, besiege, honest, honestlySigned, refused, type Siege, TWO } from "./attack.ts";
+import { aside, attacks, besiege, fails, honest, honestlySigned, refused, type Siege, TWO } from "./attack.ts";
 
 const { KEYS, DAY, HOUR } = world;
 
@@ -82,6 +82,33 @@ attacks("one administrator vetoes whatever may come, so that nobody can veto wha
   refused(vault, "TABLE_FULL", "another than the one that waits", () => veto(other));
 });
 
+attacks("the journal is filled with what is known already", async () => {
+  const { vault, book } = besiege();
+  const facts = [world.screening(book, world.zoe(book))];
+  const next = world.nextRulebook(book, { limits: [] });
+  const approvals = {
+    reject: world.approve(vault.ground(), world.pay(book), { key: KEYS.amy, decision: "reject" }),
+    veto: world.approveRulebook(vault.ground(), next, { key: KEYS.cleo, decision: "veto" }),
+  };
+  const siege = { vault, book, made: world.makeWorld() };
+  const acts: readonly (() => ReturnType<typeof vault.send>)[] = [
+    () => vault.send(world.command({ command: "inform", facts })),
+    () => vault.send(world.command({ command: "address", wallet: "treasury", index: 3 })),
+    () => vault.send(world.command({ command: "object", approval: approvals.reject })),
+    () => vault.send(world.command({ command: "object", approval: approvals.veto })),
+    () => register(siege, KEYS.tom, "again"),
+    () => vault.run(world.retire(book, world.acme(book)), [KEYS.carl]),
+  ];
+  for (const act of acts) {
+    must(act());
+    const { seq } = vault.state;
+    await fails(() => {
+      must(act());
+      assert.equal(vault.state.seq, seq, "the second time nothing is written");
+    });
+  }
+});
+
 attacks("a veto of one rulebook ends another", () => {
   const { vault, book } = besiege();
   const [next, other] = [{ limits: [] }, { approvalLifeMs: 2 * DAY }].map((change) => world.nextRulebook(book, change)) as [
@@ -127,6 +154,8 @@ attacks("wallets, entries, addresses, freezes or facts are made without end", ()
       honest(vault, act);
       sized(vault, table as Table, most);
       refused(vault, "TABLE_FULL", table, act);
+      const known = honest(vault, () => vault.send(world.command({ command: "address", wallet: "treasury", index: 0 })));
+      assert.ok(known.body.length > 0, "what is known is told");
     });
   }
   sized(vault, "facts", limits.MAX_FACTS_KNOWN);
