@@ -43,7 +43,7 @@ export type Freeze = {
 /** A transaction of a job. */
 export type Place = { readonly job: Hash; readonly part: number };
 
-/** One transaction of a job, with its intent and what the vault derives from its bytes. `before`: the version that it replaces. */
+/** One transaction of a job, with its intent and what the vault derives from its bytes. `before`: the version it replaces. */
 export type JobPart = Omit<Part, "intent"> & {
   readonly id: Hash;
   readonly pay: IntentOf<"pay"> | IntentOf<"cancel">;
