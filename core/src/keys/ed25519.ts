@@ -25,6 +25,9 @@ const SMALL_ORDER: ReadonlySet<string> = new Set([
   "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
 ]);
 
+/** L, the order of the base point, little-endian.   Source: RFC 8032, section 5.1. */
+const ORDER = Uint8Array.from({ length: 32 }, (_, at) => Number((Fn.ORDER >> BigInt(8 * at)) & 255n));
+
 /** Whether `publicKey` may be enrolled: 32 bytes, canonical, on the curve, not of small order. */
 export function isAcceptedKey(publicKey: Uint8Array): boolean {
   if (publicKey.length !== 32 || SMALL_ORDER.has(toHex(publicKey))) return false;
@@ -43,7 +46,11 @@ export function isAcceptedKey(publicKey: Uint8Array): boolean {
  *  when they were enrolled. */
 export function isAcceptedSignature(signature: Uint8Array): boolean {
   if (signature.length !== 64 || SMALL_ORDER.has(toHex(signature.subarray(0, 32)))) return false;
-  return littleEndian(signature.subarray(32)) < Fn.ORDER;
+  for (let at = 31; at >= 0; at--) {
+    const difference = (signature[32 + at] as number) - (ORDER[at] as number);
+    if (difference !== 0) return difference < 0;
+  }
+  return false;
 }
 
 /** Everything of the rule but the equation: an accepted signature under an accepted key. */
