@@ -43,7 +43,7 @@ async function done(...args: readonly string[]): Promise<Json> {
 /** A request, made by this command and approved by two. */
 async function approved(...args: readonly string[]): Promise<string> {
   const id = String((await done(...args))["request"]);
-  for (const name of ["amy", "bob"]) await done("approve", id, "--key", name, "--yes");
+  await Promise.all(["amy", "bob"].map((name) => done("approve", id, "--key", name, "--yes")));
   return id;
 }
 
@@ -59,8 +59,7 @@ async function stuck(id: string): Promise<{ most: bigint; tip: bigint }> {
 async function minedAs(winner: string, ...losers: readonly string[]): Promise<void> {
   await node("evm_mine");
   const sent = await done("send", winner);
-  for (const loser of losers) {
-    const { status, json } = await strongroom("send", loser);
+  for (const { status, json } of await Promise.all(losers.map((loser) => strongroom("send", loser)))) {
     assert.deepEqual([status, json["code"]], [3, "OTHER_MINED"], JSON.stringify(json));
   }
   const states = (await done("requests"))["requests"] as { id: string; state: string }[];

@@ -52,9 +52,24 @@ test("a token is paid the same way, and what no rule allows is refused with its 
   assert.equal((await strongroom("send", id)).status, 0);
   const outside = await strongroom("pay", "1", "usdx", "--from", "treasury", "--to", "paper-wallet", "--key", "tom", "--yes");
   const refused = String(outside.json["request"]);
+  assert.match(String(outside.json["against"]), /no rule allows it/);
   for (const name of ["amy", "bob"]) await strongroom("approve", refused, "--key", name, "--yes");
   const { status, json } = await strongroom("send", refused);
   assert.deepEqual([status, json["code"], typeof json["next"]], [1, "NOT_ALLOWED", "string"]);
+});
+
+test("what could never be carried out is said before anybody signs", async () => {
+  for (const [code, words] of [
+    ["FUNDS_SHORT", "1000 eth --to northwind --key tom"],
+    ["FUNDS_SHORT", "1000000 usdx --to northwind --key tom"],
+    ["FEES_RISEN", "0.1 eth --to northwind --key tom --fee 0"],
+    ["FEE_TOO_HIGH", "0.1 eth --to northwind --key tom --fee 1"],
+    ["KEY_UNKNOWN", "0.1 eth --to northwind --key finality-a"],
+    ["ENTRY_UNKNOWN", "0.1 eth --to nobody --key tom"],
+  ] as const) {
+    const { json } = await strongroom("pay", ...words.split(" "), "--from", "treasury", "--yes");
+    assert.equal(json["code"], code, `${words}: ${JSON.stringify(json)}`);
+  }
 });
 
 test("a rejected request is never carried out", async () => {
