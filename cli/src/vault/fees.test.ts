@@ -1,14 +1,20 @@
 import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { secp256k1 } from "@noble/curves/secp256k1.js";
 import type { Hash } from "@strongroom/core/bytes";
 import { evm } from "@strongroom/core/chain/evm/evm";
 import { ExecutionBody } from "@strongroom/core/protocol/command";
+import type { Nonce } from "@strongroom/core/signed/fields";
+import { Intent } from "@strongroom/core/signed/intent";
 import { encode } from "@strongroom/core/signed/object";
 import type { Receipt } from "@strongroom/core/signed/receipt";
 import { type Node, openNode } from "../chain/evm.ts";
+import { createRequest } from "../device/requests.ts";
 import { contextOf, feesOf, offersOf, outbid } from "./fees.ts";
 import type { Session } from "./session.ts";
 
@@ -102,4 +108,21 @@ test("what was never signed, is being signed or is final cannot be replaced", as
   await refused(knowing("INTENT_UNKNOWN"), "NOT_REPLACEABLE");
   for (const state of ["committed", "settled", "replaced"]) await refused(knowing("OK", state), "NOT_REPLACEABLE");
   await refused(knowing("ROLLED_BACK"), "ROLLED_BACK");
+});
+
+test("a transaction whose signature is withheld can have offered its whole fee for the least gas", async () => {
+  const home = await mkdtemp(join(tmpdir(), "strongroom-fees-"));
+  const hash = "11".repeat(32) as Hash;
+  const cancel = { kind: "cancel", chain: CHAIN, wallet: "treasury", totalFee: 42_000n, replaces: ID } as const;
+  const common = { version: 1, deployment: hash, initiator: hash, purpose: "", reference: "r", notAfter: 9 };
+  const { id } = await createRequest(home, encode(Intent, { ...common, nonce: "00".repeat(16) as Nonce, ...cancel }));
+  try {
+    const session = { ...knowing("OK", "withheld"), home };
+    const offers = await beside(null, (node) => offersOf(session, node, id));
+    assert.deepEqual(offers, { maxFeePerGas: 2n, maxPriorityFeePerGas: 2n });
+    const unknown = await beside(null, (node) => offersOf(session, node, ID));
+    assert.deepEqual(unknown, { maxFeePerGas: 0n, maxPriorityFeePerGas: 0n });
+  } finally {
+    await rm(home, { recursive: true });
+  }
 });
