@@ -96,7 +96,11 @@ attacks("one source speaks for two", () => {
   const need = { type: "screening", sources: ["screening", "screening-2"], atLeast: 2, maxAgeMs: HOUR } as const;
   const { vault, book } = besiege({
     rulebook: (demo) => ({
-      sources: [...demo.sources, { id: "screening-2", type: "screening", publicKey: other.publicKey }],
+      sources: [
+        ...demo.sources,
+        { id: "screening-2", type: "screening", publicKey: other.publicKey },
+        { id: "screening-3", type: "screening", publicKey: KEYS.mallory.publicKey },
+      ],
       ...withRule(demo, { ...OPEN, ...NOTHING, id: "two-screenings", kinds: ["pay"], facts: [need] }),
     }),
   });
@@ -106,6 +110,8 @@ attacks("one source speaks for two", () => {
   honestlySigned(vault, () => send(one, two));
   refused(vault, "FACT_MISSING", "one of two", () => send(one));
   refused(vault, "FACT_MISSING", "the other of two", () => send(two));
+  const third = world.screening(book, acme, { source: "screening-3", key: KEYS.mallory });
+  refused(vault, "FACT_MISSING", "one of two and a source that the rule does not name", () => send(one, third));
   refused(vault, "SIGNATURE_INVALID", "under both names", () =>
     send(one, world.screening(book, acme, { source: "screening-2" })),
   );
@@ -165,6 +171,18 @@ attacks("two versions of one payment are both said to be final", () => {
   const { state } = vault;
   must(inform(...world.finality(book, two)));
   assert.deepEqual(vault.state.outstanding, state.outstanding, "one after the other: the second changes nothing");
+});
+
+attacks("a source's older word on a transaction is replayed", () => {
+  const { vault, book } = besiege();
+  const { transactions } = execution(vault.run(world.pay(book), TWO));
+  const id = transactions[0]?.id as string;
+  const inform = (...facts: readonly Uint8Array[]) => vault.send(world.command({ command: "inform", facts }));
+  const [a, b] = world.finality(book, id) as [Uint8Array, Uint8Array];
+  const [newer] = world.finality(book, id, { at: NOW + 1, outcome: "failed" }) as [Uint8Array];
+  honest(vault, () => inform(a, b));
+  must(inform(newer));
+  refused(vault, "FACT_SUPERSEDED", "the older one", () => inform(a, b));
 });
 
 attacks("finality is stated on a chain that the rulebook no longer knows", () => {

@@ -131,6 +131,14 @@ attacks("a contract is entered as a payee", () => {
   const entry = (change: Parameters<typeof world.entryOf>[1]) => world.enter(book, world.entryOf(book, change));
   honest(vault, () => vault.run(entry({ name: "evil", address: EVIL }), [KEYS.carl]));
   refused(vault, "ENTRY_MISMATCH", "the token itself", () => vault.run(entry({ name: "usdx", address: TOKEN }), [KEYS.carl]));
+  const elsewhere = besiege({
+    rulebook: (demo) => ({
+      chains: [...demo.chains, { ...(demo.chains[0] as (typeof demo.chains)[number]), id: 1, name: "other", native: "oth" }],
+      assets: [...demo.assets, { id: "oth", chain: 1, decimals: 18 }],
+    }),
+  });
+  const there = world.entryOf(elsewhere.book, { name: "there", address: TOKEN, chain: 1 });
+  honest(elsewhere.vault, () => elsewhere.vault.run(world.enter(elsewhere.book, there), [KEYS.carl]));
   const zero = `0x${"0".repeat(40)}`;
   refused(vault, "ADDRESS_INVALID", "the zero address", () => vault.run(entry({ name: "zero", address: zero }), [KEYS.carl]));
   const proxy = besiege({

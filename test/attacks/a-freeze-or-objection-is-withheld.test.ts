@@ -110,6 +110,12 @@ attacks("a freeze of one thing is taken for a freeze of another", () => {
       refused(vault, "FROZEN", `${level} ${subject}`, () => vault.run(world.pay(book), TWO));
     });
   }
+  aside(vault, () => {
+    must(vault.run(world.freeze(book, { level: "destination", subject: world.acme(book).address }), []));
+    honest(vault, () => vault.run(world.wallet(book, { wallet: "third" }), [KEYS.carl]));
+    honest(vault, () => vault.run(world.retire(book, world.zoe(book)), [KEYS.carl]));
+    refused(vault, "FROZEN", "the end of the frozen entry", () => vault.run(world.retire(book, world.acme(book)), [KEYS.carl]));
+  });
   must(vault.run(world.freeze(book, { level: "asset", subject: "eth" }), []));
   const otto = (change: Parameters<typeof world.freeze>[1]) =>
     vault.run(world.freeze(book, { initiator: KEYS.otto.id, reference: "freeze-2", ...change }), []);
@@ -348,6 +354,87 @@ attacks("a withheld payment is resumed with what was spent on it", () => {
     vault.wait(24 * HOUR);
     refused(vault, "EXPIRED", "after it expired", () => vault.run(intent, TWO));
   });
+});
+
+/** A vault with a withheld payment of this intent, thawed again. */
+function withheld(intent: (book: Siege["book"]) => IntentOf<"pay">, before: (siege: Siege) => void = () => undefined) {
+  const siege = besiege();
+  const { vault, book } = siege;
+  before(siege);
+  const pay = intent(book);
+  const freeze = world.freeze(book);
+  const more = pay.replaces === undefined ? {} : { context: BUMP };
+  vault.hold = true;
+  vault.run(pay, TWO, more);
+  vault.hold = false;
+  must(vault.run(freeze, []));
+  assert.deepEqual(codes(vault), ["FROZEN"]);
+  lift(vault, book, freeze);
+  return { ...siege, pay };
+}
+
+/** Has a weakening adopted, after its delay. */
+function weaken({ vault }: Siege, change: Partial<Rulebook>): void {
+  const book = vault.state.book as Siege["book"];
+  const next = world.nextRulebook(book, change);
+  const rulebook = world.signValue(Rulebook, next, KEYS.ada, KEYS.ben);
+  const send = (...approvals: readonly Uint8Array[]) =>
+    must(vault.send(world.command({ command: "rulebook", rulebook, approvals })));
+  send();
+  vault.wait(world.DAY);
+  send(world.approveRulebook(vault.ground(), next, { key: KEYS.cleo, decision: "seen" }));
+}
+
+const LONG = { notAfter: world.NOW + 9 * world.DAY };
+
+attacks("a withheld payment is resumed under a rulebook that it no longer fits", () => {
+  const usdx = (book: Siege["book"]) => world.pay(book, { ...LONG, asset: "usdx", amount: 5n });
+  const run = ({ vault, pay }: ReturnType<typeof withheld>) => vault.run(pay, TWO);
+  const dear = withheld(usdx);
+  honestlySigned(dear.vault, () => run(dear));
+  weaken(dear, { chains: dear.book.document.chains.map((chain) => ({ ...chain, maxFee: 1n })) });
+  refused(dear.vault, "FEE_TOO_HIGH", "a fee that is no longer allowed", () => run(dear));
+  const moved = withheld(usdx);
+  const contract = "0x90F79bf6EB2c4f870365E785982E1f101E93b906";
+  weaken(moved, { assets: moved.book.document.assets.map((asset) => (asset.id === "usdx" ? { ...asset, contract } : asset)) });
+  refused(moved.vault, "EFFECT_MISMATCH", "a token that moved", () => run(moved));
+});
+
+attacks("a withheld payment is resumed outside of the limits", () => {
+  const eth = (book: Siege["book"]) => world.pay(book, LONG);
+  const FEE = 90_000n * 20_000_000_000n;
+  const capped = ({ vault, book }: Siege, amount: bigint) => {
+    const limits = book.document.limits.map((limit) => (limit.id === "institution-eth" ? { ...limit, amount } : limit));
+    tighten(vault, { limits });
+  };
+  const exact = withheld(eth);
+  capped(exact, ETH + FEE);
+  honestlySigned(exact.vault, () => exact.vault.run(exact.pay, TWO));
+  const less = withheld(eth);
+  capped(less, ETH + FEE - 1n);
+  refused(less.vault, "LIMIT_EXCEEDED", "one wei too much", () => less.vault.run(less.pay, TWO));
+  const added = withheld(eth);
+  const extra = { id: "extra", level: "institution", asset: "eth", amount: 100n * ETH, windowMs: world.DAY } as const;
+  tighten(added.vault, { limits: [...added.book.document.limits, extra] });
+  refused(added.vault, "LIMIT_EXCEEDED", "a limit that it was never counted in", () => added.vault.run(added.pay, TWO));
+  const old = withheld(eth);
+  old.vault.wait(2 * world.DAY);
+  refused(old.vault, "LIMIT_EXCEEDED", "a window that has rolled on", () => old.vault.run(old.pay, TWO));
+});
+
+attacks("a withheld replacement is resumed", () => {
+  const first = (book: Siege["book"]) => world.pay(book, { ...LONG, reference: "first" });
+  const again = withheld(
+    (book) => world.pay(book, { ...LONG, reference: "again", replaces: world.intentId(first(book)) }),
+    ({ vault, book }) => must(vault.run(first(book), TWO)),
+  );
+  const { vault, book, pay } = again;
+  honestlySigned(vault, () => vault.run(pay, TWO));
+  const facts = world.finality(book, execution(vault.run(first(book), TWO)).transactions[0]?.id as string, {
+    at: vault.now.hi,
+  });
+  must(vault.send(world.command({ command: "inform", facts })));
+  refused(vault, "SLOT_TAKEN", "after what it replaces was final", () => vault.run(pay, TWO));
 });
 
 function tighten(vault: MemoryVault, change: Partial<Rulebook>): void {

@@ -7,6 +7,7 @@ import { Genesis } from "../../core/src/signed/genesis.ts";
 import { challengeOf, decode, encode, Signed } from "../../core/src/signed/object.ts";
 import { Rulebook } from "../../core/src/signed/rulebook.ts";
 import { renderChange } from "../../core/src/text/change.ts";
+import { emptyState } from "../../vault/src/state/state.ts";
 import { type Device, device, someHash } from "../world/keys.ts";
 import { demoDocument, keyOf } from "../world/rulebook.ts";
 import { MemoryVault, must } from "../world/vault.ts";
@@ -128,6 +129,15 @@ attacks("the first rulebook exchanges the administrators of the genesis", () => 
   refused(vault, "WRONG_VAULT", "another vault", () => sent((demo) => ({ ...demo, vault: KEYS.mallory.id })));
   refused(vault, "RULEBOOK_BASE", "the second epoch", () => sent((demo) => ({ ...demo, epoch: 2 })));
   refused(vault, "RULEBOOK_BASE", "another base", () => sent((demo) => ({ ...demo, base: someHash("other") })));
+});
+
+attacks("the vault's own key is one that anybody could sign for", () => {
+  const weak = `01${"00".repeat(31)}`;
+  const vault = new MemoryVault(emptyState(weak));
+  const value = world.demoGenesis({ vaultKey: weak });
+  const genesis = world.signValue(Genesis, value, ...ADMINISTRATORS);
+  const rulebook = world.signValue(Rulebook, demoDocument(value), KEYS.ada, KEYS.ben);
+  refused(vault, "KEY_REJECTED", "of small order", () => vault.send(world.command({ command: "found", genesis, rulebook })));
 });
 
 attacks("a vault is founded twice, or used before", () => {

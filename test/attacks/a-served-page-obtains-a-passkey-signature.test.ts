@@ -152,6 +152,17 @@ attacks("an assertion over another challenge, site, origin or ceremony", () => {
   invalid("not DER", { signature: new Uint8Array(64).fill(1) });
   invalid("zeros", { signature: new Uint8Array(Buffer.from("3006020100020100", "hex")) });
   const { key } = signature;
+  const { clientData, authenticatorData, ...least } = signature;
+  for (const some of [
+    { ...least, clientData },
+    { ...least, authenticatorData },
+  ]) {
+    const [one, two] = world.approveAll(vault.ground(), intent, [KEYS.amy]) as [Uint8Array, Uint8Array];
+    const approval = encode(Signed, { body, signatures: [some] });
+    refused(vault, "WEBAUTHN_INVALID", "with half of its answer", () =>
+      vault.send(world.execute([intent], [one, two, approval])),
+    );
+  }
   const bare = encode(Signed, { body, signatures: [{ key, signature: signature.signature }] });
   const [tom, amy] = world.approveAll(vault.ground(), intent, [KEYS.amy]) as [Uint8Array, Uint8Array];
   refused(vault, "WEBAUTHN_INVALID", "without client data", () => vault.send(world.execute([intent], [tom, amy, bare])));

@@ -1,5 +1,6 @@
 /** An approval is forged: by a key that is not enrolled, in another person's name, with a signature that only looks like
  *  one, or by passing a signature over one kind of object off as one over another. */
+import { createHash } from "node:crypto";
 import { Approval } from "../../core/src/signed/approval.ts";
 import { Fact } from "../../core/src/signed/fact.ts";
 import { Intent } from "../../core/src/signed/intent.ts";
@@ -86,14 +87,28 @@ attacks("a signature is bent into another form", () => {
   );
 });
 
+attacks("a holder makes a second signature that some libraries take and others do not", () => {
+  const { vault, body, send } = forger(besiege());
+  const message = challengeOf(Approval, body);
+  const secret = createHash("sha512").update(KEYS.bob.seed).digest();
+  secret[0] = (secret[0] as number) & 248;
+  secret[31] = ((secret[31] as number) & 63) | 64;
+  const little = (bytes: Uint8Array) => bytes.reduceRight((sum, byte) => sum * 256n + BigInt(byte), 0n);
+  for (const commitment of [Uint8Array.of(1, ...new Uint8Array(31))]) {
+    const k = little(createHash("sha512").update(commitment).update(KEYS.bob.publicKey).update(message).digest());
+    const s = (k * little(secret.subarray(0, 32))) % ORDER;
+    const signature = Uint8Array.of(...commitment, ...bytes32(s));
+    refused(vault, "SIGNATURE_INVALID", "R is the neutral point", () => send(envelope(body, { key: KEYS.bob.id, signature })));
+  }
+});
+
+function bytes32(value: bigint): Uint8Array {
+  return Uint8Array.from({ length: 32 }, (_, at) => Number((value >> BigInt(8 * at)) & 255n));
+}
+
 /** S + L, little-endian, which a verifier that reduces S takes for S. */
 function plusOrder(s: Uint8Array): Uint8Array {
-  let value = s.reduceRight((sum, byte) => sum * 256n + BigInt(byte), 0n) + ORDER;
-  return Uint8Array.from({ length: 32 }, () => {
-    const low = Number(value & 255n);
-    value >>= 8n;
-    return low;
-  });
+  return bytes32(s.reduceRight((sum, byte) => sum * 256n + BigInt(byte), 0n) + ORDER);
 }
 
 attacks("a signature over another kind of object is passed off as an approval", () => {

@@ -3,6 +3,7 @@
  *  and deployment. */
 import assert from "node:assert/strict";
 import { verifyEd25519 } from "../../core/src/keys/ed25519.ts";
+import { WalletBody } from "../../core/src/protocol/command.ts";
 import { Attestation } from "../../core/src/signed/attestation.ts";
 import type { Entry } from "../../core/src/signed/entry.ts";
 import { challengeOf, decode, encode, Signed } from "../../core/src/signed/object.ts";
@@ -84,6 +85,8 @@ attacks("the client or the wallet of an attestation is forged", async () => {
   const { body } = must(vault.send(world.command({ command: "address", wallet: "of-client-b", index: 0 })));
   const attestation = decode(Attestation, body);
   assert.equal(attestation.client, "client-b");
+  const shown = must(vault.send(world.command({ command: "show", what: "wallet", name: "of-client-b" })));
+  assert.equal(decode(WalletBody, shown.body).client, "client-b");
   assert.equal(attestation.wallet, "of-client-b");
   assert.equal(attestation.deployment, made.deployment);
   const signed = world.sign(Attestation, body, KEYS.vault);

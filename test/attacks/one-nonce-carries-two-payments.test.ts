@@ -6,7 +6,7 @@ import { openRecord } from "../../core/src/journal/record.ts";
 import type { IntentOf } from "../../core/src/signed/intent.ts";
 import { execution, type MemoryVault, must } from "../world/vault.ts";
 import * as world from "../world/world.ts";
-import { attacks, besiege, fails, honestlySigned, refused, request, type Siege, TWO } from "./attack.ts";
+import { aside, attacks, besiege, fails, honestlySigned, refused, request, type Siege, TWO } from "./attack.ts";
 
 const { KEYS, ETH, USDX } = world;
 /** Both rates up by an eighth and more. */
@@ -81,10 +81,19 @@ attacks("a replacement pays somebody or something else", () => {
     "another payee": { destination: world.destinationOf(world.zoe(book)) },
     "a larger amount": { amount: ETH + 1n },
     "a smaller amount": { amount: ETH - 1n },
+    "another asset, the same number": { asset: "usdx" },
     "another asset": { asset: "usdx", amount: USDX },
     "another wallet": { wallet: "second" },
   };
   for (const [how, change] of Object.entries(differing)) refused(vault, "REPLACES_MISMATCH", how, () => again(change));
+  aside(vault, () => {
+    const renamed = { ...world.acme(book), party: "Acme Exchange Ltd" };
+    must(vault.run(world.retire(book, world.acme(book)), [KEYS.carl]));
+    must(vault.run(world.enter(book, renamed, { reference: "renamed" }), [KEYS.carl]));
+    const destination = world.destinationOf(renamed);
+    const run = () => vault.run(world.pay(book, { reference: "pay-2", replaces, destination }), TWO, { context: BUMP });
+    refused(vault, "REPLACES_MISMATCH", "another entry of the same name and address", run);
+  });
   refused(vault, "REPLACES_MISMATCH", "another address of the wallet", () => again({}, { ...BUMP, index: 1 }));
 });
 

@@ -40,7 +40,9 @@ attacks("many initiators register without end", () => {
   for (let at = 0; at < limits.MAX_REGISTERED; at++) table = set(table, `subject ${at}`, entry(at));
   vault.state = { ...vault.state, registered: table };
   refused(vault, "TABLE_FULL", "one more", () => register(siege, KEYS.tom, "tom"));
-  vault.wait(HOUR + 1);
+  vault.wait(HOUR);
+  refused(vault, "TABLE_FULL", "at their last millisecond", () => register(siege, KEYS.tom, "tom", vault.now.hi + HOUR));
+  vault.wait(1);
   honest(vault, () => register(siege, KEYS.tom, "tom", vault.now.hi + HOUR));
 });
 
@@ -99,6 +101,11 @@ attacks("the journal is filled with what is known already", async () => {
     () => register(siege, KEYS.tom, "again"),
     () => vault.run(world.retire(book, world.acme(book)), [KEYS.carl]),
   ];
+  await fails(() => {
+    const { seq } = vault.state;
+    must(vault.send(world.command({ command: "inform", facts: world.finality(book, `0x${"ab".repeat(32)}`) })));
+    assert.equal(vault.state.seq, seq, "nor is anything about a transaction that is not ours");
+  });
   for (const act of acts) {
     must(act());
     const { seq } = vault.state;

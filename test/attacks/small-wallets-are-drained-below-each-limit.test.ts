@@ -3,6 +3,7 @@
  *  initiator hold. */
 import assert from "node:assert/strict";
 import type { Limit } from "../../core/src/signed/rulebook.ts";
+import type { Answer } from "../../vault/src/types.ts";
 import { OPEN } from "../world/rulebook.ts";
 import { type MemoryVault, must } from "../world/vault.ts";
 import * as world from "../world/world.ts";
@@ -103,6 +104,42 @@ attacks("the limit is spent as fees", () => {
       context: { maxFeePerGas: 30_000_000_000n, maxPriorityFeePerGas: 2_000_000_000n },
     }),
   );
+});
+
+attacks("a replacement is counted twice, not at all, or gives back what was spent", () => {
+  const [cheap, dear] = [21_000n * 30_000_000_000n, 90_000n * 40_000_000_000n];
+  const versions = [
+    { gasLimit: 21_000, maxFeePerGas: 30_000_000_000n, maxPriorityFeePerGas: 2_000_000_000n },
+    { gasLimit: 90_000, maxFeePerGas: 40_000_000_000n, maxPriorityFeePerGas: 3_000_000_000n },
+  ];
+  const paid = (most: bigint) => {
+    const { vault, book } = siegeOf(limit("institution", most));
+    const first = world.pay(book);
+    const replaces = world.intentId(first);
+    must(vault.run(first, TWO));
+    const [second, third] = versions.map((context, at) => () => {
+      return vault.run(world.pay(book, { reference: `version-${at}`, replaces }), TWO, { context });
+    }) as [() => Answer, () => Answer];
+    return { vault, book, second, third };
+  };
+  assert.ok(cheap < FEE && FEE < dear);
+  const exact = paid(ETH + dear);
+  honestlySigned(exact.vault, exact.third);
+  must(exact.second());
+  const other = world.pay(exact.book, { reference: "other", amount: dear - FEE - 21_000n });
+  refused(exact.vault, "LIMIT_EXCEEDED", "a cheaper version gives nothing back", () => {
+    return exact.vault.run({ ...other, amount: dear - FEE }, TWO, {
+      context: { gasLimit: 21_000, maxFeePerGas: 1n, maxPriorityFeePerGas: 1n },
+    });
+  });
+  honestlySigned(exact.vault, () =>
+    exact.vault.run(other, TWO, { context: { gasLimit: 21_000, maxFeePerGas: 1n, maxPriorityFeePerGas: 1n } }),
+  );
+  honestlySigned(exact.vault, exact.third);
+  const less = paid(ETH + dear - 1n);
+  refused(less.vault, "LIMIT_EXCEEDED", "a dearer version, one wei too much", less.third);
+  must(less.second());
+  refused(less.vault, "LIMIT_EXCEEDED", "the same after a cheaper one", less.third);
 });
 
 attacks("the window is rolled on by time that has not passed", () => {

@@ -1,13 +1,15 @@
 /** The rulebook lowers its own quorum, delay or limits: every weakening is signed by a threshold of administrators, waits,
  *  is seen by one who did not sign, and can be vetoed. Two of the three administrators are the attackers here. */
 import assert from "node:assert/strict";
+import { toHex } from "../../core/src/bytes.ts";
 import { openBook } from "../../core/src/rulebook/book.ts";
 import { Approval } from "../../core/src/signed/approval.ts";
+import { Genesis } from "../../core/src/signed/genesis.ts";
 import { challengeOf, decode, encode, Signed } from "../../core/src/signed/object.ts";
 import { type Rule, Rulebook } from "../../core/src/signed/rulebook.ts";
 import { type Device, device, passkey } from "../world/keys.ts";
-import { keyOf, OPEN } from "../world/rulebook.ts";
-import { type MemoryVault, must } from "../world/vault.ts";
+import { demoDocument, keyOf, OPEN } from "../world/rulebook.ts";
+import { MemoryVault, must } from "../world/vault.ts";
 import * as world from "../world/world.ts";
 import {
   aside,
@@ -128,6 +130,35 @@ attacks("a weakening hides among tightenings", () => {
     assert.equal(vault.state.book?.id, book.id);
     refused(vault, "DELAY_RUNNING", "an allow among denies", () => send(vault, hidden, { seen: [KEYS.cleo] }));
   });
+});
+
+attacks("a guard's last key that acts is removed as if that tightened", () => {
+  const names = [KEYS.ada, KEYS.ben, KEYS.cleo, KEYS.olga];
+  const administrators = names.map(
+    ({ name: person, publicKey }) => ({ person, scheme: "ed25519", publicKey: toHex(publicKey) }) as const,
+  );
+  const genesis = world.demoGenesis({ administrators });
+  const demo = demoDocument(genesis);
+  const more = { cleo: [passkeyLine(page, "device")], otto: [passkeyLine(served, "served")] };
+  const first: Rulebook = { ...demo, persons: withKeys(demo, more) };
+  const vault = new MemoryVault();
+  const signed = { genesis: world.signValue(Genesis, genesis, ...names), rulebook: world.signValue(Rulebook, first, ...names) };
+  must(vault.send(world.command({ command: "found", ...signed })));
+  const book = vault.state.book as Siege["book"];
+  const kept = (name: string, ...keys: Rulebook["persons"][number]["keys"]) =>
+    world.nextRulebook(book, { persons: first.persons.map((person) => (person.id === name ? { ...person, keys } : person)) });
+  const spare = kept("cleo", keyOf(KEYS.cleo));
+  aside(vault, () => {
+    must(send(vault, spare));
+    assert.equal(vault.state.book?.id, openBook(spare).id, "a spare key goes at once");
+  });
+  const takes = { "an administrator's": kept("cleo", ...more.cleo), "an officer's": kept("otto", ...more.otto) };
+  for (const [how, next] of Object.entries(takes)) {
+    proposed(vault, next, () => {
+      assert.equal(vault.state.book?.id, book.id, `${how} waits`);
+      refused(vault, "DELAY_RUNNING", `${how} key`, () => send(vault, next, { seen: [KEYS.cleo] }));
+    });
+  }
 });
 
 attacks("the third administrator's statement is forged, borrowed or replayed", () => {
