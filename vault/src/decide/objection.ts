@@ -66,7 +66,7 @@ export function register(state: Founded, now: Now, { intent: bytes, approvals }:
   return { records: [record], effects: [ok(encode(DelayBody, { subject: id, since: now.lo }))] };
 }
 
-/** Registrations that have expired make room; the fold drops them when the next one comes. */
+/** Registrations that have expired make room; the fold drops them when it has to. */
 function demandRoom({ registered }: Founded, now: Now, initiator: Hash): void {
   const open = values(registered, ({ notAfter }) => notAfter >= now.lo);
   demand(open.length < MAX_REGISTERED, "TABLE_FULL", "registered", `${MAX_REGISTERED} intents are registered`);

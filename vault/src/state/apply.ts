@@ -11,6 +11,7 @@ import { Genesis } from "@strongroom/core/signed/genesis";
 import type { Intent, IntentKind, IntentOf } from "@strongroom/core/signed/intent";
 import { decode, idOf, Signed } from "@strongroom/core/signed/object";
 import { Rulebook } from "@strongroom/core/signed/rulebook";
+import { MAX_REGISTERED } from "../limits.ts";
 import { hashBytes } from "./hash.ts";
 import { type Read, readIntent } from "./intent.ts";
 import { entries, get, type PMap, remove, set } from "./map.ts";
@@ -133,10 +134,11 @@ function finish(state: State, read: Read<Intent>, done: string): State {
 function registered(state: State, record: RecordOf<"registered">): State {
   const { id, intent } = intentOf(record.intent);
   const { notAfter, initiator } = intent;
-  return { ...state, registered: set(unexpired(state), id, { at: record.at, notAfter, initiator }) };
+  const table = state.registered.size < MAX_REGISTERED ? state.registered : unexpired(state);
+  return { ...state, registered: set(table, id, { at: record.at, notAfter, initiator }) };
 }
 
-/** The registrations that have not expired. They go as soon as time passes in the journal. */
+/** The registrations that have not expired. The others go when time passes in the journal, or when the table is full. */
 function unexpired({ registered: table, at }: State): State["registered"] {
   let left = table;
   for (const [id, { notAfter }] of entries(table)) if (notAfter < at) left = remove(left, id);

@@ -100,7 +100,7 @@ export type State = {
   readonly rejected: PMap<true>;
   /** How many intents each key has rejected. */
   readonly rejections: PMap<number>;
-  /** Intents whose delays run. Those that expire leave with the next tick. */
+  /** Intents whose delays run, and some that have expired and were not dropped yet. */
   readonly registered: PMap<{ readonly at: Time; readonly notAfter: Time; readonly initiator: Hash }>;
   readonly freezes: PMap<Freeze>;
   readonly jobs: PMap<JobState>;
