@@ -12,8 +12,8 @@ const MOST = 60_000;
 
 /** All worlds. Deep ones have more time, more kills and more that may come in between. */
 export function worlds(deep: boolean): readonly World[] {
-  return [quorum, freezing, thief, replacing, pairs, limits, delays, rulebooks, ...(deep ? [everything] : [])].map((make) =>
-    make(deep),
+  return [quorum, freezing, thief, replacing, withholding, pairs, limits, delays, rulebooks, ...(deep ? [everything] : [])].map(
+    (make) => make(deep),
   );
 }
 
@@ -84,8 +84,7 @@ function thief(deep: boolean): World {
 function replacing(deep: boolean): World {
   return {
     name: "a replacement and a cancellation",
-    ...(deep && { most: MOST }),
-    boots: 1,
+    boots: deep ? 2 : 1,
     letters: [
       execute(["first"], BOTH),
       execute(["again"], BOTH),
@@ -95,14 +94,32 @@ function replacing(deep: boolean): World {
       execute(["freeze"], []),
       keystore("right"),
       settle("first", "again", "cancel"),
-      crash(1),
-      ...(deep ? [register("unfreeze"), execute(["unfreeze"], LIFTERS), time(2)] : []),
+      crash(deep ? 2 : 1),
     ],
     goals: [
       ...["released first", "released again", "released cancel", "released second", "settled"],
       ...["cancel in the place of withheld first", "cancel in the place of withheld again"],
-      ...(deep ? ["resumed first", "resumed again"] : []),
     ],
+  };
+}
+
+/** What was withheld is taken up again, or gives its place away. */
+function withholding(deep: boolean): World {
+  return {
+    name: "a replacement that was withheld",
+    boots: 0,
+    letters: [
+      execute(["first"], BOTH),
+      execute(["again"], BOTH),
+      execute(["cancel"], BOTH),
+      execute(["freeze"], []),
+      register("unfreeze"),
+      execute(["unfreeze"], LIFTERS),
+      keystore("right"),
+      ...(deep ? [execute(["again"], BOTH, "past")] : []),
+      time(1),
+    ],
+    goals: ["unfroze", "resumed first", "resumed again", "released first", "released again", "released cancel"],
   };
 }
 
