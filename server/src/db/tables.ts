@@ -1,8 +1,8 @@
 /** Every table of the database. The row types of a noun stand in its `store.ts`, beside the only code that reads and writes them. */
 import type { Kysely, Transaction } from "kysely";
+import type { EventTables } from "../events/store.ts";
 
-// biome-ignore lint/complexity/noBannedTypes: composed below as nouns come
-export type Tables = {};
+export type Tables = EventTables;
 
 /** Reads, in or outside of a transaction. */
 export type Reader = Kysely<Tables>;
