@@ -27,6 +27,8 @@ const VAULT_PACKAGES = /^(?:@(?:noble|scure)\/|node:crypto$)/;
 /** Where the vault may be impure. */
 const IMPURE_VAULT = /^vault\/src\/(?:host\/|main\.ts$)/;
 const HOST_PACKAGES = /^(?:@(?:noble|scure)\/|node:)/;
+/** What runs in browsers too. */
+const SDK_PACKAGES = /^(?:@(?:noble|scure)\/|zod$)/;
 
 /** Globals that pure code may not name. Text is encoded by core's own `ascii`, so `TextEncoder` is not needed. */
 const IMPURE = [
@@ -36,10 +38,16 @@ const IMPURE = [
   ..."URL URLSearchParams TextEncoder TextDecoder AbortController AbortSignal Blob WebAssembly SharedArrayBuffer".split(" "),
   ..."Atomics WeakRef FinalizationRegistry atob btoa".split(" "),
 ];
-/** `crypto` is refused in core only: the vault may use node:crypto. */
+/** Globals that only Node has, or only a page. */
+const ONE_HOST = [
+  ..."process Buffer global require __dirname __filename setImmediate clearImmediate".split(" "),
+  ..."window document navigator localStorage sessionStorage indexedDB XMLHttpRequest EventSource".split(" "),
+];
+/** `crypto` is refused in core only: the vault may use node:crypto, and sdk takes what Node and browsers have alike. */
 const IMPURE_GLOBALS: Record<string, ReadonlySet<string>> = {
   core: new Set([...IMPURE, "crypto"]),
   vault: new Set(IMPURE),
+  sdk: new Set(ONE_HOST),
 };
 /** Members and constructions that give time, chance, another locale or code made at run time. */
 const IMPURE_MEMBERS =
@@ -62,6 +70,10 @@ export function isTest(path: string): boolean {
 /** Whether the path is in vault/ where nothing impure may be. */
 function isPureVault(path: string): boolean {
   return path.startsWith("vault/") && !IMPURE_VAULT.test(path);
+}
+/** Whether the path is in what is published and runs in browsers too. */
+function isSdk(path: string): boolean {
+  return path.startsWith("sdk/src/");
 }
 function workspaceOf(path: string): string {
   const top = path.split("/")[0] ?? "";
@@ -115,17 +127,22 @@ export function importMatrix(tree: Tree): Finding[] {
 }
 const isInWorkspace = (path: string) => workspaceOf(path) !== "";
 
-/** Pure code reaches only the packages that it may. Tests excepted. */
+/** The packages that a file of core, vault or sdk may import. */
+function packagesOf(path: string): RegExp {
+  if (path.startsWith("core/")) return PURE_PACKAGES;
+  if (path.startsWith("sdk/")) return SDK_PACKAGES;
+  return isPureVault(path) ? VAULT_PACKAGES : HOST_PACKAGES;
+}
+
+/** Pure code, and what runs in browsers too, reaches only the packages that it may. Tests excepted. */
 export function purePackages(tree: Tree): Finding[] {
-  const wanted = (path: string) => /^(?:core|vault)\//.test(path) && !isTest(path);
+  const wanted = (path: string) => (/^(?:core|vault)\//.test(path) || isSdk(path)) && !isTest(path);
   return perImport("pure-packages", tree, wanted, (path, spec) => {
     if (spec === null) return null;
-    const pure = isPureVault(path);
-    if (pure && IMPURE_VAULT.test(target(path, spec) ?? "")) return `pure code imports ${spec}, which is not`;
+    if (isPureVault(path) && IMPURE_VAULT.test(target(path, spec) ?? "")) return `pure code imports ${spec}, which is not`;
     if (isTest(spec)) return `${spec} is a test`;
     if (isRelative(spec) || spec.startsWith(SCOPE)) return null;
-    const allowed = path.startsWith("core/") ? PURE_PACKAGES : pure ? VAULT_PACKAGES : HOST_PACKAGES;
-    return allowed.test(spec) ? null : `${spec} may not be imported here`;
+    return packagesOf(path).test(spec) ? null : `${spec} may not be imported here`;
   });
 }
 
@@ -149,13 +166,13 @@ export function perMatch(
   return out;
 }
 
-const isPure = (path: string) => !isTest(path) && (path.startsWith("core/") || isPureVault(path));
+const isPure = (path: string) => !isTest(path) && (path.startsWith("core/") || isPureVault(path) || isSdk(path));
 
-/** Pure code names no clock, chance, network, process or locale. Tests excepted. */
+/** Pure code names no clock, chance, network, process or locale; sdk nothing that Node or browsers lack. Tests excepted. */
 export function pureGlobals(tree: Tree): Finding[] {
   const named = perMatch("pure-globals", tree, isPure, /(?<![\w$#])[A-Za-z_]\w*/g, (found, code, path) => {
     const refused = IMPURE_GLOBALS[workspaceOf(path)]?.has(found[0]) === true;
-    return refused && isGlobal(code, found.index, found[0].length) ? `${found[0]} is impure` : null;
+    return refused && isGlobal(code, found.index, found[0].length) ? `${found[0]} does not belong here` : null;
   });
   const members = perMatch("pure-globals", tree, isPure, IMPURE_MEMBERS, (found) => `${found[0]} is impure`);
   return [...named, ...members];

@@ -64,6 +64,9 @@ export const CLEAN: Files = {
     '/** HTTP. */\nimport fastify from "fastify";\nimport { table } from "@strongroom/sdk/contract/pay";\n',
   "server/src/pay/store.ts": '/** SQL. */\nimport { sql } from "kysely";\nimport { db } from "../db/pool.ts";\n',
   "server/src/db/pool.ts": '/** SQL. */\nimport pg from "pg";\n',
+  "sdk/src/client.ts":
+    '/** Calls. */\nimport { z } from "zod";\nawait fetch(new URL(a)); crypto.subtle; setTimeout(go, Date.now());\n',
+  "sdk/example/pay.ts": '/** Pays. */\nimport { open } from "node:fs";\nprocess.exit(0);\n',
   "test/attacks/a.test.ts":
     'import { decide } from "../../vault/src/decide.ts";\nimport { http } from "@strongroom/sdk/http";\n',
   "docs/text.md": "Sequential nonces. See [the list](../shared/list) and https://example.org/home/page.\n",
@@ -143,6 +146,15 @@ export const PLANTS: Record<string, readonly Plant[]> = {
     ),
     one("vault/src/deep/host/x.ts", 'import "node:fs";'),
     ...lines("vault/src/host/x.ts", 'import "viem";\nimport "fast-check";'),
+    ...lines(
+      "sdk/src/x.ts",
+      `import "node:crypto";
+      import "fs";
+      import "zod/v3";
+      import "viem";
+      import type { A } from "node:http";
+      import { a } from "./x.test.ts";`,
+    ),
   ],
   "pure-globals": [
     ...["core/src/x.ts", "vault/src/x.ts"].flatMap((path) =>
@@ -173,6 +185,18 @@ export const PLANTS: Record<string, readonly Plant[]> = {
         const a = b.localeCompare(c);
         const a = import.meta.url;`,
       ),
+    ),
+    ...lines(
+      "sdk/src/x.ts",
+      `process.exit(0);
+      Buffer.from(a);
+      global.a = b;
+      setImmediate(go);
+      window.alert(a);
+      const a = localStorage;
+      const a = Math.random();
+      const a = b.localeCompare(c);
+      const a = import.meta.url;`,
     ),
     one("core/src/x.ts", "crypto.subtle;"),
     one("core/src/x.ts", "const a =\n¶  Math\n  .random();"),

@@ -97,7 +97,7 @@ export const STAGES: readonly Stage[] = [
   { name: "coverage", does: "lines and branches of core and vault", kind: "coverage" },
 ];
 
-const SOURCES = ["core", "vault", "cli", "tools", "bench", "test"] as const;
+const SOURCES = ["core", "vault", "sdk", "server", "cli", "tools", "bench", "test"] as const;
 
 /** All test files, relative to the root, sorted. */
 export function listTests(root: string): string[] {

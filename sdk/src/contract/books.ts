@@ -3,12 +3,12 @@ import { z } from "zod";
 import { endpoint } from "./endpoint.ts";
 import { Amount, Count, Id, page, paging, QueryCount, SignedAmount, Slug, Text, Time } from "./fields.ts";
 
-/** `client`: what we owe a client (credit side). `house`: what is ours (credit side). `wallet`: what a wallet holds on its chain (debit
- *  side). `unassigned`: what came in and is nobody's yet (credit side). */
+/** `client`: what we owe a client (credit side). `house`: what is ours (credit side). `wallet`: what a wallet holds on its
+ *  chain (debit side). `unassigned`: what came in and is nobody's yet (credit side). */
 export const AccountType = z.enum(["client", "house", "wallet", "unassigned"]);
 
-/** An account of one asset. `posted`: booked for good, on the account's own side. `incoming`: seen and not final. `held`: set aside
- *  for payments. `available`: posted less held. */
+/** An account of one asset. `posted`: booked for good, on the account's own side. `incoming`: seen and not final. `held`: set
+ *  aside for payments. `available`: posted less held. */
 export const Account = z.strictObject({
   id: Id,
   type: AccountType,
@@ -46,7 +46,13 @@ export const BOOKS = {
     path: "/v1/accounts",
     summary: "Accounts with their balances, by id.",
     permission: "ledger:read",
-    query: z.strictObject({ ...paging, type: AccountType.optional(), client: Slug.optional(), wallet: Slug.optional(), asset: Slug.optional() }),
+    query: z.strictObject({
+      ...paging,
+      type: AccountType.optional(),
+      client: Slug.optional(),
+      wallet: Slug.optional(),
+      asset: Slug.optional(),
+    }),
     returns: page(Account),
     status: 200,
     problems: ["RECORD_TAMPERED"],
@@ -67,7 +73,11 @@ export const BOOKS = {
     summary: "The statement of an account: its lines by their sequence, from and to a sequence.",
     permission: "ledger:read",
     params: z.strictObject({ id: Id }),
-    query: z.strictObject({ ...paging, from: QueryCount(0, Number.MAX_SAFE_INTEGER).optional(), to: QueryCount(0, Number.MAX_SAFE_INTEGER).optional() }),
+    query: z.strictObject({
+      ...paging,
+      from: QueryCount(0, Number.MAX_SAFE_INTEGER).optional(),
+      to: QueryCount(0, Number.MAX_SAFE_INTEGER).optional(),
+    }),
     returns: page(Line),
     status: 200,
     problems: ["RECORD_TAMPERED"],

@@ -26,7 +26,8 @@ export const ChainView = z.strictObject({
 });
 export type ChainView = z.output<typeof ChainView>;
 
-/** A movement to one of our addresses. `asset` null: a token that the rulebook does not know. `credited`: what was really received. */
+/** A movement to one of our addresses. `asset` null: a token that the rulebook does not know. `credited`: what was really
+ *  received. */
 export const Deposit = z.strictObject({
   id: Id,
   chain: ChainId,
@@ -82,7 +83,12 @@ export const CHAINS = {
     path: "/v1/deposits",
     summary: "Deposits to visible wallets, the newest first.",
     permission: "chains:read",
-    query: z.strictObject({ ...paging, state: Deposit.shape.state.optional(), wallet: Slug.optional(), client: Slug.optional() }),
+    query: z.strictObject({
+      ...paging,
+      state: Deposit.shape.state.optional(),
+      wallet: Slug.optional(),
+      client: Slug.optional(),
+    }),
     returns: page(Deposit),
     status: 200,
   }),

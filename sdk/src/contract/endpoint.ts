@@ -1,4 +1,5 @@
-/** What an endpoint is. The table of all of them (`table.ts`) drives routes, OpenAPI, SDK and CLI; nothing else describes them. */
+/** What an endpoint is. The table of all of them (`table.ts`) drives routes, OpenAPI, SDK and CLI; nothing else describes
+ *  them. */
 import type { z } from "zod";
 import type { Permission } from "./permissions.ts";
 import type { ProblemCode } from "./problems.ts";

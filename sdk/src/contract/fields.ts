@@ -1,6 +1,7 @@
 /** The parts that the endpoint table is made of: names, hashes, amounts, bytes, times, pages.
  *
- *  Every part is checked on both sides. In JSON amounts are decimal strings, bytes are base64, times are RFC 3339 in UTC; in code
+ *  Every part is checked on both sides. In JSON amounts are decimal strings, bytes are base64, times are RFC 3339 in UTC; in
+ * code
  *  they are bigint, Uint8Array and string. */
 import { base64 } from "@scure/base";
 import { z } from "zod";
@@ -21,7 +22,10 @@ export const Id = z
   .string()
   .regex(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/, "a UUID of version 7 is expected");
 /** A text of printable ASCII, as signed objects hold them. */
-export const Text = z.string().max(400).regex(/^[ -~]*$/, "printable ASCII is expected");
+export const Text = z
+  .string()
+  .max(400)
+  .regex(/^[ -~]*$/, "printable ASCII is expected");
 /** A name for people in any language, without control characters or direction marks. */
 export const Label = z
   .string()
@@ -37,9 +41,17 @@ export const ChainId = z.int().min(1).max(4_294_967_295);
 export const Index = z.int().min(0).max(2_147_483_647);
 export const Count = z.int().min(0);
 /** An address in its chain's canonical form. */
-export const AddressText = z.string().min(1).max(90).regex(/^[!-~]+$/, "an address is expected");
+export const AddressText = z
+  .string()
+  .min(1)
+  .max(90)
+  .regex(/^[!-~]+$/, "an address is expected");
 /** Id of a transaction on its chain. */
-export const TxId = z.string().min(1).max(90).regex(/^[0-9a-zA-Z]+$/, "a transaction id is expected");
+export const TxId = z
+  .string()
+  .min(1)
+  .max(90)
+  .regex(/^[0-9a-zA-Z]+$/, "a transaction id is expected");
 
 /** Base units, at most 256 bits: a decimal string in JSON, a bigint in code. */
 export const Amount = z.codec(
@@ -54,10 +66,15 @@ export const SignedAmount = z.codec(z.string().regex(/^(?:0|-?[1-9]\d{0,77})$/),
   encode: (value) => value.toString(),
 });
 
+/** Bytes as they are; in no JSON. */
+export const RawBytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array, "bytes are expected");
 /** Bytes: base64 with padding in JSON, a Uint8Array in code. */
 export const Bytes = z.codec(
-  z.string().max(BYTES_MAX).regex(/^[A-Za-z0-9+/]*={0,2}$/, "base64 is expected"),
-  z.instanceof(Uint8Array),
+  z
+    .string()
+    .max(BYTES_MAX)
+    .regex(/^[A-Za-z0-9+/]*={0,2}$/, "base64 is expected"),
+  RawBytes,
   {
     decode: (text, context) => {
       try {
@@ -72,7 +89,11 @@ export const Bytes = z.codec(
 );
 
 /** Where a page ends; opaque. */
-export const Cursor = z.string().min(1).max(400).regex(/^[\w-]+$/, "a cursor of an earlier page is expected");
+export const Cursor = z
+  .string()
+  .min(1)
+  .max(400)
+  .regex(/^[\w-]+$/, "a cursor of an earlier page is expected");
 /** A whole number in a query string. */
 export const QueryCount = (least: number, most: number) =>
   z
@@ -82,4 +103,5 @@ export const QueryCount = (least: number, most: number) =>
 /** What every list takes. */
 export const paging = { after: Cursor.optional(), limit: QueryCount(1, PAGE_MAX).optional() };
 /** What every list answers: `next` is the cursor of the next page, null at the end. */
-export const page = <T extends z.ZodType>(item: T) => z.strictObject({ items: z.array(item).max(PAGE_MAX), next: Cursor.nullable() });
+export const page = <T extends z.ZodType>(item: T) =>
+  z.strictObject({ items: z.array(item).max(PAGE_MAX), next: Cursor.nullable() });

@@ -54,7 +54,8 @@ export const GOVERNANCE = {
   "vault.relay": endpoint({
     method: "POST",
     path: "/v1/vault/relay",
-    summary: "Carries one command to the vault and its signed receipt back, for devices: status, head, show, protections, witness, object, and the execution of freezes.",
+    summary:
+      "Carries a device's command to the vault and its signed receipt back: what only reads, witness, object, and freezes.",
     permission: "vault:relay",
     body: z.strictObject({ command: Bytes }),
     returns: z.strictObject({ receipt: Bytes }),

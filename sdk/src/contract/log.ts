@@ -1,7 +1,7 @@
 /** The one ordered stream of events. It is the audit log: event n is leaf n of the tree whose checkpoints the vault signs. */
 import { z } from "zod";
 import { endpoint } from "./endpoint.ts";
-import { Bytes, Count, Hash, page, paging, QueryCount, Slug, Time } from "./fields.ts";
+import { Bytes, Count, Hash, paging, QueryCount, RawBytes, Slug, Time } from "./fields.ts";
 
 /** `leaf`: the bytes that are in the tree. `data`: for people and programs; its salted hash is in the leaf. */
 export const Event = z.strictObject({
@@ -33,9 +33,15 @@ export const LOG = {
   "events.list": endpoint({
     method: "GET",
     path: "/v1/events",
-    summary: "Events after a number, in their order. `wait` seconds long-polls; with Accept: text/event-stream they come as they happen.",
+    summary:
+      "Events after a number, in their order. `wait` seconds long-polls; Accept: text/event-stream gives them as they happen.",
     permission: "events:read",
-    query: z.strictObject({ after: counter.optional(), limit: paging.limit, wait: QueryCount(0, 30).optional(), type: z.string().max(64).optional() }),
+    query: z.strictObject({
+      after: counter.optional(),
+      limit: paging.limit,
+      wait: QueryCount(0, 30).optional(),
+      type: z.string().max(64).optional(),
+    }),
     returns: z.strictObject({ items: z.array(Event), next: Count }),
     status: 200,
     media: "text/event-stream",
@@ -90,8 +96,13 @@ export const LOG = {
     path: "/v1/audit/log/tile/*",
     summary: "Tiles and entry bundles under the paths of C2SP tlog-tiles.",
     permission: "audit:read",
-    params: z.strictObject({ "*": z.string().max(120).regex(/^(?:entries|\d{1,2})\/[x\d/]+(?:\.p\/\d{1,3})?$/, "a tile's path is expected") }),
-    returns: z.instanceof(Uint8Array),
+    params: z.strictObject({
+      "*": z
+        .string()
+        .max(120)
+        .regex(/^(?:entries|\d{1,2})\/[x\d/]+(?:\.p\/\d{1,3})?$/, "a tile's path is expected"),
+    }),
+    returns: RawBytes,
     status: 200,
     media: "application/octet-stream",
   }),

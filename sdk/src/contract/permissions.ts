@@ -39,7 +39,16 @@ const DESK: readonly Permission[] = READ.filter((permission) => permission !== "
 /** Least-privilege templates. */
 export const ROLES = {
   administrator: PERMISSIONS.filter((permission) => permission !== "facts:write"),
-  operator: [...READ, "clients:write", "wallets:write", "addresses:write", "requests:write", "requests:approve", "executions:write", "vault:relay"],
+  operator: [
+    ...READ,
+    "clients:write",
+    "wallets:write",
+    "addresses:write",
+    "requests:write",
+    "requests:approve",
+    "executions:write",
+    "vault:relay",
+  ],
   trader: [...DESK, "addresses:write", "requests:write", "vault:relay"],
   approver: [...DESK, "requests:approve", "requests:write", "rulebooks:write", "vault:relay"],
   auditor: [...READ, "audit:write", "vault:relay"],

@@ -2,12 +2,20 @@
  *  come through with the vault's own code and status 422. */
 export const PROBLEMS = {
   BAD_REQUEST: { status: 400, what: "The request cannot be read.", next: "Correct the field that is named." },
-  UNAUTHENTICATED: { status: 401, what: "There is no valid token.", next: "Send Authorization: Bearer with a token that is in force." },
+  UNAUTHENTICATED: {
+    status: 401,
+    what: "There is no valid token.",
+    next: "Send Authorization: Bearer with a token that is in force.",
+  },
   FORBIDDEN: { status: 403, what: "Your role does not allow this.", next: "Ask an administrator for a role that does." },
   NOT_FOUND: { status: 404, what: "There is no such thing, or none that you may see.", next: "Check the id and your unit." },
   METHOD_NOT_ALLOWED: { status: 405, what: "This path does not take that method.", next: "See /v1/openapi.json." },
   NOT_ACCEPTABLE: { status: 406, what: "The answer has no such form.", next: "Ask for application/json." },
-  CONFLICT: { status: 409, what: "There is another one of this name or reference.", next: "Use another name, or send the same content." },
+  CONFLICT: {
+    status: 409,
+    what: "There is another one of this name or reference.",
+    next: "Use another name, or send the same content.",
+  },
   KEY_REUSED: {
     status: 409,
     what: "This idempotency key was used for another request.",
@@ -22,7 +30,11 @@ export const PROBLEMS = {
     what: "The signed object does not hold.",
     next: "Sign again with an enrolled key, after fetching the newest head and rulebook.",
   },
-  POSITION_SHORT: { status: 422, what: "The position does not cover this.", next: "Wait for a deposit to be booked, or pay less." },
+  POSITION_SHORT: {
+    status: 422,
+    what: "The position does not cover this.",
+    next: "Wait for a deposit to be booked, or pay less.",
+  },
   RATE_LIMITED: { status: 429, what: "Too many requests.", next: "Wait for the seconds that Retry-After names." },
   INTERNAL: { status: 500, what: "This is a bug of the server.", next: "Report the request id." },
   VAULT_UNREACHABLE: { status: 503, what: "The vault does not answer.", next: "Nothing was decided. Try again." },

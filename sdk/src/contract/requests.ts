@@ -1,5 +1,5 @@
-/** Requests with their approvals, and what the vault signed for them. A request of any kind comes in as the bytes of an intent and
- *  its initiator's signed approval; no schema describes an intent again. */
+/** Requests with their approvals, and what the vault signed for them. A request of any kind comes in as the bytes of an intent
+ *  and its initiator's signed approval; no schema describes an intent again. */
 import { z } from "zod";
 import { endpoint } from "./endpoint.ts";
 import { Amount, Bytes, ChainId, Count, Hash, Id, Index, page, paging, Slug, Text, Time, TxId } from "./fields.ts";
@@ -19,7 +19,12 @@ export const Decision = z.strictObject({
 });
 
 /** What the vault last said to it. */
-const LastAnswer = z.strictObject({ code: z.string().max(32), field: z.string().max(96), detail: z.string().max(400), at: Time });
+const LastAnswer = z.strictObject({
+  code: z.string().max(32),
+  field: z.string().max(96),
+  detail: z.string().max(400),
+  at: Time,
+});
 
 export const Request = z.strictObject({
   id: Hash,
@@ -73,9 +78,16 @@ export const REQUESTS = {
   "requests.create": endpoint({
     method: "POST",
     path: "/v1/requests",
-    summary: "Takes an intent with its initiator's approval. The same intent gives the same request, for ever. A freeze is sent to the vault at once.",
+    summary:
+      "Takes an intent with its initiator's approval; the same gives the same request. A freeze goes to the vault at once.",
     permission: "requests:write",
-    body: z.strictObject({ intent: Bytes, approval: Bytes, index: Index.optional(), client: Slug.optional(), unit: Slug.optional() }),
+    body: z.strictObject({
+      intent: Bytes,
+      approval: Bytes,
+      index: Index.optional(),
+      client: Slug.optional(),
+      unit: Slug.optional(),
+    }),
     returns: Request,
     status: 201,
     problems: ["CONFLICT", "SIGNED_WRONG", "POSITION_SHORT"],
@@ -103,7 +115,8 @@ export const REQUESTS = {
   "requests.decide": endpoint({
     method: "POST",
     path: "/v1/requests/:id/decisions",
-    summary: "Adds a signed approval or rejection. When the rules are met the request is carried out; a rejection goes to the vault at once.",
+    summary:
+      "Adds a signed decision. When the rules are met the request is carried out; a rejection goes to the vault at once.",
     permission: "requests:approve",
     params: byId,
     body: z.strictObject({ approval: Bytes }),
