@@ -1,8 +1,12 @@
 /** Every table of the database. The row types of a noun stand in its `store.ts`, beside the only code that reads and writes them. */
 import type { Kysely, Transaction } from "kysely";
+import type { ClientTables } from "../clients/store.ts";
 import type { EventTables } from "../events/store.ts";
+import type { IdempotencyTables } from "../http/store.ts";
+import type { UnitTables } from "../units/store.ts";
+import type { UserTables } from "../users/store.ts";
 
-export type Tables = EventTables;
+export type Tables = UserTables & UnitTables & IdempotencyTables & ClientTables & EventTables;
 
 /** Reads, in or outside of a transaction. */
 export type Reader = Kysely<Tables>;
