@@ -5,8 +5,9 @@ import type { EventTables } from "../events/store.ts";
 import type { IdempotencyTables } from "../http/store.ts";
 import type { UnitTables } from "../units/store.ts";
 import type { UserTables } from "../users/store.ts";
+import type { CommitTables } from "./transact.ts";
 
-export type Tables = UserTables & UnitTables & IdempotencyTables & ClientTables & EventTables;
+export type Tables = CommitTables & UserTables & UnitTables & IdempotencyTables & ClientTables & EventTables;
 
 /** Reads, in or outside of a transaction. */
 export type Reader = Kysely<Tables>;

@@ -1,0 +1,93 @@
+/** Every limit of the server, named once. Sizes in bytes, times in milliseconds. */
+export const limits = {
+  /** Tries of one transaction, and the pause after the first and the longest pause; each pause is a random part of it. */
+  tries: 10,
+  retryMs: 8,
+  retryMsMax: 1_000,
+  /** Connections of one process to the database, and how long one is waited for. */
+  connections: 16,
+  connectMs: 5_000,
+  /** How long it is remembered that a transaction was committed, for whoever does not know. */
+  commitMarkMs: 3_600_000,
+  /** Size of one migration, and how many there may be. */
+  migrationBytes: 1024 * 1024,
+  migrations: 9_999,
+  /** Embedded PostgreSQL: until it is ready, until it has stopped, and what is kept of its last words. */
+  postgresReadyMs: 60_000,
+  postgresStopMs: 15_000,
+  postgresLines: 20,
+  /** Longest path of a Unix socket: 107 bytes and a zero. */
+  socketPathBytes: 107,
+  /** The vault's socket. The protocol takes 16 commands on their way on a connection. */
+  vaultWire: {
+    connections: 4,
+    inFlight: 16,
+    waiting: 1_024,
+    replyMs: 30_000,
+    connectMs: 5_000,
+    retryMs: 50,
+    retryMsMax: 2_000,
+  },
+  /** How old what is known of the vault may be where nothing has shown that it changed. */
+  vaultViewMs: 1_000,
+  /** One node of a chain: one answer, connections, calls of one batch, and what is kept of its words. */
+  nodeMs: 10_000,
+  nodeIdleMs: 60_000,
+  nodeAnswerBytes: 64 * 1024 * 1024,
+  nodeSockets: 8,
+  nodeBatch: 100,
+  nodeWords: 200,
+  /** Nodes of one chain. */
+  nodes: 16,
+  /** Agreeing answers after which a node that was set aside counts again; for one that lied they are to the same question. */
+  nodeReturns: 3,
+  nodeReturnsAfterLie: 20,
+  /** How a chain is followed where its configuration does not say. */
+  lagBlocks: 3,
+  stuckMs: 120_000,
+  resendMs: 30_000,
+  /** Blocks that are remembered beyond the depth of reorganisations. */
+  blocksKept: 64,
+  /** Most that is believed of fees, in wei per gas. */
+  gasTipMax: 500_000_000_000n,
+  gasPriceMax: 10_000_000_000_000n,
+  /** Movements of one transaction that a trace may show, and how deep calls go in it (EIP-150 allows 1024). */
+  traceFrames: 100_000,
+  traceDepth: 1_025,
+  /** Deposits of unknown tokens that one block may record; anybody can make more. */
+  unknownPerBlock: 256,
+  /** Our transactions that wait, looked at together. */
+  outgoing: 1_000,
+  /** Watched addresses loaded at once. */
+  watchedPage: 50_000,
+  /** HTTP: largest body of a call, and of one that carries signed objects; largest head of a request. */
+  bodyBytes: 64 * 1024,
+  signedBodyBytes: 4 * 1024 * 1024,
+  headBytes: 16 * 1024,
+  /** JSON of a call: nesting, values, and digits of one number. */
+  jsonDepth: 8,
+  jsonValues: 10_000,
+  jsonDigits: 20,
+  /** Sockets of one process; how long a head, a whole request and an idle socket may take. */
+  sockets: 1_024,
+  headMs: 10_000,
+  requestMs: 30_000,
+  idleMs: 75_000,
+  keepAliveMs: 10_000,
+  /** Calls at once and per second of a user, of a remote address, and how many of either are remembered. */
+  userBurst: 400,
+  userPerSecond: 200,
+  addressBurst: 2_000,
+  addressPerSecond: 1_000,
+  buckets: 20_000,
+  /** Long-polls and event streams that are open: of one user, of all; from one look to the next, and how long one lives. */
+  followsEach: 8,
+  follows: 512,
+  followLookMs: 250,
+  followBeatMs: 15_000,
+  followMs: 900_000,
+  /** Units of the institution, how deep their tree may be, and tokens of a user that are in force. */
+  units: 1_000,
+  unitDepth: 16,
+  tokensEach: 64,
+} as const;
