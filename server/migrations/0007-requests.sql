@@ -48,6 +48,9 @@ create table execution (
   wallet text not null,
   amount numeric(78, 0) not null check (amount >= 0),
   total_fee numeric(78, 0) not null check (total_fee >= 0),
+  -- What of both is set aside in the ledger: for a replacement only what it takes beyond the versions before it.
+  held_amount numeric(78, 0) not null check (held_amount >= 0),
+  held_fee numeric(78, 0) not null check (held_fee >= 0),
   -- The slots of its transactions, once the vault has assigned them: all versions of one transaction share them.
   slot text,
   receipt bytea,

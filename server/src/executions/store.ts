@@ -1,0 +1,109 @@
+/** The only code that reads and writes executions. */
+import type { Selectable } from "kysely";
+import type { Reader, Tx } from "../db/tables.ts";
+import type { Caller } from "../users/rules.ts";
+
+export type ExecutionState =
+  | "planned"
+  | "reserved"
+  | "committed"
+  | "signed"
+  | "broadcasting"
+  | "settled"
+  | "aborted"
+  | "held";
+
+type ExecutionTable = {
+  id: string;
+  request: string;
+  unit: string;
+  client: string | null;
+  state: ExecutionState;
+  chain: number;
+  native: string;
+  asset: string;
+  wallet: string;
+  amount: bigint;
+  total_fee: bigint;
+  held_amount: bigint;
+  held_fee: bigint;
+  slot: string | null;
+  receipt: Uint8Array | null;
+  created_at: Date;
+  updated_at: Date;
+};
+export type ExecutionTables = { execution: ExecutionTable };
+export type ExecutionRow = Selectable<ExecutionTable>;
+
+export async function insertExecution(tx: Tx, row: ExecutionRow): Promise<void> {
+  await tx.insertInto("execution").values(row).execute();
+}
+
+export async function findExecution(db: Reader, id: string): Promise<ExecutionRow | undefined> {
+  return db.selectFrom("execution").selectAll().where("id", "=", id).executeTakeFirst();
+}
+
+/** The execution of a request that was not aborted. */
+export async function executionOf(db: Reader, request: string): Promise<ExecutionRow | undefined> {
+  return db
+    .selectFrom("execution")
+    .selectAll()
+    .where("request", "=", request)
+    .where("state", "<>", "aborted")
+    .executeTakeFirst();
+}
+
+/** All executions whose transactions hold this slot: at most one of them is ever mined. Held until the transaction ends. */
+export async function lockSlot(tx: Tx, slot: string): Promise<readonly ExecutionRow[]> {
+  return tx.selectFrom("execution").selectAll().where("slot", "=", slot).orderBy("id").forUpdate().execute();
+}
+
+export async function lockExecution(tx: Tx, id: string): Promise<ExecutionRow> {
+  return tx.selectFrom("execution").selectAll().where("id", "=", id).forUpdate().executeTakeFirstOrThrow();
+}
+
+export type ExecutionChange = Partial<Pick<ExecutionRow, "state" | "slot" | "receipt">>;
+
+export async function changeExecution(tx: Tx, id: string, change: ExecutionChange, at: Date): Promise<ExecutionRow> {
+  return tx
+    .updateTable("execution")
+    .set({ ...change, updated_at: at })
+    .where("id", "=", id)
+    .returningAll()
+    .executeTakeFirstOrThrow();
+}
+
+export async function visibleExecution(db: Reader, caller: Caller, id: string): Promise<ExecutionRow | undefined> {
+  return visible(db, caller).where("id", "=", id).executeTakeFirst();
+}
+
+/** The newest first, before a date and id. */
+export async function listExecutions(
+  db: Reader,
+  caller: Caller,
+  it: {
+    readonly before: { readonly at: Date; readonly id: string } | null;
+    readonly limit: number;
+    readonly state?: ExecutionState;
+    readonly request?: string;
+  },
+): Promise<readonly ExecutionRow[]> {
+  const { before } = it;
+  let query = visible(db, caller);
+  if (before !== null) {
+    query = query.where((where) =>
+      where.or([
+        where("created_at", "<", before.at),
+        where.and([where("created_at", "=", before.at), where("id", "<", before.id)]),
+      ]),
+    );
+  }
+  if (it.state !== undefined) query = query.where("state", "=", it.state);
+  if (it.request !== undefined) query = query.where("request", "=", it.request);
+  return query.orderBy("created_at", "desc").orderBy("id", "desc").limit(it.limit).execute();
+}
+
+function visible(db: Reader, caller: Caller) {
+  const query = db.selectFrom("execution").selectAll().where("unit", "in", caller.units);
+  return caller.client === null ? query : query.where("client", "=", caller.client);
+}

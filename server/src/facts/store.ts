@@ -1,0 +1,67 @@
+/** The only code that reads and writes facts. */
+import type { Selectable } from "kysely";
+import type { Reader, Tx } from "../db/tables.ts";
+
+type FactTable = {
+  id: string;
+  source: string;
+  type: "screening" | "price" | "finality" | "code";
+  subject: string;
+  at: Date;
+  fact: Uint8Array;
+  informed: boolean;
+  created_at: Date;
+};
+export type FactTables = { fact: FactTable };
+export type FactRow = Selectable<FactTable>;
+
+/** Enters a fact. Gives false when it is there already. */
+export async function insertFact(tx: Tx, row: FactRow): Promise<boolean> {
+  const done = await tx
+    .insertInto("fact")
+    .values(row)
+    .onConflict((conflict) => conflict.column("id").doNothing())
+    .executeTakeFirst();
+  return done.numInsertedOrUpdatedRows === 1n;
+}
+
+export async function findFact(db: Reader, id: string): Promise<FactRow | undefined> {
+  return db.selectFrom("fact").selectAll().where("id", "=", id).executeTakeFirst();
+}
+
+/** The newest fact of each source on a subject. */
+export async function factsOn(db: Reader, subject: string): Promise<readonly FactRow[]> {
+  const rows = await db.selectFrom("fact").selectAll().where("subject", "=", subject).orderBy("at", "desc").execute();
+  const newest = new Map<string, FactRow>();
+  for (const row of rows) if (!newest.has(row.source)) newest.set(row.source, row);
+  return [...newest.values()];
+}
+
+export async function markInformed(tx: Tx, ids: readonly string[]): Promise<void> {
+  if (ids.length > 0) await tx.updateTable("fact").set({ informed: true }).where("id", "in", ids).execute();
+}
+
+/** The newest first, before a date and id. */
+export async function listFacts(
+  db: Reader,
+  it: {
+    readonly before: { readonly at: Date; readonly id: string } | null;
+    readonly limit: number;
+    readonly type?: FactRow["type"];
+    readonly source?: string;
+  },
+): Promise<readonly FactRow[]> {
+  const { before } = it;
+  let query = db.selectFrom("fact").selectAll();
+  if (before !== null) {
+    query = query.where((where) =>
+      where.or([
+        where("created_at", "<", before.at),
+        where.and([where("created_at", "=", before.at), where("id", "<", before.id)]),
+      ]),
+    );
+  }
+  if (it.type !== undefined) query = query.where("type", "=", it.type);
+  if (it.source !== undefined) query = query.where("source", "=", it.source);
+  return query.orderBy("created_at", "desc").orderBy("id", "desc").limit(it.limit).execute();
+}

@@ -1,0 +1,77 @@
+/** The only code that reads and writes rulebooks and the decisions on them. */
+import type { Selectable } from "kysely";
+import type { Reader, Tx } from "../db/tables.ts";
+
+type RulebookTable = {
+  id: string;
+  epoch: number;
+  state: "proposed" | "waiting" | "adopted" | "vetoed" | "refused" | "void";
+  rulebook: Uint8Array;
+  until: Date | null;
+  code: string | null;
+  field: string | null;
+  detail: string | null;
+  created_at: Date;
+};
+type RulebookDecisionTable = {
+  id: string;
+  rulebook: string;
+  key: string;
+  decision: "seen" | "veto";
+  approval: Uint8Array;
+  created_at: Date;
+};
+export type RulebookTables = { rulebook: RulebookTable; rulebook_decision: RulebookDecisionTable };
+export type RulebookRow = Selectable<RulebookTable>;
+export type RulebookDecisionRow = Selectable<RulebookDecisionTable>;
+
+/** Enters a rulebook. Gives false when it is there already. */
+export async function insertRulebook(tx: Tx, row: RulebookRow): Promise<boolean> {
+  const done = await tx
+    .insertInto("rulebook")
+    .values(row)
+    .onConflict((conflict) => conflict.column("id").doNothing())
+    .executeTakeFirst();
+  return done.numInsertedOrUpdatedRows === 1n;
+}
+
+export async function findRulebook(db: Reader, id: string): Promise<RulebookRow | undefined> {
+  return db.selectFrom("rulebook").selectAll().where("id", "=", id).executeTakeFirst();
+}
+
+/** The rulebooks that still may come into force. */
+export async function waitingRulebooks(db: Reader): Promise<readonly RulebookRow[]> {
+  return db.selectFrom("rulebook").selectAll().where("state", "in", ["proposed", "waiting"]).orderBy("created_at").execute();
+}
+
+export type RulebookChange = Pick<RulebookRow, "state" | "until" | "code" | "field" | "detail">;
+
+export async function changeRulebook(tx: Tx, id: string, change: RulebookChange): Promise<RulebookRow> {
+  return tx.updateTable("rulebook").set(change).where("id", "=", id).returningAll().executeTakeFirstOrThrow();
+}
+
+export async function insertRulebookDecision(tx: Tx, row: RulebookDecisionRow): Promise<void> {
+  await tx.insertInto("rulebook_decision").values(row).onConflict((conflict) => conflict.column("id").doNothing()).execute();
+}
+
+export async function decisionsOn(db: Reader, rulebook: string): Promise<readonly RulebookDecisionRow[]> {
+  return db.selectFrom("rulebook_decision").selectAll().where("rulebook", "=", rulebook).orderBy("id").execute();
+}
+
+/** The newest first, before a date and id. */
+export async function listRulebooks(
+  db: Reader,
+  it: { readonly before: { readonly at: Date; readonly id: string } | null; readonly limit: number },
+): Promise<readonly RulebookRow[]> {
+  const { before } = it;
+  let query = db.selectFrom("rulebook").selectAll();
+  if (before !== null) {
+    query = query.where((where) =>
+      where.or([
+        where("created_at", "<", before.at),
+        where.and([where("created_at", "=", before.at), where("id", "<", before.id)]),
+      ]),
+    );
+  }
+  return query.orderBy("created_at", "desc").orderBy("id", "desc").limit(it.limit).execute();
+}
