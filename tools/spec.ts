@@ -2,6 +2,7 @@
  *  two differ. Everything outside of the markers is written by hand. */
 import fs from "node:fs";
 import { fileURLToPath } from "node:url";
+import { Leaf } from "@strongroom/core/audit/leaf";
 import { Record } from "@strongroom/core/journal/record";
 import * as protocol from "@strongroom/core/protocol/command";
 import { Approval } from "@strongroom/core/signed/approval";
@@ -28,6 +29,7 @@ const SECTIONS: readonly { readonly title: string; readonly kinds: readonly Kind
     kinds: [Genesis, Rulebook, Intent, Approval, Entry, Fact, Attestation, Receipt, Head, Checkpoint],
   },
   { title: "The envelope", kinds: [Signed] },
+  { title: "The audit log", kinds: [Leaf] },
   { title: "Commands", kinds: [Command] },
   {
     title: "Bodies of receipts",

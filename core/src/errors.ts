@@ -225,6 +225,19 @@ export const REFUSALS = {
     what: "Too many signed transactions of this address are not final.",
     next: "Report finality facts of the older ones first.",
   },
+  // audit log
+  LOG_FOREIGN: {
+    what: "This is about another log than the one that is known.",
+    next: "Keep one log under one name; look for who asks under another one.",
+  },
+  LOG_SHRUNK: {
+    what: "The log is shorter than the one that was signed last.",
+    next: "Find out where the leaves went; what was signed is never taken back.",
+  },
+  LOG_FORKED: {
+    what: "Nothing shows that the log continues the one that was signed last.",
+    next: "Send the consistency proof from the last checkpoint; if there is none, the log was rewritten: raise the alarm.",
+  },
   // rulebook
   RULEBOOK_INVALID: { what: "The rulebook contradicts itself.", next: "Correct the field that is named." },
   RULEBOOK_BASE: {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { generateKeyPairSync, sign, verify } from "node:crypto";
 import { test } from "node:test";
 import fc from "fast-check";
+import { Leaf } from "../audit/leaf.ts";
 import { type Hash, toHex } from "../bytes.ts";
 import { MAP, UINT, Writer } from "../cbor.ts";
 import { attempt } from "../errors.ts";
@@ -27,7 +28,7 @@ type AnyKind = Kind<Loose>;
 const SIGNED = [Genesis, Intent, Approval, Rulebook, Entry, Fact, Attestation, Receipt, Head, Checkpoint];
 const { Command, StatusBody, ExecutionBody, FreezeBody, DelayBody, WalletBody, ProtectionsBody } = protocol;
 const BODIES = [StatusBody, ExecutionBody, FreezeBody, DelayBody, WalletBody, ProtectionsBody];
-const ALL = [...SIGNED, Signed, Command, JournalRecord, ...BODIES] as unknown as readonly AnyKind[];
+const ALL = [...SIGNED, Signed, Leaf, Command, JournalRecord, ...BODIES] as unknown as readonly AnyKind[];
 
 /** Whether the shape stands for another one by name, so that the tree may go on for ever. */
 const isName = ({ inner, words }: Shape<unknown>) => inner !== undefined && !/^(list \d+…\d+ of \(|"any", or )/.test(words);
