@@ -1,14 +1,15 @@
 /** One command line: finds the verb, runs it, prints the answer, and gives every failure words and an exit code. */
+
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { type ParseArgsConfig, parseArgs } from "node:util";
+import { keptBook, VaultRefused } from "@strongroom/sdk/vault/session";
 import { homeOf, ROOT } from "./config.ts";
-import { readBook } from "./device/trust.ts";
+import { fileMemory } from "./device/trust.ts";
 import { EXIT, type Failure, failureJson, failureOf, fault } from "./faults.ts";
 import { paintsFor, plain, wideOf, wrap } from "./screen.ts";
 import { detailWords, namedIn } from "./vault/advice.ts";
-import { VaultRefused } from "./vault/session.ts";
 import { COMMON, type Context, findVerb, lineFor, type Verb } from "./verb.ts";
 import { groupOf, helpOf, nearest, overview } from "./verbs/help.ts";
 import { VERBS } from "./verbs/table.ts";
@@ -33,7 +34,7 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
       answer.exit ?? EXIT.ok,
     );
   } catch (error) {
-    const failure = error instanceof VaultRefused ? error.failure() : failureOf(error);
+    const failure = failureOf(error);
     if (json) return print(JSON.stringify(failureJson(failure)), failure.exit);
     return report(failure, { home, verb: found?.verb ?? null, refused: error instanceof VaultRefused });
   }
@@ -112,7 +113,7 @@ type Place = { readonly home: string; readonly verb: Verb | null; readonly refus
 async function report(failure: Failure, { home, verb, refused }: Place): Promise<number> {
   const { bad, bold, dim } = paintsFor(process.stderr);
   const { code, field, what, exit } = failure;
-  const book = refused ? await readBook(home) : null;
+  const book = refused ? await keptBook(fileMemory(home)) : null;
   const detail = detailWords(field, failure.detail, book);
   const place = field === "" || mentions(detail, field) ? detail : `${field}: ${detail}`;
   const rule = book === null ? null : namedIn(field, book);

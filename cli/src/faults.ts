@@ -1,9 +1,12 @@
 /** What the command can say when something is not as it should be, and the exit codes that scripts see.
  *
- *  Refusals of the vault keep their own code and words (core's REFUSALS). Here are the faults of this side: a wrong command
- *  line, something that does not answer, and alarms, which are evidence that somebody lies to this device. */
+ *  Refusals of the vault keep their own code and words (core's REFUSALS); alarms, which are evidence that somebody lies to this
+ *  device, are those of the library (sdk's FAULTS). Here are the faults of this side: a wrong command line, something that does
+ *  not answer. */
 import { REFUSALS, type RefusalCode, Refused } from "@strongroom/core/errors";
 import type { Json } from "@strongroom/core/signed/codec";
+import { FAULTS as SDK_FAULTS, SdkFault, type SdkFaultCode } from "@strongroom/sdk/faults";
+import { VaultRefused } from "@strongroom/sdk/vault/session";
 
 /** Exit codes. */
 export const EXIT = {
@@ -22,7 +25,7 @@ export const EXIT = {
   interrupted: 130,
 } as const;
 
-export const FAULTS = {
+const OWN = {
   USAGE: { exit: EXIT.usage, what: "The command line is incomplete or wrong.", next: "See what it takes: strongroom help" },
   // this device
   NO_HOME: {
@@ -81,11 +84,6 @@ export const FAULTS = {
     what: "Nobody said yes; nothing was signed.",
     next: "Type y, or add --yes in scripts.",
   },
-  RULEBOOK_UNTRUSTED: {
-    exit: EXIT.alarm,
-    what: "The vault's rulebook is not signed by the administrators that this device knows.",
-    next: "Do not approve anything; compare the rulebook's id with an administrator in person.",
-  },
   // the vault
   VAULT_UNREACHABLE: {
     exit: EXIT.operational,
@@ -93,36 +91,6 @@ export const FAULTS = {
     next: "Start it with `npm start`, or name the socket in the folder's config.json.",
   },
   VAULT_FAILED: { exit: EXIT.operational, what: "The vault's process ended.", next: "Read the vault's log that is named." },
-  NO_RECEIPT: {
-    exit: EXIT.alarm,
-    what: "No receipt came back: assume that the vault has not received the command.",
-    next: "Send it again; a freeze, rejection or veto without receipt belongs to the vault's console or intake folder.",
-  },
-  RECEIPT_FORGED: {
-    exit: EXIT.alarm,
-    what: "The reply is not a receipt of the pinned vault for this very command.",
-    next: "Somebody stands between this device and the vault: use another way to it and raise the alarm.",
-  },
-  GENESIS_FOREIGN: {
-    exit: EXIT.alarm,
-    what: "The vault belongs to another deployment than the one that is pinned here.",
-    next: "Check which vault this is; never change the pin without meeting an administrator.",
-  },
-  VAULT_ROLLED_BACK: {
-    exit: EXIT.alarm,
-    what: "The vault lacks a journal position that it signed and this device has seen.",
-    next: "Stop using this vault and call the administrators: its disk was put back or it has a twin.",
-  },
-  ATTESTATION_WRONG: {
-    exit: EXIT.alarm,
-    what: "The vault's attestation does not fit what was asked.",
-    next: "Do not use this address; call the administrators.",
-  },
-  EXECUTION_WRONG: {
-    exit: EXIT.alarm,
-    what: "What the vault returned is not the transaction that was approved.",
-    next: "Do not broadcast it; call the administrators.",
-  },
   // the chain
   CHAIN_UNREACHABLE: {
     exit: EXIT.operational,
@@ -179,9 +147,20 @@ export const FAULTS = {
     what: "Ended by Ctrl-C or a signal.",
     next: "Start again when you like; what was done is kept.",
   },
-} as const satisfies Record<string, { exit: number; what: string; next: string }>;
+} as const satisfies Record<string, Failing>;
 
-export type FaultCode = keyof typeof FAULTS;
+type Failing = { readonly exit: number; readonly what: string; readonly next: string };
+export type FaultCode = keyof typeof OWN | SdkFaultCode;
+
+/** Every fault: this command's own, and those of the library beneath it. */
+export const FAULTS: Readonly<Record<FaultCode, Failing>> = { ...OWN, ...fromSdk() };
+
+function fromSdk(): Record<SdkFaultCode, Failing> {
+  const all = Object.entries(SDK_FAULTS).map(([code, { alarm, what, next }]) => {
+    return [code, { exit: alarm ? EXIT.alarm : EXIT.operational, what, next }];
+  });
+  return Object.fromEntries(all) as Record<SdkFaultCode, Failing>;
+}
 
 /** Thrown by this side. `field` says what, `detail` is one sentence; neither holds a secret. */
 export class Fault extends Error {
@@ -213,10 +192,11 @@ export type Failure = {
 
 /** What to say of `error`; a bug keeps its stack. */
 export function failureOf(error: unknown): Failure {
-  if (error instanceof Fault) {
+  if (error instanceof Fault || error instanceof SdkFault) {
     const { code, field, detail } = error;
     return { code, field, detail, ...FAULTS[code] };
   }
+  if (error instanceof VaultRefused) return refusal(error.receipt.code, error.receipt.field, error.receipt.detail);
   if (error instanceof Refused) return refusal(error.code, error.field, error.detail);
   const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return { code: "BUG", what: "The program contradicts itself.", field: "", detail, next: "Report this.", exit: EXIT.bug };
@@ -257,6 +237,6 @@ export function systemWords(error: unknown): string {
 
 /** The system's code of a failed call (`ENOENT`), or an empty text. */
 export function systemCode(error: unknown): string {
-  const isSystem = error instanceof Error && !(error instanceof Fault) && !(error instanceof Refused);
+  const isSystem = error instanceof Error && ![Fault, SdkFault, Refused].some((type) => error instanceof type);
   return isSystem && "code" in error && typeof error.code === "string" ? error.code : "";
 }

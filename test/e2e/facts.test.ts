@@ -1,4 +1,5 @@
 /** Facts that a rule demands go with `send`; wallets are opened and entries retired. No chain is needed for any of it. */
+
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { writeFile } from "node:fs/promises";
@@ -10,6 +11,7 @@ import type { Nonce } from "@strongroom/core/signed/fields";
 import { Genesis } from "@strongroom/core/signed/genesis";
 import { encode, type Kind } from "@strongroom/core/signed/object";
 import { Rulebook } from "@strongroom/core/signed/rulebook";
+import { signObject } from "@strongroom/sdk/device/signer";
 import { writeConfig } from "../../cli/src/config.ts";
 import { CHAIN } from "../../cli/src/demo/anvil.ts";
 import { ensureKeys, holdCeremony, type Keys, openKeys } from "../../cli/src/demo/ceremony.ts";
@@ -17,7 +19,6 @@ import { demoRulebook, GROUPS } from "../../cli/src/demo/rulebook.ts";
 import { ensureVault, launchVault, type Running, socketPath } from "../../cli/src/demo/vault.ts";
 import { writeWhole } from "../../cli/src/device/files.ts";
 import { createKey } from "../../cli/src/device/keyFile.ts";
-import { signObject } from "../../cli/src/vault/intents.ts";
 import { ask, type Json, makeFolder, waitForNone } from "./command.ts";
 
 const ADDRESS = "0x15d34AAf54267DB7D7c367839AAf71A00a2C6A65";
@@ -65,8 +66,8 @@ async function writePapers(keys: Keys, vaultKey: string): Promise<void> {
   const book: Rulebook = { ...plain, sources: [...plain.sources, source], rules: [...plain.rules, screened] };
   const papers = { genesis: encode(Genesis, genesis), rulebook: encode(Rulebook, book) };
   const signed = (kind: Kind<unknown>, bytes: Uint8Array) => signObject(kind, bytes, administrators);
-  await writeWhole(join(home, "ceremony", "genesis.cbor"), signed(Genesis as Kind<unknown>, papers.genesis));
-  await writeWhole(join(home, "ceremony", "rulebook.cbor"), signed(Rulebook as Kind<unknown>, papers.rulebook));
+  await writeWhole(join(home, "ceremony", "genesis.cbor"), await signed(Genesis as Kind<unknown>, papers.genesis));
+  await writeWhole(join(home, "ceremony", "rulebook.cbor"), await signed(Rulebook as Kind<unknown>, papers.rulebook));
 }
 
 const strongroom = (...args: readonly string[]) => ask(home, ...args);
@@ -91,7 +92,7 @@ async function factFile(name: string, verdict: "clean" | "adverse", key = "kyt")
   const common = { version: 1, deployment: deployment as Fact["deployment"], source: "kyt", subject, at: Date.now() };
   const fact = encode(Fact, { ...common, type: "screening", verdict });
   const path = join(place.folder, name);
-  await writeFile(path, signObject(Fact as Kind<unknown>, fact, [await openKeys(home)(key)]));
+  await writeFile(path, await signObject(Fact as Kind<unknown>, fact, [await openKeys(home)(key)]));
   return path;
 }
 

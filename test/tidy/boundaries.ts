@@ -41,7 +41,7 @@ const IMPURE = [
 /** Globals that only Node has, or only a page. */
 const ONE_HOST = [
   ..."process Buffer global require __dirname __filename setImmediate clearImmediate".split(" "),
-  ..."window document navigator localStorage sessionStorage indexedDB XMLHttpRequest EventSource".split(" "),
+  ..."window navigator localStorage sessionStorage indexedDB XMLHttpRequest EventSource".split(" "),
 ];
 /** `crypto` is refused in core only: the vault may use node:crypto, and sdk takes what Node and browsers have alike. */
 const IMPURE_GLOBALS: Record<string, ReadonlySet<string>> = {

@@ -1,6 +1,7 @@
 /** The demonstration's ceremony: keys for everybody, a genesis signed by every administrator and marked as a demonstration, a
  *  first rulebook signed by two of them. Both lie on the disk before the vault hears of them, so it can be held again after a
  *  crash. A real ceremony takes place on the administrators' own devices. */
+
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { type Hash, toHex } from "@strongroom/core/bytes";
@@ -9,13 +10,14 @@ import type { Nonce } from "@strongroom/core/signed/fields";
 import { Genesis } from "@strongroom/core/signed/genesis";
 import { decode, encode, type Kind, Signed } from "@strongroom/core/signed/object";
 import { Rulebook } from "@strongroom/core/signed/rulebook";
+import { signObject } from "@strongroom/sdk/device/signer";
+import { VaultRefused } from "@strongroom/sdk/vault/session";
 import { readIfThere, readSecret, writeWhole } from "../device/files.ts";
 import { createKey, type DeviceKey, keyPath, openKey } from "../device/keyFile.ts";
 import { DEMONSTRATION_PASSPHRASE } from "../device/passphrase.ts";
 import { readPin, writePin } from "../device/trust.ts";
 import { fault } from "../faults.ts";
-import { signObject } from "../vault/intents.ts";
-import { askUnfounded, VaultRefused } from "../vault/session.ts";
+import { askUnfounded } from "../vault/session.ts";
 import { demoRulebook, deploymentOf, GROUPS, PERSONS, SOURCES } from "./rulebook.ts";
 
 const THRESHOLD = 2;
@@ -94,8 +96,8 @@ async function writePapers(home: string, keys: Keys, vaultKey: string): Promise<
   for (const name of [...PERSONS, ...SOURCES]) publicKeys.set(name, (await keys(name)).publicKey);
   const rulebook = encode(Rulebook, demoRulebook(genesis, publicKeys));
   const papers = {
-    genesis: signObject(Genesis as Kind<unknown>, encode(Genesis, genesis), administrators),
-    rulebook: signObject(Rulebook as Kind<unknown>, rulebook, administrators.slice(0, THRESHOLD)),
+    genesis: await signObject(Genesis as Kind<unknown>, encode(Genesis, genesis), administrators),
+    rulebook: await signObject(Rulebook as Kind<unknown>, rulebook, administrators.slice(0, THRESHOLD)),
   };
   await writeWhole(papersPath(home, "genesis"), papers.genesis);
   await writeWhole(papersPath(home, "rulebook"), papers.rulebook);

@@ -1,11 +1,13 @@
 /** Brings a demonstration up in a folder: chain, token, vault, ceremony or resumption, session; and takes it down again. */
+
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { shortId } from "@strongroom/sdk/device/show";
 import { minedOf, type Node } from "../chain/evm.ts";
 import { findConfig, writeConfig } from "../config.ts";
 import { writeWhole } from "../device/files.ts";
-import { listRequests, type Request, shortId, type Version, versionOf } from "../device/requests.ts";
-import { readHead } from "../device/trust.ts";
+import { listRequests, type Request, type Version, versionOf } from "../device/requests.ts";
+import { fileMemory } from "../device/trust.ts";
 import { byOffer } from "../vault/fees.ts";
 import { openSession, type Session } from "../vault/session.ts";
 import { fetchProtections } from "../verbs/status.ts";
@@ -28,7 +30,7 @@ export type Up = { readonly stage: Stage; readonly resumed: boolean; readonly pr
  *  caller can end it whatever happens. */
 export async function bringUp(home: string, steps: Steps, children: Child[]): Promise<Up> {
   const resumed = await isFounded(home);
-  const seen = await readHead(home);
+  const seen = await fileMemory(home).read("head");
   const { node } = await startChain(home, steps, children);
   if (resumed) await steps.take("journal", "journal verified", () => describeJournal(home));
   const running = await startVault(home, steps, children);

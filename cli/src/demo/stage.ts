@@ -2,13 +2,15 @@
 
 import { Intent } from "@strongroom/core/signed/intent";
 import { decode, idOf } from "@strongroom/core/signed/object";
+import { makeIntent, signDecision } from "@strongroom/sdk/device/decision";
+import { textOf } from "@strongroom/sdk/device/show";
+import { VaultRefused } from "@strongroom/sdk/vault/session";
 import type { Node } from "../chain/evm.ts";
 import { addApproval, closeRequest, createRequest, type Request } from "../device/requests.ts";
-import { Fault, fault } from "../faults.ts";
+import { failureOf, fault } from "../faults.ts";
 import { detailWords } from "../vault/advice.ts";
 import { execute } from "../vault/execute.ts";
-import { makeIntent, signDecision, textOf } from "../vault/intents.ts";
-import { type Session, VaultRefused } from "../vault/session.ts";
+import type { Session } from "../vault/session.ts";
 import type { Keys } from "./ceremony.ts";
 
 /** One line of the demonstration. `code`: OK, or the refusal that was expected, or what came instead. */
@@ -49,7 +51,7 @@ export function openSteps(show: (step: Step) => void, stopped: () => boolean): S
       const { code, ...outcome } = await work();
       note({ name, label, ms: performance.now() - since, ok: true, code, ...outcome });
     } catch (error) {
-      const code = error instanceof VaultRefused ? error.receipt.code : error instanceof Fault ? error.code : "BUG";
+      const code = failureOf(error).code;
       note({
         name,
         label,
@@ -104,14 +106,14 @@ export async function requestBy(
   const made = await createRequest(stage.home, bytes);
   const { intent } = made;
   const it = { subject: idOf(Intent, bytes), text: shown, decision: "initiate", notAfter: intent.notAfter } as const;
-  return { request: await addApproval(made, signDecision(stage.session, key, it)), shown };
+  return { request: await addApproval(made, await signDecision(stage.session, key, it)), shown };
 }
 
 /** The request with one more approval. */
 export async function approveBy(stage: Stage, name: string, request: Request): Promise<Request> {
   const text = textOf(stage.session, request.intent);
   const it = { subject: request.id, text, decision: "approve", notAfter: request.intent.notAfter } as const;
-  return addApproval(request, signDecision(stage.session, await stage.keys(name), it));
+  return addApproval(request, await signDecision(stage.session, await stage.keys(name), it));
 }
 
 /** Carries out what touches no chain. Fails: `VaultRefused`. */

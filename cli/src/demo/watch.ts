@@ -1,13 +1,14 @@
 /** The demonstration's finality sources: they see a transaction mined and state it, signed, to the vault, which then counts it
  *  as final. In production these are processes of their own, whose keys the server does not hold. */
+
 import { join } from "node:path";
 import { Fact } from "@strongroom/core/signed/fact";
 import { encode, type Kind } from "@strongroom/core/signed/object";
+import { signObject } from "@strongroom/sdk/device/signer";
 import { type Mined, minedOf, type Node } from "../chain/evm.ts";
 import { readIfThere, writeWhole } from "../device/files.ts";
 import { closingOf, listRequests, type Request, rivalsOf, versionOf } from "../device/requests.ts";
 import { closeMined } from "../vault/execute.ts";
-import { signObject } from "../vault/intents.ts";
 import type { Session } from "../vault/session.ts";
 import { CHAIN } from "./anvil.ts";
 import type { Keys } from "./ceremony.ts";
@@ -49,7 +50,7 @@ export async function stateFinal(session: Session, keys: Keys, { request, mined 
       at: Date.now(),
       outcome: mined.succeeded ? "succeeded" : "failed",
     });
-    facts.push(signObject(Fact as Kind<unknown>, body, [await keys(source)]));
+    facts.push(await signObject(Fact as Kind<unknown>, body, [await keys(source)]));
   }
   await session.demand({ command: "inform", facts });
   const versions = [request, ...(await rivalsOf(session.home, request)).map((rival) => rival.request)];

@@ -10,11 +10,12 @@ import type { Nonce } from "@strongroom/core/signed/fields";
 import type { Intent } from "@strongroom/core/signed/intent";
 import { encode } from "@strongroom/core/signed/object";
 import type { Receipt } from "@strongroom/core/signed/receipt";
+import { VaultRefused } from "@strongroom/sdk/vault/session";
 import { demoRulebook, ETH, PERSONS, SOURCES } from "../demo/rulebook.ts";
 import type { Request } from "../device/requests.ts";
 import { adviceOf, detailWords, namedIn } from "./advice.ts";
 import { currentApprovals } from "./execute.ts";
-import { type Session, VaultRefused } from "./session.ts";
+import type { Session } from "./session.ts";
 
 const CHAIN = 31_337;
 const ADDRESS = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";

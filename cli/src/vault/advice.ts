@@ -1,6 +1,7 @@
 /** What the rules say, before and after the vault says it: who is still missing, and which rule or limit a refusal names.
  *
  *  It only advises. It reads the rulebook that this device has verified; the vault alone judges. */
+
 import { formatAmount } from "@strongroom/core/money/amount";
 import type { Book, Subject } from "@strongroom/core/rulebook/book";
 import { judge, quorumMet } from "@strongroom/core/rulebook/judge";
@@ -10,10 +11,11 @@ import type { Intent } from "@strongroom/core/signed/intent";
 import { decode } from "@strongroom/core/signed/object";
 import type { Limit, Quorum, Rule } from "@strongroom/core/signed/rulebook";
 import { formatTime } from "@strongroom/core/text/render";
+import { VaultRefused } from "@strongroom/sdk/vault/session";
+import { fetchEntry } from "@strongroom/sdk/vault/show";
 import type { Request } from "../device/requests.ts";
 import { duration } from "../screen.ts";
-import { fetchEntry } from "./intents.ts";
-import { type Session, VaultRefused } from "./session.ts";
+import type { Session } from "./session.ts";
 
 /** Why the rules would refuse, and the quorums that are not met yet. */
 export type Advice = { readonly against?: string; readonly missing: readonly string[] };

@@ -1,24 +1,19 @@
 /** From a request with its approvals to a mined transaction. Every step may be taken again: the vault returns its one
  *  execution, the node knows the transaction, and the wait is a wait. */
+
 import { setTimeout as sleep } from "node:timers/promises";
-import { keccak_256 } from "@noble/hashes/sha3.js";
-import { concat } from "@strongroom/core/bytes";
-import { listOf, type Node as RlpNode, decode as rlp } from "@strongroom/core/chain/evm/decode";
-import { encode, type Item } from "@strongroom/core/chain/evm/encode";
-import { evm } from "@strongroom/core/chain/evm/evm";
-import type { Effect } from "@strongroom/core/chain/types";
 import { attempt } from "@strongroom/core/errors";
-import { DelayBody, type EvmContext, ExecutionBody } from "@strongroom/core/protocol/command";
-import type { Intent } from "@strongroom/core/signed/intent";
+import { DelayBody, type EvmContext } from "@strongroom/core/protocol/command";
 import { decode } from "@strongroom/core/signed/object";
-import { findAsset } from "@strongroom/core/text/render";
+import { shortId } from "@strongroom/sdk/device/show";
+import { VaultRefused } from "@strongroom/sdk/vault/session";
+import { transactionOf } from "@strongroom/sdk/verify/transaction";
 import { broadcast, isKnown, type Mined, type Node, type Patience, waitMined } from "../chain/evm.ts";
-import { closeRequest, keepExecution, type Request, rivalsOf, shortId, type Version, versionOf } from "../device/requests.ts";
+import { closeRequest, keepExecution, type Request, rivalsOf, type Version, versionOf } from "../device/requests.ts";
 import { fault } from "../faults.ts";
 import { duration } from "../screen.ts";
 import { contextFor } from "./fees.ts";
-import { prefixed } from "./intents.ts";
-import { type Session, VaultRefused } from "./session.ts";
+import type { Session } from "./session.ts";
 
 /** Starts the delay of an intent; gives its begin by the vault's time, and again the same. Fails: `VaultRefused`. */
 export async function register(session: Session, request: Request): Promise<number> {
@@ -90,49 +85,8 @@ export async function executeOnChain(
 ): Promise<Request> {
   const context = await contextFor(session, request, node);
   const body = await execute(session, request, { context, facts });
-  transactionOf(session, body, request);
+  transactionOf(session.book(), body, request);
   return keepExecution(request, body);
-}
-
-/** The signed transaction of an intent, when it does what the intent says and nothing else: read back here by core's reader,
- *  which shares no code with the vault's builder. Fails: EXECUTION_WRONG. */
-export function transactionOf(session: Session, body: Uint8Array, request: Pick<Request, "id" | "intent">): Transaction {
-  const opened = attempt(() => {
-    const found = decode(ExecutionBody, body).transactions.find((item) => item.intent === request.id);
-    return found === undefined ? undefined : { found, effect: evm.read(unsignedOf(found.raw)) };
-  });
-  if (!opened.ok) fault("EXECUTION_WRONG", opened.field, `it cannot be read: ${opened.code}`);
-  if (opened.value === undefined) fault("EXECUTION_WRONG", "execution.intent", "it is about another intent");
-  const { found, effect } = opened.value;
-  if (found.id !== prefixed(keccak_256(found.raw)))
-    fault("EXECUTION_WRONG", "execution.id", "it is not the transaction's hash");
-  if (!fits(session, request.intent, { effect, from: found.from }))
-    fault("EXECUTION_WRONG", "execution.raw", "it does something else");
-  return found;
-}
-
-type Transaction = ExecutionBody["transactions"][number];
-
-function fits(session: Session, intent: Intent, { effect, from }: { effect: Effect; from: string }): boolean {
-  if (intent.kind !== "pay" && intent.kind !== "cancel") return false;
-  const [transfer, ...others] = effect.transfers;
-  const frame = effect.chainId === intent.chain && effect.other === null && effect.feeMax <= intent.totalFee;
-  if (!frame || transfer === undefined || others.length > 0) return false;
-  if (intent.kind === "cancel") return transfer.asset === "native" && transfer.to === from && transfer.amount === 0n;
-  const asset = findAsset(session.book(), intent).contract ?? "native";
-  return transfer.asset === asset && transfer.to === intent.destination.address && transfer.amount === intent.amount;
-}
-
-const UNSIGNED_FIELDS = 9;
-
-/** What was signed, from a signed transaction: its first nine fields.   Source: EIP-1559, "Specification". */
-function unsignedOf(raw: Uint8Array): Uint8Array {
-  const fields = listOf(rlp(raw.subarray(1)), "transaction").slice(0, UNSIGNED_FIELDS);
-  return concat(raw.subarray(0, 1), encode(fields.map(item)));
-}
-
-function item(node: RlpNode): Item {
-  return "bytes" in node ? node.bytes : node.list.map(item);
 }
 
 /** Hands the signed transaction of a request to the node and gives its id. Where the node has taken another version of it,

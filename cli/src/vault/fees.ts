@@ -1,6 +1,7 @@
 /** What a transaction may cost: the node's figures, what was approved, and what outbids an earlier version of it.
  *
  *  The vault judges all of this again. Here it keeps people from signing what could never be carried out. */
+
 import type { Hash } from "@strongroom/core/bytes";
 import { listOf, decode as rlp, uintOf } from "@strongroom/core/chain/evm/decode";
 import { attempt, demand } from "@strongroom/core/errors";
@@ -9,11 +10,12 @@ import { type EvmContext, ExecutionBody } from "@strongroom/core/protocol/comman
 import type { Intent, IntentOf } from "@strongroom/core/signed/intent";
 import { decode } from "@strongroom/core/signed/object";
 import { findAsset, findChain } from "@strongroom/core/text/render";
+import { VaultRefused } from "@strongroom/sdk/vault/session";
+import { attestedAddress } from "@strongroom/sdk/vault/show";
 import { balanceOf, type Call, estimateGas, type Fees, minedOf, type Node, quoteFees, tokenBalanceOf } from "../chain/evm.ts";
 import { findRequest, type Request, type Version, versionsAt } from "../device/requests.ts";
 import { fault } from "../faults.ts";
-import { attestedAddress } from "./address.ts";
-import { type Session, VaultRefused } from "./session.ts";
+import type { Session } from "./session.ts";
 
 /** What fees and gas depend on. */
 export type Payment = Pick<IntentOf<"pay">, "kind" | "chain" | "wallet" | "destination" | "asset" | "amount">;

@@ -1,13 +1,15 @@
 /** Commands that must not get lost: a freeze, a rejection, a veto. The file is written before anything is sent and removed once
  *  the vault's receipt is there; until then a person can carry it to the vault's own intake folder or console. */
+
 import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { type Ask, commandBytes, VaultRefused } from "@strongroom/sdk/vault/session";
 import { readConfig } from "../config.ts";
 import { writeWhole } from "../device/files.ts";
 import { fault } from "../faults.ts";
 import type { Context, Verb } from "../verb.ts";
-import { type Asked, commandBytes, openSession, VaultRefused } from "./session.ts";
+import { openSession } from "./session.ts";
 
 export const BY_HAND: Verb["options"] = {
   file: { value: "FILE", what: "write the command to this file instead of sending it" },
@@ -16,7 +18,7 @@ export const CARRY = "put the file into the folder intake of the vault's data; i
 
 /** Sends a command that tightens and gives the body of its receipt; null when it is only to be written (--file).
  *  Fails: NO_RECEIPT for everything that is no answer of the vault, `VaultRefused`. */
-export async function askOrKeep(context: Context, asked: Asked, name: string): Promise<Uint8Array | null> {
+export async function askOrKeep(context: Context, asked: Ask, name: string): Promise<Uint8Array | null> {
   const named = context.text("file");
   const file = named ?? join(context.home, "outbox", `${name}.cbor`);
   // It holds no secret, and the vault, which may run as a user of its own, has to read it where it is carried to.

@@ -1,15 +1,10 @@
-/** The vault's socket: one command goes, one reply comes back. Bytes only; what they mean is checked in `receipt.ts`.
+/** The vault's socket: one command goes, one reply comes back. Bytes only; what they mean is checked by the library.
  *
  *  A frame is its length as u32 big-endian and that many bytes. Source: docs/spec/vault-protocol.md. */
 import { connect, type Socket } from "node:net";
+import type { Wire } from "@strongroom/sdk/vault/session";
 import { fault, systemWords } from "../faults.ts";
 import { limits } from "../limits.ts";
-
-export type Wire = {
-  /** Sends one command and waits for its reply. One at a time. Fails: NO_RECEIPT. */
-  call(command: Uint8Array): Promise<Uint8Array>;
-  close(): void;
-};
 
 /** Connects. Fails: VAULT_UNREACHABLE. */
 export async function openWire(path: string, receiptMs: number = limits.receiptMs): Promise<Wire> {

@@ -1,10 +1,12 @@
 /** `strongroom approve` and `strongroom reject`: a person's decision on a request, signed after its text was shown. */
+
 import type { Hash } from "@strongroom/core/bytes";
+import { demandEnrolled, signDecision } from "@strongroom/sdk/device/decision";
+import { textOf } from "@strongroom/sdk/device/show";
+import { asDeployment } from "@strongroom/sdk/verify/rulebook";
 import { openKey } from "../device/keyFile.ts";
-import { addApproval, closeRequest, findRequest, loadRequest, type Request } from "../device/requests.ts";
-import { asDeployment } from "../device/trust.ts";
+import { addApproval, closeRequest, findRequest, formerWords, loadRequest, type Request } from "../device/requests.ts";
 import { frame } from "../screen.ts";
-import { demandEnrolled, formerWords, signDecision, textOf } from "../vault/intents.ts";
 import { askOrKeep, BY_HAND, CARRY } from "../vault/outbox.ts";
 import { keptOf, type Session } from "../vault/session.ts";
 import { type Answer, type Context, confirmText, named, needed, SIGNING, type Verb, withSession } from "../verb.ts";
@@ -33,7 +35,7 @@ export const approve: Verb = {
       );
       const signed = await addApproval(
         request,
-        signDecision(session, key, { subject: id, text, decision, notAfter: intent.notAfter }),
+        await signDecision(session, key, { subject: id, text, decision, notAfter: intent.notAfter }),
       );
       const persons = personsOf(session, signed);
       const after = await nextOf(session, signed);
@@ -70,7 +72,7 @@ async function rejectOne(context: Context, id: Hash, request: Request | null): P
   const text = request === null ? `REJECTION OF INTENT\n${id}` : textOf(known, request.intent);
   const key = await openKey(context.home, needed(context, "key"), context.text("passphrase-file"));
   await confirmText(context, frame(text), `Reject as ${key.name}?`);
-  const approval = signDecision(known, key, { subject: id, text, decision: "reject", notAfter: Number.MAX_SAFE_INTEGER });
+  const approval = await signDecision(known, key, { subject: id, text, decision: "reject", notAfter: Number.MAX_SAFE_INTEGER });
   const body = await askOrKeep(context, { command: "object", approval }, `reject-${id.slice(0, 12)}`);
   if (body === null) return { text: `request   ${id}\nwritten; ${CARRY}`, json: { request: id, sent: false } };
   if (request !== null) await closeRequest(request, `rejected by ${key.name}`);

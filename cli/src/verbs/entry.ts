@@ -1,11 +1,13 @@
 /** `strongroom entry`: the address book: who may be paid once others have approved the entry, and who no longer. */
+
 import { evm } from "@strongroom/core/chain/evm/evm";
 import { demand } from "@strongroom/core/errors";
 import { Entry } from "@strongroom/core/signed/entry";
 import { encode } from "@strongroom/core/signed/object";
+import { makeIntent } from "@strongroom/sdk/device/decision";
+import { fetchEntry } from "@strongroom/sdk/vault/show";
 import { openKey } from "../device/keyFile.ts";
 import { fault } from "../faults.ts";
-import { fetchEntry, makeIntent } from "../vault/intents.ts";
 import type { Session } from "../vault/session.ts";
 import { type Answer, asName, type Context, named, needed, SIGNING, type Verb, withSession } from "../verb.ts";
 import { requestIntent, WORDS, wordsFrom } from "./pay.ts";

@@ -1,18 +1,20 @@
 /** `strongroom freeze` and `strongroom unfreeze`: one officer stops, at once; a quorum and a delay start again.
  *
  *  A freeze that gets no receipt must be assumed not to have arrived: its file is kept for the vault's intake folder. */
+
 import type { Hash } from "@strongroom/core/bytes";
 import { refuse } from "@strongroom/core/errors";
 import { FreezeBody, StatusBody } from "@strongroom/core/protocol/command";
 import { Intent } from "@strongroom/core/signed/intent";
 import { decode, idOf } from "@strongroom/core/signed/object";
+import { makeIntent, signDecision } from "@strongroom/sdk/device/decision";
+import { shortId, textOf } from "@strongroom/sdk/device/show";
+import type { Ask } from "@strongroom/sdk/vault/session";
 import { openKey } from "../device/keyFile.ts";
-import { shortId } from "../device/requests.ts";
 import { fault } from "../faults.ts";
 import { frame } from "../screen.ts";
-import { makeIntent, signDecision, textOf } from "../vault/intents.ts";
 import { askOrKeep, BY_HAND, CARRY } from "../vault/outbox.ts";
-import { type Asked, keptOf, type Session } from "../vault/session.ts";
+import { keptOf, type Session } from "../vault/session.ts";
 import { type Answer, type Context, confirmText, lineFor, named, needed, SIGNING, type Verb, withSession } from "../verb.ts";
 import { requestIntent, WORDS, wordsFrom } from "./pay.ts";
 
@@ -43,8 +45,8 @@ async function freezeOne(context: Context, it: { level: Level; subject: string }
   const id = idOf(Intent, bytes);
   const text = textOf(known, intent);
   await confirmText(context, frame(text), `Freeze as ${key.name}?`);
-  const approval = signDecision(known, key, { subject: id, text, decision: "initiate", notAfter: intent.notAfter });
-  const asked: Asked = { command: "execute", orders: [{ intent: bytes }], approvals: [approval], facts: [] };
+  const approval = await signDecision(known, key, { subject: id, text, decision: "initiate", notAfter: intent.notAfter });
+  const asked: Ask = { command: "execute", orders: [{ intent: bytes }], approvals: [approval], facts: [] };
   const body = await askOrKeep(context, asked, `freeze-${shortId(id)}`);
   if (body === null) return { text: `freeze   ${id}\nwritten; ${CARRY}`, json: { freeze: id, sent: false } };
   const { live } = decode(FreezeBody, body);

@@ -1,19 +1,21 @@
 /** `strongroom pay` and `strongroom cancel`: make a request that moves value, or stops what is on its way, and sign it as its
  *  initiator. Nothing is paid or stopped before others have approved. */
+
 import { demand, refuse } from "@strongroom/core/errors";
 import { formatAmount } from "@strongroom/core/money/amount";
 import { Intent } from "@strongroom/core/signed/intent";
 import { decode } from "@strongroom/core/signed/object";
 import { findChain } from "@strongroom/core/text/render";
+import { demandEnrolled, makeIntent, signDecision, type Words } from "@strongroom/sdk/device/decision";
+import { shortId, textOf } from "@strongroom/sdk/device/show";
+import { attestedAddress, fetchEntry } from "@strongroom/sdk/vault/show";
 import type { Config } from "../config.ts";
 import { type DeviceKey, openKey } from "../device/keyFile.ts";
-import { addApproval, createRequest, loadRequest, type Request, shortId } from "../device/requests.ts";
+import { addApproval, createRequest, formerWords, loadRequest, type Request } from "../device/requests.ts";
 import { fault } from "../faults.ts";
 import { frame } from "../screen.ts";
-import { attestedAddress } from "../vault/address.ts";
 import { type Advice, adviceOf } from "../vault/advice.ts";
 import { type Cancellation, contextOf, demandFunds, offersOf, type Payment, quote } from "../vault/fees.ts";
-import { demandEnrolled, fetchEntry, formerWords, makeIntent, signDecision, textOf, type Words } from "../vault/intents.ts";
 import type { Session } from "../vault/session.ts";
 import {
   type Answer,
@@ -212,7 +214,7 @@ export async function requestIntent(
   await confirmText(context, `${frame(text)}${former === null ? "" : `\n${former}`}`, `Sign as ${key.name}?`);
   const made = await createRequest(context.home, bytes, index);
   const { id } = made;
-  const signature = signDecision(session, key, { subject: id, text, decision: "initiate", notAfter: intent.notAfter });
+  const signature = await signDecision(session, key, { subject: id, text, decision: "initiate", notAfter: intent.notAfter });
   const after = await nextOf(session, await addApproval(made, signature));
   return {
     text: [`request ${id}`, ...wordsAfter(context, after, 8)].join("\n"),

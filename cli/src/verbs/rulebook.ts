@@ -1,4 +1,5 @@
 /** `strongroom rulebook`: the rulebook in force, warnings about one that is being written, and proposing it. */
+
 import process from "node:process";
 import { attempt } from "@strongroom/core/errors";
 import { DelayBody } from "@strongroom/core/protocol/command";
@@ -10,13 +11,14 @@ import { decode, encode, fromJson, idOf, type Kind, toJson } from "@strongroom/c
 import { Rulebook } from "@strongroom/core/signed/rulebook";
 import { renderChange } from "@strongroom/core/text/change";
 import { formatTime } from "@strongroom/core/text/render";
+import { signDecision } from "@strongroom/sdk/device/decision";
+import { signObject } from "@strongroom/sdk/device/signer";
 import { parseJson, readWhole } from "../device/files.ts";
 import { type DeviceKey, openKey } from "../device/keyFile.ts";
 import { fault } from "../faults.ts";
 import { warningsOf } from "../lint.ts";
 import { columns, duration, frame, paintsFor } from "../screen.ts";
 import { limitWords, quorumWords, ruleWords, scopeWords } from "../vault/advice.ts";
-import { signDecision, signObject } from "../vault/intents.ts";
 import { type Answer, type Context, confirmText, named, SIGNING, type Verb, withSession } from "../verb.ts";
 
 export const rulebookShow: Verb = {
@@ -91,9 +93,11 @@ async function propose(context: Context, path: string): Promise<Answer> {
     const approvals: Uint8Array[] = [];
     if (seen !== undefined) {
       const key = await openKey(context.home, seen, context.text("passphrase-file"));
-      approvals.push(signDecision(session, key, { subject: id, text, decision: "seen", notAfter: Number.MAX_SAFE_INTEGER }));
+      approvals.push(
+        await signDecision(session, key, { subject: id, text, decision: "seen", notAfter: Number.MAX_SAFE_INTEGER }),
+      );
     }
-    const rulebook = signObject(Rulebook as Kind<unknown>, body, keys);
+    const rulebook = await signObject(Rulebook as Kind<unknown>, body, keys);
     const answer = await session.demand({ command: "rulebook", rulebook, approvals });
     const delay = attempt(() => decode(DelayBody, answer));
     if (answer.length > 0 && delay.ok) {

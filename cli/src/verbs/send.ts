@@ -1,20 +1,22 @@
 /** `strongroom send` and `strongroom requests`: has the vault judge and carry out a request, brings it to the chain and waits;
  *  lists what is on this device. Sending again never pays twice. */
+
 import { attempt } from "@strongroom/core/errors";
 import { WalletBody } from "@strongroom/core/protocol/command";
 import type { Json } from "@strongroom/core/signed/codec";
 import { Fact } from "@strongroom/core/signed/fact";
 import { decode, Signed } from "@strongroom/core/signed/object";
 import { formatTime } from "@strongroom/core/text/render";
+import { shortId, wordsOf } from "@strongroom/sdk/device/show";
+import { keptBook, VaultRefused } from "@strongroom/sdk/vault/session";
 import { type Config, readConfig } from "../config.ts";
 import { readWhole } from "../device/files.ts";
-import { closeRequest, closingOf, listRequests, loadRequest, type Request, shortId } from "../device/requests.ts";
-import { readBook } from "../device/trust.ts";
+import { closeRequest, closingOf, listRequests, loadRequest, type Request } from "../device/requests.ts";
+import { fileMemory } from "../device/trust.ts";
 import { fault } from "../faults.ts";
 import { columns, duration } from "../screen.ts";
 import { bringToChain, currentApprovals, endOfDelay, execute, executeOnChain, register, waitUntil } from "../vault/execute.ts";
-import { wordsOf } from "../vault/intents.ts";
-import { type Session, VaultRefused } from "../vault/session.ts";
+import type { Session } from "../vault/session.ts";
 import { type Answer, type Context, lineFor, named, nodeFor, parseLife, type Verb, withSession } from "../verb.ts";
 import { describeWallet } from "./wallet.ts";
 
@@ -119,7 +121,7 @@ export const requests: Verb = {
   async run(context) {
     named(context);
     await readConfig(context.home);
-    const book = await readBook(context.home);
+    const book = await keptBook(fileMemory(context.home));
     const rows: { id: string; state: string; what: string; approvals: number }[] = [];
     for (const request of await listRequests(context.home)) {
       const { id, intent, approvals } = request;

@@ -17,7 +17,7 @@ import { dueFacts, stateFinal } from "../demo/watch.ts";
 import { failureOf, fault } from "../faults.ts";
 import { limits } from "../limits.ts";
 import { columns, duration, frame, indent, type Paints, paintsFor, plain, wideOf } from "../screen.ts";
-import { openSession, VaultRefused } from "../vault/session.ts";
+import { openSession } from "../vault/session.ts";
 import { type Answer, type Context, lineFor, named, type Verb } from "../verb.ts";
 
 export const up: Verb = {
@@ -105,7 +105,7 @@ async function once(context: Context): Promise<Answer> {
 }
 
 function conclude(steps: Steps, it: { shown: Up | null; error: unknown; ms: number }): Answer {
-  const failure = it.error === null ? null : it.error instanceof VaultRefused ? it.error.failure() : failureOf(it.error);
+  const failure = it.error === null ? null : failureOf(it.error);
   const session = it.shown?.stage.session;
   const json: { [name: string]: Json } = {
     ms: Math.round(it.ms),

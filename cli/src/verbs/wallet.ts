@@ -1,14 +1,15 @@
 /** `strongroom wallet` and `strongroom address`: wallets of ours and their receiving addresses, which the vault attests and
  *  this device derives once more. */
+
 import { demand } from "@strongroom/core/errors";
 import { formatAmount } from "@strongroom/core/money/amount";
 import type { WalletBody } from "@strongroom/core/protocol/command";
+import { makeIntent } from "@strongroom/sdk/device/decision";
+import { attestedAddress, fetchWallet } from "@strongroom/sdk/vault/show";
 import { balanceOf, tokenBalanceOf } from "../chain/evm.ts";
 import { openKey } from "../device/keyFile.ts";
 import { fault } from "../faults.ts";
 import { columns } from "../screen.ts";
-import { attestedAddress, fetchWallet } from "../vault/address.ts";
-import { makeIntent } from "../vault/intents.ts";
 import type { Session } from "../vault/session.ts";
 import { type Answer, asName, type Context, named, needed, nodeFor, SIGNING, type Verb, withSession } from "../verb.ts";
 import { requestIntent, WORDS, wordsFrom } from "./pay.ts";

@@ -1,4 +1,5 @@
-/** Addresses of our wallets: what the vault attests is checked against the wallet's own public key. */
+/** Whether an address is the vault's own: attested for client, wallet and chain, and derived here once more from the wallet's
+ *  public key. */
 import { fromHex, toHex } from "@strongroom/core/bytes";
 import { evm } from "@strongroom/core/chain/evm/evm";
 import { attempt } from "@strongroom/core/errors";
@@ -6,29 +7,38 @@ import { deriveAddressKey } from "@strongroom/core/keys/hd";
 import { WalletBody } from "@strongroom/core/protocol/command";
 import { Attestation } from "@strongroom/core/signed/attestation";
 import { decode } from "@strongroom/core/signed/object";
-import { fault } from "../faults.ts";
-import { openObject, type Session } from "./session.ts";
+import { Receipt } from "@strongroom/core/signed/receipt";
+import { raise } from "../faults.ts";
+import { type Expected, openObject } from "./receipt.ts";
 
-/** A wallet as the vault knows it. Fails: `VaultRefused`, RECEIPT_FORGED. */
-export async function fetchWallet(session: Session, name: string): Promise<WalletBody> {
-  const body = await session.demand({ command: "show", what: "wallet", name });
-  const wallet = attempt(() => decode(WalletBody, body));
-  const fits = wallet.ok && wallet.value.wallet === name;
-  return fits ? wallet.value : fault("RECEIPT_FORGED", "wallet", "it is not the wallet that was asked for");
+/** The wallet that a vault's receipt shows, when it is the one of that name. Fails: RECEIPT_FORGED. */
+export function openWallet(receipt: Uint8Array, name: string, expected: Expected): WalletBody {
+  const { code, body } = openObject(Receipt, receipt, expected);
+  if (code !== "OK") raise("RECEIPT_FORGED", "receipt.code", `it shows no wallet but ${code}`);
+  return readWallet(body, name);
 }
 
-/** The attested address of a wallet, derived here once more. Fails: `VaultRefused`, ATTESTATION_WRONG, RECEIPT_FORGED. */
-export async function attestedAddress(session: Session, name: string, index: number): Promise<Attestation> {
-  const wallet = await fetchWallet(session, name);
-  const body = await session.demand({ command: "address", wallet: name, index });
-  const attestation = openObject(Attestation, body, session);
-  checkAttestation(attestation, wallet, index);
+/** The wallet in a receipt's body, when it is the one of that name. Fails: RECEIPT_FORGED. */
+export function readWallet(body: Uint8Array, name: string): WalletBody {
+  const wallet = attempt(() => decode(WalletBody, body));
+  const fits = wallet.ok && wallet.value.wallet === name;
+  return fits ? wallet.value : raise("RECEIPT_FORGED", "wallet", "it is not the wallet that was asked for");
+}
+
+/** The attestation in a signed envelope, when it is the vault's and for this index of `wallet`.
+ *  Fails: RECEIPT_FORGED, ATTESTATION_WRONG. */
+export function openAttestation(
+  signed: Uint8Array,
+  it: { readonly wallet: WalletBody; readonly index: number; readonly expected: Expected },
+): Attestation {
+  const attestation = openObject(Attestation, signed, it.expected);
+  checkAttestation(attestation, it.wallet, it.index);
   return attestation;
 }
 
 /** Fails: ATTESTATION_WRONG unless client, wallet, chain, index, path, key and address are those of `wallet`. */
 export function checkAttestation(attestation: Attestation, wallet: WalletBody, index: number): void {
-  const wrong = (field: string, detail: string) => fault("ATTESTATION_WRONG", `attestation.${field}`, detail);
+  const wrong = (field: string, detail: string) => raise("ATTESTATION_WRONG", `attestation.${field}`, detail);
   if (attestation.wallet !== wallet.wallet) wrong("wallet", `it is for wallet ${attestation.wallet}`);
   if (attestation.client !== wallet.client) wrong("client", `it is for client ${attestation.client ?? "none"}`);
   if (attestation.chain !== wallet.chain) wrong("chain", `it is for chain ${attestation.chain}`);
