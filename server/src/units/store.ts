@@ -27,6 +27,17 @@ export async function listUnits(
   return query.execute();
 }
 
+/** Names of a unit and of all below it. */
+export async function unitsBelow(db: Reader, name: string): Promise<readonly string[]> {
+  const rows = await db
+    .selectFrom("unit as home")
+    .innerJoin("unit as below", (join) => join.on(({ fn }) => fn<boolean>("starts_with", ["below.path", "home.path"])))
+    .where("home.name", "=", name)
+    .select("below.name")
+    .execute();
+  return rows.map((row) => row.name);
+}
+
 /** Adds a unit, or gives nothing when the name is taken. */
 export async function insertUnit(tx: Tx, unit: Omit<UnitRow, "version">): Promise<UnitRow | undefined> {
   return tx

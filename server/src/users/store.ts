@@ -1,7 +1,10 @@
 /** Users and their tokens in the database, and who may see a row. */
 import type { Role } from "@strongroom/sdk/contract/permissions";
 import { type ColumnType, type RawBuilder, type Selectable, sql, type Updateable } from "kysely";
+import { uuid } from "../db/ids.ts";
 import type { Reader, Tx } from "../db/tables.ts";
+import { emit } from "../events/store.ts";
+import { insertUnit } from "../units/store.ts";
 import type { Caller } from "./rules.ts";
 
 type UserTable = {
@@ -96,11 +99,6 @@ export async function updateUser(tx: Tx, name: string, change: Updateable<UserTa
   return tx.updateTable("app_user").set(change).where("name", "=", name).returningAll().executeTakeFirstOrThrow();
 }
 
-/** Whether there is any user yet. */
-export async function hasUsers(db: Reader): Promise<boolean> {
-  return (await db.selectFrom("app_user").select("name").limit(1).executeTakeFirst()) !== undefined;
-}
-
 type NewToken = Omit<TokenRow, "revoked_at">;
 /** Enters a token, or gives nothing when its hash is known already. */
 export async function insertToken(tx: Tx, token: NewToken): Promise<TokenRow | undefined> {
@@ -144,4 +142,24 @@ export async function countTokens(db: Reader, { user, at }: { user: string; at: 
     .where("expires_at", ">", at)
     .executeTakeFirstOrThrow();
   return count;
+}
+
+const FIRST_LIFE_SECONDS = 366 * 86_400;
+
+/** The first administrator, who adds all other users; the only one that nobody added. `unit`: the root. */
+export type First = { readonly unit: string; readonly user: string; readonly tokenHash: string };
+
+/** Makes the root unit and in it an administrator with a token, unless there is a user already; whether it did. Of several processes
+ *  that start at once one does: the others wait for its unit and then find its user. */
+export async function ensureFirst(tx: Tx, { unit, user, tokenHash }: First, now: number): Promise<boolean> {
+  const anyone = await tx.selectFrom("app_user").select("name").limit(1).executeTakeFirst();
+  if (anyone !== undefined) return false;
+  const at = new Date(now);
+  await insertUnit(tx, { name: unit, label: unit, parent: null, path: `${unit}/`, created_at: at });
+  const admin = { name: user, label: user, unit, client: null, role: "administrator", person: null, created_at: at } as const;
+  if ((await insertUser(tx, admin)) === undefined) return false;
+  const life = { life_seconds: FIRST_LIFE_SECONDS, created_at: at, expires_at: new Date(now + FIRST_LIFE_SECONDS * 1_000) };
+  await insertToken(tx, { id: uuid(), user_name: user, label: "first", hash: tokenHash, ...life });
+  await emit(tx, { type: "user.created", subject: `user:${user}`, actor: "system", unit, data: { role: "administrator" } });
+  return true;
 }
