@@ -3,16 +3,25 @@ import { z } from "zod";
 import { endpoint } from "./endpoint.ts";
 import { Bytes, Count, Hash, paging, QueryCount, RawBytes, Slug, Time } from "./fields.ts";
 
+/** Any JSON. */
+export const Json = z.json();
+
+/** `<noun>.<past participle>`. */
+export const EventType = z
+  .string()
+  .max(64)
+  .regex(/^[a-z][a-z-]*\.[a-z][a-z-]*$/, "a type such as client.created is expected");
+
 /** `leaf`: the bytes that are in the tree. `data`: for people and programs; its salted hash is in the leaf. */
 export const Event = z.strictObject({
   number: Count,
-  type: z.string().max(64),
+  type: EventType,
   subject: z.string().max(160),
   actor: z.string().max(64),
   unit: Slug.nullable(),
   client: Slug.nullable(),
   at: Time,
-  data: z.record(z.string(), z.json()),
+  data: z.record(z.string(), Json),
   leaf: Bytes,
 });
 export type Event = z.output<typeof Event>;
@@ -40,9 +49,10 @@ export const LOG = {
       after: counter.optional(),
       limit: paging.limit,
       wait: QueryCount(0, 30).optional(),
-      type: z.string().max(64).optional(),
+      type: EventType.optional(),
     }),
-    returns: z.strictObject({ items: z.array(Event), next: Count }),
+    /** `next`: what to ask for after this page; null while there are no events at all. */
+    returns: z.strictObject({ items: z.array(Event), next: Count.nullable() }),
     status: 200,
     media: "text/event-stream",
   }),

@@ -109,7 +109,7 @@ export const PEOPLE = {
     body: z.strictObject({ label: Label.optional(), role: RoleName.optional(), disabled: z.boolean().optional() }),
     returns: User,
     status: 200,
-    problems: ["STALE"],
+    problems: ["STALE", "STATE_CONFLICT"],
   }),
   "tokens.create": endpoint({
     method: "POST",
@@ -120,7 +120,7 @@ export const PEOPLE = {
     body: z.strictObject({ label: Label, hash: Hash, lifeSeconds: z.int().min(60).max(31_622_400) }),
     returns: Token,
     status: 201,
-    problems: ["CONFLICT"],
+    problems: ["CONFLICT", "STATE_CONFLICT"],
   }),
   "tokens.list": endpoint({
     method: "GET",
@@ -140,6 +140,7 @@ export const PEOPLE = {
     params: z.strictObject({ name: Slug, id: Id }),
     returns: Token,
     status: 200,
+    problems: ["STALE"],
   }),
   "units.create": endpoint({
     method: "POST",
@@ -149,7 +150,7 @@ export const PEOPLE = {
     body: z.strictObject({ name: Slug, label: Label, parent: Slug }),
     returns: Unit,
     status: 201,
-    problems: ["CONFLICT"],
+    problems: ["CONFLICT", "STATE_CONFLICT"],
   }),
   "units.list": endpoint({
     method: "GET",
