@@ -20,7 +20,7 @@ import { Receipt } from "@strongroom/core/signed/receipt";
 import { Rulebook } from "@strongroom/core/signed/rulebook";
 import type { Line } from "@strongroom/core/signed/table";
 
-const { Command, StatusBody, ExecutionBody, FreezeBody, DelayBody, WalletBody, ProtectionsBody } = protocol;
+const { Command, StatusBody, ExecutionBody, FreezeBody, DelayBody, WalletBody, CheckpointBody, ProtectionsBody } = protocol;
 
 /** Everything that has a table, in the order of the page. */
 const SECTIONS: readonly { readonly title: string; readonly kinds: readonly Kind<unknown>[] }[] = [
@@ -33,7 +33,7 @@ const SECTIONS: readonly { readonly title: string; readonly kinds: readonly Kind
   { title: "Commands", kinds: [Command] },
   {
     title: "Bodies of receipts",
-    kinds: [StatusBody, ExecutionBody, FreezeBody, DelayBody, WalletBody, ProtectionsBody],
+    kinds: [StatusBody, ExecutionBody, FreezeBody, DelayBody, WalletBody, CheckpointBody, ProtectionsBody],
   },
   { title: "Journal records", kinds: [Record] },
 ];

@@ -4,8 +4,20 @@
 import assert from "node:assert/strict";
 import { createPublicKey, verify } from "node:crypto";
 import { test } from "node:test";
+import { dataHash, Leaf } from "../../core/src/audit/leaf.ts";
+import {
+  append,
+  gather,
+  isIncluded,
+  leafHash,
+  NO_LEAVES,
+  type Node,
+  planInclusion,
+  rootOf,
+} from "../../core/src/audit/tree.ts";
+import { fromHex } from "../../core/src/bytes.ts";
 import { chainOf } from "../../core/src/chain/table.ts";
-import { Refused } from "../../core/src/errors.ts";
+import { attempt, Refused } from "../../core/src/errors.ts";
 import { openRecord } from "../../core/src/journal/record.ts";
 import { precheckEd25519 } from "../../core/src/keys/ed25519.ts";
 import { Command, ExecutionBody } from "../../core/src/protocol/command.ts";
@@ -17,6 +29,7 @@ import { challengeOf, decode, encode, type Kind, Signed } from "../../core/src/s
 import { Receipt } from "../../core/src/signed/receipt.ts";
 import { Rulebook } from "../../core/src/signed/rulebook.ts";
 import { passkey, someHash } from "../world/keys.ts";
+import { checkpoint, leavesOf, logOf } from "../world/log.ts";
 import { MemoryVault, must } from "../world/vault.ts";
 import * as world from "../world/world.ts";
 import { aside, besiege, passkeyLine, type Siege, TWO, withKeys } from "./attack.ts";
@@ -190,6 +203,13 @@ flipped("a head that is shown", () => {
   return { vault, command: world.command({ command: "witness", head: world.sign(Head, head, KEYS.vault) }) };
 });
 
+flipped("a checkpoint of the audit log", () => {
+  const { vault } = besiege();
+  const log = logOf(leavesOf(11));
+  must(vault.send(checkpoint(log, { last: 0, size: 6 })));
+  return { vault, command: checkpoint(log, { last: 6, size: 11 }) };
+});
+
 flipped("a weakened rulebook whose delay is over", () => {
   const { vault, book } = besiege();
   const next = world.nextRulebook(book, { approvalLifeMs: 2 * world.DAY });
@@ -203,6 +223,31 @@ flipped("a weakened rulebook whose delay is over", () => {
 flipped("a ceremony: genesis and first rulebook", () => {
   const { signedGenesis: genesis, signedRulebook: rulebook } = siege.made;
   return { vault: new MemoryVault(), command: world.command({ command: "found", genesis, rulebook }) };
+});
+
+test("no flipped byte of a leaf is the same leaf, nor in the same tree", (t) => {
+  const salt = fromHex(someHash("salt"));
+  const leaf: Leaf = {
+    ...{ version: 1, deployment: siege.made.deployment, number: 3, at: world.NOW, type: "request.opened", actor: "tom" },
+    ...{ subject: "request:1", unit: "desk", client: "client-a", dataHash: dataHash({ salt, data: Uint8Array.of(1) }) },
+    signed: [someHash("intent")],
+  };
+  const bytes = encode(Leaf, leaf);
+  const others = ["a", "b", "c", "d"].map((name) => leafHash(fromHex(someHash(name))));
+  const tree = { size: 5, root: rootOf(append(NO_LEAVES, others.toSpliced(3, 0, leafHash(bytes))).tree) };
+  const hashOf = ({ level, index }: Node) =>
+    rootOf(append(NO_LEAVES, others.toSpliced(3, 0, leafHash(bytes)).slice(index << level, (index + 1) << level)).tree);
+  const proof = gather(planInclusion({ leaf: 3, size: 5 }), hashOf);
+  const isThere = (candidate: Uint8Array) => isIncluded({ leaf: 3, hash: leafHash(candidate) }, tree, proof);
+  assert.ok(isThere(bytes));
+  let tried = 0;
+  for (const other of flips(bytes)) {
+    assert.equal(isThere(other), false);
+    const read = attempt(() => decode(Leaf, other));
+    if (read.ok) assert.notDeepEqual(read.value, leaf);
+    tried += 1;
+  }
+  t.diagnostic(`count: flips: ${tried} tried, ${tried} refused`);
 });
 
 const IDENTITY = createPublicKey({
@@ -235,12 +280,12 @@ test("no flipped byte of what the vault signs passes", (t) => {
   const head = must(vault.send(world.command({ command: "head" }))).body;
   const answer = { boot: someHash("boot"), request: someHash("request"), code: "OK", field: "", detail: "", body: head };
   const receipt = encode(Receipt, { ...common, ...answer, head: position, at: world.NOW });
-  const log = { origin: "log", size: 7, root: someHash("root"), at: world.NOW, head: position };
+  const logged = must(vault.send(checkpoint(logOf(leavesOf(7)), { last: 0, size: 7 }))).body;
   const objects: readonly (readonly [Kind<unknown>, Uint8Array])[] = [
     [Attestation, attestation],
     [Head, head],
     [Receipt, receipt],
-    [Checkpoint, encode(Checkpoint, { ...common, ...log })],
+    [Checkpoint, logged],
   ] as never;
   let tried = 0;
   for (const [kind, body] of objects) {

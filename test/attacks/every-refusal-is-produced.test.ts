@@ -3,10 +3,11 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { fromHex } from "../../core/src/bytes.ts";
+import { emptyRoot } from "../../core/src/audit/tree.ts";
+import { fromHex, type Hash, toHex } from "../../core/src/bytes.ts";
 import { build } from "../../core/src/chain/evm/build.ts";
 import { REFUSALS, type RefusalCode } from "../../core/src/errors.ts";
-import { MAX_COMMAND_BYTES } from "../../core/src/protocol/command.ts";
+import { type CommandOf, MAX_COMMAND_BYTES } from "../../core/src/protocol/command.ts";
 import type { Approval } from "../../core/src/signed/approval.ts";
 import type { Entry } from "../../core/src/signed/entry.ts";
 import { Genesis } from "../../core/src/signed/genesis.ts";
@@ -17,7 +18,7 @@ import { Rulebook } from "../../core/src/signed/rulebook.ts";
 import { MAX_REJECTED } from "../../vault/src/limits.ts";
 import { emptyMap } from "../../vault/src/state/map.ts";
 import type { Answer, KeyFault } from "../../vault/src/types.ts";
-import { type Device, passkey } from "../world/keys.ts";
+import { type Device, passkey, someHash } from "../world/keys.ts";
 import { demoDocument, TOKEN } from "../world/rulebook.ts";
 import { MemoryVault, must } from "../world/vault.ts";
 import * as world from "../world/world.ts";
@@ -154,6 +155,15 @@ const objecting =
     before(siege);
     const approval = world.approve(vault.ground(), intent(book), { key: KEYS.amy, decision: "reject" });
     return vault.send(world.command({ command: "object", approval }));
+  };
+
+/** A second checkpoint of the audit log, which is the first one with this change. */
+const logging =
+  (change: Partial<Pick<CommandOf<"checkpoint">, "origin" | "size" | "root">>): Way =>
+  ({ vault }) => {
+    const first = { command: "checkpoint", origin: "log.example/1", size: 1, root: someHash("root"), proof: [] } as const;
+    must(vault.send(world.command(first)));
+    return vault.send(world.command({ ...first, ...change }));
   };
 
 /** Builds a payment to the token's contract, whoever was to be paid. */
@@ -318,6 +328,9 @@ const WAYS: Readonly<Record<VaultCode, Way>> = {
     paying(() => ({ reference: "first" }))(siege);
     return paying(() => ({}))(siege);
   }),
+  LOG_FOREIGN: logging({ origin: "log.example/2" }),
+  LOG_SHRUNK: logging({ size: 0, root: toHex(emptyRoot()) as Hash }),
+  LOG_FORKED: logging({ root: world.ZERO }),
   RULEBOOK_INVALID: ruling(({ document }) => ({ rules: [...document.rules, ...document.rules.slice(0, 1)] })),
   RULEBOOK_BASE: ruling(() => ({ epoch: 3 })),
   GOVERNANCE_MISSING: ruling(() => ({}), [KEYS.ada]),

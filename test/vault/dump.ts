@@ -23,7 +23,7 @@ function plain(value: unknown): Plain {
 
 function object(value: object): Plain {
   if ("room" in value) return positions(value as Positions);
-  if ("root" in value && "size" in value) return table(value as State["facts"]);
+  if ("root" in value && "size" in value && !("origin" in value)) return table(value as State["facts"]);
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, plain(item)]));
 }
 

@@ -6,6 +6,7 @@ import { openRecord } from "../../core/src/journal/record.ts";
 import type { Intent, IntentOf } from "../../core/src/signed/intent.ts";
 import { apply } from "../../vault/src/state/apply.ts";
 import { emptyState } from "../../vault/src/state/state.ts";
+import { checkpoint, leavesOf, logOf } from "../world/log.ts";
 import { execution, type MemoryVault } from "../world/vault.ts";
 import * as world from "../world/world.ts";
 import { dump } from "./dump.ts";
@@ -27,6 +28,8 @@ import {
 } from "./ground.ts";
 
 const { KEYS } = world;
+const LEAVES = 20;
+const LOG = logOf(leavesOf(LEAVES));
 
 /** A vault with what a history has done in it so far. */
 type Stage = { readonly vault: MemoryVault; readonly paid: IntentOf<"pay">[]; readonly frozen: Intent[]; count: number };
@@ -135,6 +138,10 @@ const STEPS: { readonly [name: string]: Step } = {
     if (decision === "veto") vault.send(world.command({ command: "object", approval }));
     else if (pick % 5 === 0) adoptSeen(vault, next);
   },
+  log: ({ vault }, pick) => {
+    const last = vault.state.log?.head.size ?? 0;
+    vault.send(checkpoint(LOG, { last, size: Math.min(LEAVES, last + (pick % 3)) }));
+  },
   hold: ({ vault }) => {
     vault.hold = true;
   },
@@ -181,7 +188,19 @@ test("the fold over the journal's bytes gives the state of the running vault, af
     }),
     { numRuns: 60, seed: 20_261_122 },
   );
-  const rare = ["adopted", "vetoed", "proposed", "withheld", "resumed", "settled", "unfroze", "ticked", "retired", "rejected"];
+  const rare = [
+    "adopted",
+    "vetoed",
+    "proposed",
+    "withheld",
+    "resumed",
+    "settled",
+    "unfroze",
+    "ticked",
+    "retired",
+    "rejected",
+    "checkpointed",
+  ];
   assert.deepEqual(
     rare.filter((kind) => !seen.has(kind)),
     [],

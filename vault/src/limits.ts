@@ -16,6 +16,9 @@ export const MAX_ADDRESSES = 1_000_000;
 export const MAX_FACTS_KNOWN = 1_000_000;
 /** Signed transactions that the answer to a freeze lists; the newest come first. */
 export const MAX_LIVE_LISTED = 4_096;
+/** Checkpoints of the audit log that are written down in this time, so that asking does not fill the disk. */
+export const MAX_CHECKPOINTS = 10_000;
+export const CHECKPOINT_WINDOW_MS = 86_400_000;
 /** How many buckets a limit's window is counted in. */
 export const WINDOW_BUCKETS = 64;
 /** How far a fact may be dated after the vault's upper bound of the time. */

@@ -1,6 +1,7 @@
 /** What the vault's journal says: one record for each thing that the vault has taken as decided. A restart is a fold over
  *  these records, so each carries all that the fold needs, and the signed bytes that justified it.
  *  Source: docs/spec/journal.md. */
+import { MAX_ORIGIN } from "../audit/note.ts";
 import { amount, blob, choice, field, flag, hex, list, type Of, slug, text, uint } from "../signed/codec.ts";
 import { addressText, chainId, hash32, time, version } from "../signed/fields.ts";
 import { decode, encode, kind, MAX_OBJECT_BYTES } from "../signed/object.ts";
@@ -103,6 +104,14 @@ export const Record = kind(
       },
       halted: { number: 21, table: { evidence: field(20, blob(MAX_OBJECT_BYTES, 1), "signed head that this journal lacks") } },
       ticked: { number: 22, table: {} },
+      checkpointed: {
+        number: 23,
+        table: {
+          origin: field(20, text(MAX_ORIGIN, 1), "name of the audit log"),
+          size: field(21, uint(), "number of its leaves"),
+          root: field(22, hash32, "Merkle tree hash of these leaves"),
+        },
+      },
     },
   ),
   1 << 20,

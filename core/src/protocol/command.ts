@@ -2,6 +2,8 @@
  *
  *  One command is one CBOR map; on a stream it is preceded by its length as u32 big-endian. The answer to every command is a
  *  `Receipt` signed by the vault's identity key, whose `request` is the hash of the command's bytes. */
+import { MAX_ORIGIN } from "../audit/note.ts";
+import { MAX_PROOF } from "../audit/tree.ts";
 import { type Hash, hash } from "../bytes.ts";
 import { attempt } from "../errors.ts";
 import { amount, blob, choice, field, flag, hex, list, type Of, optional, slug, text, uint } from "../signed/codec.ts";
@@ -74,6 +76,15 @@ export const Command = kind(
         table: {
           what: field(20, choice({ rulebook: 1, execution: 2, entry: 3, wallet: 4 }), "kind of thing"),
           name: field(21, text(64), "its name; for an execution the intent id; empty for the rulebook"),
+        },
+      },
+      checkpoint: {
+        number: 13,
+        table: {
+          origin: field(20, text(MAX_ORIGIN, 1), "name of the audit log"),
+          size: field(21, uint(), "number of its leaves"),
+          root: field(22, hash32, "Merkle tree hash of these leaves"),
+          proof: field(23, list(hash32, MAX_PROOF), "that it continues the log that was signed last (RFC 6962, section 2.1.2)"),
         },
       },
     },
@@ -190,6 +201,16 @@ export const WalletBody = kind(
   }),
 );
 export type WalletBody = Of<(typeof WalletBody)["shape"]>;
+
+/** Answer to a checkpoint. */
+export const CheckpointBody = kind(
+  "checkpointed",
+  record({
+    checkpoint: field(0, blob(4096, 1), "signed checkpoint"),
+    note: field(1, blob(64, 64), "Ed25519 signature of the same key over the checkpoint's text (audit-log.md)"),
+  }),
+);
+export type CheckpointBody = Of<(typeof CheckpointBody)["shape"]>;
 
 /** What protects this vault on this machine, as the host has measured it. Answered by the host, not by `decide`. */
 export const ProtectionsBody = kind(

@@ -1,4 +1,5 @@
 /** Checkpoint: the vault's signature under the audit log's size and root (RFC 6962), with the vault's own head beside it. */
+import { MAX_ORIGIN } from "../audit/note.ts";
 import { field, type Of, text, uint } from "./codec.ts";
 import { hash32, head, time, version } from "./fields.ts";
 import { kind } from "./object.ts";
@@ -10,7 +11,7 @@ export const Checkpoint = kind(
     version,
     deployment: field(1, hash32, "id of the deployment"),
     vault: field(2, hash32, "hash of the vault's identity key"),
-    origin: field(3, text(128, 1), "name of the log"),
+    origin: field(3, text(MAX_ORIGIN, 1), "name of the log; the same for ever"),
     size: field(4, uint(), "number of leaves"),
     root: field(5, hash32, "Merkle tree hash of these leaves"),
     at: field(6, time, "the vault's lower bound of the time"),

@@ -26,8 +26,8 @@ type Loose = { readonly [name: string]: unknown };
 type AnyKind = Kind<Loose>;
 
 const SIGNED = [Genesis, Intent, Approval, Rulebook, Entry, Fact, Attestation, Receipt, Head, Checkpoint];
-const { Command, StatusBody, ExecutionBody, FreezeBody, DelayBody, WalletBody, ProtectionsBody } = protocol;
-const BODIES = [StatusBody, ExecutionBody, FreezeBody, DelayBody, WalletBody, ProtectionsBody];
+const { Command, StatusBody, ExecutionBody, FreezeBody, DelayBody, WalletBody, CheckpointBody, ProtectionsBody } = protocol;
+const BODIES = [StatusBody, ExecutionBody, FreezeBody, DelayBody, WalletBody, CheckpointBody, ProtectionsBody];
 const ALL = [...SIGNED, Signed, Leaf, Command, JournalRecord, ...BODIES] as unknown as readonly AnyKind[];
 
 /** Whether the shape stands for another one by name, so that the tree may go on for ever. */

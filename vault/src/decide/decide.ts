@@ -12,7 +12,7 @@ import type { Input, Now, Outcome } from "../types.ts";
 import { recordAt, refusal } from "./draft.ts";
 import { noticesOf, readFacts, type Stated } from "./evidence/facts.ts";
 import { execute, readExecute, recall } from "./execute.ts";
-import { settle, witness } from "./inform.ts";
+import { checkpoint, settle, witness } from "./inform.ts";
 import { object, register } from "./objection.ts";
 import { booted, created, signed } from "./outcome.ts";
 import { changeRulebook, found } from "./rulebook.ts";
@@ -72,6 +72,8 @@ function obey(state: State, now: Now, { command, kept }: Asked): Outcome {
       return changeRulebook(known, now, command);
     case "address":
       return attest(known, now, command);
+    case "checkpoint":
+      return checkpoint(known, now, command);
     case "protections":
       refuse("BAD_VALUE", "command", "the host answers this, it does not reach the judgement");
   }

@@ -1,12 +1,18 @@
-/** What the vault is told without being asked to act: that its transactions are final, and heads that it has signed. */
-import { fromHex } from "@strongroom/core/bytes";
+/** What the vault is told without being asked to move anything: that its transactions are final, heads that it has signed, and
+ *  how far the audit log goes. */
+import { isOrigin } from "@strongroom/core/audit/note";
+import { emptyRoot, isConsistent } from "@strongroom/core/audit/tree";
+import { fromHex, type Hash, toHex } from "@strongroom/core/bytes";
 import { demand } from "@strongroom/core/errors";
 import type { Sealed } from "@strongroom/core/journal/record";
 import type { CommandOf } from "@strongroom/core/protocol/command";
+import { Checkpoint } from "@strongroom/core/signed/checkpoint";
 import { Head } from "@strongroom/core/signed/head";
-import { challengeOf, decode, Signed } from "@strongroom/core/signed/object";
+import { challengeOf, decode, encode, Signed } from "@strongroom/core/signed/object";
+import { MAX_CHECKPOINTS } from "../limits.ts";
 import { hashAt } from "../state/positions.ts";
 import type { Founded, State } from "../state/state.ts";
+import { used } from "../state/usage.ts";
 import type { Now, Outcome } from "../types.ts";
 import { ok, recordAt, refusal } from "./draft.ts";
 import { liveTransaction, type Stated } from "./evidence/facts.ts";
@@ -57,4 +63,28 @@ export function witness(state: State, now: Now, { head: bytes }: CommandOf<"witn
     records: [recordAt(now, { kind: "halted", evidence: bytes })],
     effects: [refusal("ROLLED_BACK", { field: "head", detail })],
   };
+}
+
+/** Has the audit log's size and root signed, once a proof shows that it continues the log that was signed last. There is one
+ *  log, named by the first checkpoint. The same size and root again write nothing.
+ *  Fails: BAD_VALUE, LOG_FOREIGN, LOG_SHRUNK, LOG_FORKED, TABLE_FULL. */
+export function checkpoint(state: Founded, now: Now, { origin, size, root, proof }: CommandOf<"checkpoint">): Outcome {
+  demand(isOrigin(origin), "BAD_VALUE", "origin", "visible ASCII without plus and white space is expected");
+  const { log, deployment, vault, seq, head: hash } = state;
+  const last = log?.head ?? { origin, size: 0, root: toHex(emptyRoot()) as Hash };
+  demand(origin === last.origin, "LOG_FOREIGN", "origin", `the log's name is ${last.origin}`);
+  demand(size >= last.size, "LOG_SHRUNK", "size", `${last.size} leaves were signed`);
+  const before = { size: last.size, root: fromHex(last.root) };
+  const continues = isConsistent(
+    before,
+    { size, root: fromHex(root) },
+    proof.map((item) => fromHex(item)),
+  );
+  demand(continues, "LOG_FORKED", "proof", `it does not show that the log continues its first ${last.size} leaves`);
+  const value = { version: 1, deployment, vault, origin, size, root, at: now.lo, head: { seq, hash } } as const;
+  const answer = ok(encode(Checkpoint, value), "checkpoint");
+  if (log !== null && size === last.size) return { records: [], effects: [answer] };
+  const fits = log === null || used(log.written, now.lo) < MAX_CHECKPOINTS;
+  demand(fits, "TABLE_FULL", "checkpoints", `${MAX_CHECKPOINTS} were written down within a day`);
+  return { records: [recordAt(now, { kind: "checkpointed", origin, size, root })], effects: [answer] };
 }

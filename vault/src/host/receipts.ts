@@ -2,12 +2,14 @@
  *
  *  Decides nothing. Layouts are in core (`signed/receipt.ts`, `signed/object.ts`). */
 import { createHash } from "node:crypto";
+import { formatCheckpoint } from "@strongroom/core/audit/note";
 import { type Hash, toHex } from "@strongroom/core/bytes";
 import type { RefusalCode } from "@strongroom/core/errors";
-import { Command } from "@strongroom/core/protocol/command";
+import { CheckpointBody, Command } from "@strongroom/core/protocol/command";
 import { Attestation } from "@strongroom/core/signed/attestation";
+import { Checkpoint } from "@strongroom/core/signed/checkpoint";
 import { Head } from "@strongroom/core/signed/head";
-import { encode, type Kind, Signed } from "@strongroom/core/signed/object";
+import { decode, encode, type Kind, Signed } from "@strongroom/core/signed/object";
 import { Receipt } from "@strongroom/core/signed/receipt";
 import type { Answer } from "../types.ts";
 import type { Identity } from "./keys/software.ts";
@@ -23,7 +25,7 @@ export type Reply = Omit<Answer, "to">;
 
 const NO_DEPLOYMENT = "00".repeat(32) as Hash;
 const NO_BODY = new Uint8Array(0);
-const OBJECTS = { head: Head, attestation: Attestation } as const;
+const OBJECTS = { head: Head, attestation: Attestation, checkpoint: Checkpoint } as const;
 
 /** Core's tagged hash in native code, because a command may be large. */
 export function taggedHash(tag: string, bytes: Uint8Array): Buffer {
@@ -46,9 +48,16 @@ export function receiptsOf(identity: Identity, boot: Hash) {
     const signature = identity.sign(taggedHash(kind.tag, body));
     return encode(Signed, { body, signatures: [{ key: identity.id, signature }] });
   };
+  const bodyOf = ({ object, body }: Reply): Uint8Array => {
+    if (object === undefined) return body;
+    const whole = signed(OBJECTS[object] as Kind<unknown>, body);
+    if (object !== "checkpoint") return whole;
+    const text = formatCheckpoint(decode(Checkpoint, body));
+    return encode(CheckpointBody, { checkpoint: whole, note: identity.signCheckpoint(text) });
+  };
   return (request: Hash, reply: Reply, stand: Stand): Uint8Array => {
-    const { code, field, detail, object } = reply;
-    const body = object === undefined ? reply.body : signed(OBJECTS[object] as Kind<unknown>, reply.body);
+    const { code, field, detail } = reply;
+    const body = bodyOf(reply);
     const head = { seq: stand.seq, hash: stand.chain };
     const deployment = stand.deployment ?? NO_DEPLOYMENT;
     const receipt = { deployment, vault: identity.id, boot, request, code, field, detail, head, at: stand.at, body };

@@ -105,7 +105,9 @@ const keystoreOf = (own: Partial<Keystore> = {}): Keystore => ({
   ...own,
 });
 
-const identity = { id: "ab".repeat(32) as Hash, publicKey: new Uint8Array(32), sign: () => new Uint8Array(64) };
+const signature = () => new Uint8Array(64);
+const publicKey = new Uint8Array(32);
+const identity = { id: "ab".repeat(32) as Hash, publicKey, sign: signature, signCheckpoint: signature };
 
 function start(t: TestContext, own: Partial<Parts<World>> = {}): Loop<World> {
   const boot = "cd".repeat(32) as Hash;

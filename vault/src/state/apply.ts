@@ -11,7 +11,7 @@ import { Genesis } from "@strongroom/core/signed/genesis";
 import type { Intent, IntentKind, IntentOf } from "@strongroom/core/signed/intent";
 import { decode, idOf, Signed } from "@strongroom/core/signed/object";
 import { Rulebook } from "@strongroom/core/signed/rulebook";
-import { MAX_REGISTERED } from "../limits.ts";
+import { CHECKPOINT_WINDOW_MS, MAX_REGISTERED } from "../limits.ts";
 import { hashBytes } from "./hash.ts";
 import { type Read, readIntent } from "./intent.ts";
 import { entries, get, type PMap, remove, set } from "./map.ts";
@@ -83,6 +83,8 @@ function change(state: State, record: Record): State {
       return { ...state, halted: true };
     case "ticked":
       return { ...state, registered: unexpired(state) };
+    case "checkpointed":
+      return checkpointed(state, record);
   }
 }
 
@@ -283,6 +285,11 @@ function settled(state: State, { transaction, facts: proofs }: RecordOf<"settled
 function newestKey(proof: Uint8Array): string {
   const { source, subject } = decode(Fact, decode(Signed, proof).body);
   return `${source}|${subject}`;
+}
+
+function checkpointed(state: State, { origin, size, root, at }: RecordOf<"checkpointed">): State {
+  const written = add(state.log?.written ?? unused(CHECKPOINT_WINDOW_MS), 1n, at);
+  return { ...state, log: { head: { origin, size, root }, written } };
 }
 
 /** What must be there because `decide` checked it before it made the record. */

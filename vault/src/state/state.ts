@@ -1,4 +1,5 @@
 /** All that the vault remembers. It is rebuilt from the journal at every start and changes only through `apply`. */
+import type { LogHead } from "@strongroom/core/audit/note";
 import type { Hash, Time } from "@strongroom/core/bytes";
 import { fromHex } from "@strongroom/core/bytes";
 import type { Part } from "@strongroom/core/journal/record";
@@ -118,6 +119,8 @@ export type State = {
   /** By `<chain>:<transaction id>`. */
   readonly transactions: PMap<Place>;
   readonly usage: PMap<Usage>;
+  /** How far the audit log went when it was signed last, and how often that was written down of late. */
+  readonly log: { readonly head: LogHead; readonly written: Usage } | null;
   /** By `<source>|<subject>`: the newest fact seen. */
   readonly facts: PMap<{ readonly at: Time; readonly id: Hash; readonly adverse: boolean }>;
 };
@@ -181,6 +184,7 @@ export function emptyState(vaultKey: string): State {
     final: emptyMap(),
     transactions: emptyMap(),
     usage: emptyMap(),
+    log: null,
     facts: emptyMap(),
   };
 }

@@ -128,10 +128,35 @@ test("the identity signs with Ed25519 and is named by its key", async (t) => {
     format: "der",
     type: "spki",
   });
-  assert.equal(verify(null, Buffer.from("text"), key, keystore.identity.sign(Buffer.from("text"))), true);
+  const challenge = Buffer.alloc(32, 7);
+  assert.equal(verify(null, challenge, key, keystore.identity.sign(challenge)), true);
+  const text = `log.example\n7\n${challenge.toString("base64")}\n`;
+  assert.equal(verify(null, Buffer.from(text), key, keystore.identity.signCheckpoint(text)), true);
   const names = await readNames(path);
   assert.deepEqual(names.identityKey, Buffer.from(keystore.identity.publicKey));
   assert.equal(names.journal, keystore.owner.journal);
+});
+
+test("the identity signs challenges and checkpoints, and nothing that could be taken for the other", async (t) => {
+  const path = await pathIn(t);
+  await createKeystore(path, passphrase, { work });
+  const keystore = await openKeystore(path, passphrase);
+  t.after(() => keystore.close());
+  const { identity } = keystore;
+  const root = Buffer.alloc(32, 7).toString("base64");
+  const text = `log.example\n7\n${root}\n`;
+  for (const size of [0, 31, 33, 64]) assert.throws(() => identity.sign(new Uint8Array(size)), { code: "BUG" });
+  assert.throws(() => identity.sign(Buffer.from(text)), { code: "BUG" });
+  const texts = [
+    "",
+    "x".repeat(32),
+    text.slice(0, -1),
+    `${text}more\n`,
+    `${text}\n`,
+    text.replace("7", "07"),
+    `\n7\n${root}\n`,
+  ];
+  for (const other of texts) assert.throws(() => identity.signCheckpoint(other), { code: "MALFORMED" }, other);
 });
 
 test("a wrong passphrase opens nothing", async (t) => {

@@ -15,13 +15,15 @@ import {
 import { setImmediate as turn } from "node:timers/promises";
 import { secp256k1 } from "@noble/curves/secp256k1.js";
 import { wordlist } from "@scure/bip39/wordlists/english.js";
-import { type Hash, toHex } from "@strongroom/core/bytes";
+import { parseCheckpoint } from "@strongroom/core/audit/note";
+import { ascii, type Hash, toHex } from "@strongroom/core/bytes";
 import { chainOf } from "@strongroom/core/chain/table";
 import { attempt } from "@strongroom/core/errors";
 import { derivePrivateKey, derivePublicNode } from "@strongroom/core/keys/hd";
 import { keyId } from "@strongroom/core/keys/id";
 import type { AccountKey, Job, KeySpec, SigningPart } from "../../types.ts";
 import type { Files } from "../disk.ts";
+import { Fault } from "../fault.ts";
 import type { Owner } from "../journal/seal.ts";
 import { limits } from "../limits.ts";
 import { KeyFaultError } from "./fault.ts";
@@ -35,13 +37,18 @@ export interface Keystore {
   sign(job: Job, abort: AbortSignal): Promise<Uint8Array[]>;
 }
 
-/** The vault's own Ed25519 key, which signs every answer. */
+/** The vault's own Ed25519 key, which signs every answer.
+ *
+ *  It signs two things that can never stand for one another: challenges, which are the tagged hashes of objects and have exactly
+ *  32 bytes, and texts of checkpoints, which have more and begin with the log's name. Nothing else is signed. */
 export type Identity = {
   readonly id: Hash;
   /** 32 bytes. */
   readonly publicKey: Uint8Array;
-  /** 64 bytes, R ‖ S. */
-  sign(bytes: Uint8Array): Uint8Array;
+  /** 64 bytes, R ‖ S, over a challenge. Fails: BUG for anything but 32 bytes. */
+  sign(challenge: Uint8Array): Uint8Array;
+  /** The same over a checkpoint's text. Fails: MALFORMED for anything but exactly one. */
+  signCheckpoint(text: string): Uint8Array;
 };
 
 export type SoftwareKeystore = Keystore & {
@@ -54,6 +61,7 @@ export type SoftwareKeystore = Keystore & {
   close(): void;
 };
 
+const CHALLENGE_BYTES = 32;
 const ACCOUNT = /^m\/44'\/60'\/(0|[1-9][0-9]{0,9})'$/;
 const ADDRESS = /^(m\/44'\/60'\/(?:0|[1-9][0-9]{0,9})')\/0\/(0|[1-9][0-9]{0,9})$/;
 /** PKCS#8 of an Ed25519 private key up to its 32 bytes. Source: RFC 8410, section 7. */
@@ -157,7 +165,18 @@ function identityOf(seed: Uint8Array): Identity {
   const privateKey: KeyObject = createPrivateKey({ key: der, format: "der", type: "pkcs8" });
   der.fill(0);
   const publicKey = createPublicKey(privateKey).export({ format: "der", type: "spki" }).subarray(-32);
-  return { id: keyId("ed25519", publicKey), publicKey, sign: (bytes) => signBytes(null, bytes, privateKey) };
+  return {
+    id: keyId("ed25519", publicKey),
+    publicKey,
+    sign(challenge) {
+      if (challenge.length !== CHALLENGE_BYTES) throw new Fault("BUG", "Something was to be signed that is no challenge.");
+      return signBytes(null, challenge, privateKey);
+    },
+    signCheckpoint(text) {
+      parseCheckpoint(text);
+      return signBytes(null, ascii(text), privateKey);
+    },
+  };
 }
 
 /** The seed of a key tree, by way of its words but without making a text of them. 32 bytes to 64 bytes, no passphrase.
