@@ -42,7 +42,7 @@ export async function nextIndex(db: Reader, wallet: string): Promise<number> {
 export async function listAddresses(
   db: Reader,
   wallet: string,
-  it: { readonly after: number; readonly limit: number; readonly client?: string },
+  it: { readonly after: number; readonly limit: number; readonly client?: string | undefined },
 ): Promise<readonly AddressRow[]> {
   let query = db.selectFrom("address").selectAll().where("wallet", "=", wallet).where("index", ">", it.after);
   if (it.client !== undefined) query = query.where("client", "=", it.client);
@@ -58,10 +58,7 @@ export async function everyAddress(
     .selectFrom("address")
     .selectAll()
     .where((where) =>
-      where.or([
-        where("wallet", ">", it.wallet),
-        where.and([where("wallet", "=", it.wallet), where("index", ">", it.index)]),
-      ]),
+      where.or([where("wallet", ">", it.wallet), where.and([where("wallet", "=", it.wallet), where("index", ">", it.index)])]),
     )
     .orderBy("wallet")
     .orderBy("index")

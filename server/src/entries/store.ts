@@ -40,7 +40,7 @@ export async function currentEntry(db: Reader, name: string): Promise<EntryRow |
 /** By name and hash, after both. */
 export async function listEntries(
   db: Reader,
-  it: { readonly name: string; readonly hash: string; readonly limit: number; readonly state?: EntryRow["state"] },
+  it: { readonly name: string; readonly hash: string; readonly limit: number; readonly state?: EntryRow["state"] | undefined },
 ): Promise<readonly EntryRow[]> {
   let query = db
     .selectFrom("book_entry")

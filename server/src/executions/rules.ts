@@ -1,11 +1,13 @@
 /** What an execution is made of, and what the vault's signed answer must say of it. Pure. */
 import type { Hash } from "@strongroom/core/bytes";
 import { attempt } from "@strongroom/core/errors";
+import { type Transfer, transferId } from "@strongroom/core/ledger/transfer";
 import { ExecutionBody } from "@strongroom/core/protocol/command";
 import type { Book } from "@strongroom/core/rulebook/book";
 import type { Intent, IntentOf } from "@strongroom/core/signed/intent";
 import { decode } from "@strongroom/core/signed/object";
 import { Receipt } from "@strongroom/core/signed/receipt";
+import { type Holding, type PaymentBooking, payerOf, releasePayment, reservePayment, settlePayment } from "../ledger/rules.ts";
 import { openSigned } from "../vault/signed.ts";
 
 export type OnChain = IntentOf<"pay"> | IntentOf<"cancel">;
@@ -58,4 +60,71 @@ export function isReceiptWhole(
   const receipt = openSigned(Receipt, row.receipt, vaultKey);
   if (receipt === null || receipt.deployment !== deployment || receipt.code !== "OK") return false;
   return progressOf(receipt.body, row.request)?.transaction != null;
+}
+
+/** An execution with what the ledger holds for it. */
+export type Held = {
+  readonly id: string;
+  readonly createdAt: Date;
+  readonly wallet: Holding;
+  readonly client: string | null;
+  readonly asset: string;
+  readonly native: string;
+  readonly heldAmount: bigint;
+  readonly heldFee: bigint;
+};
+
+/** The hold of an execution, as the ledger books it. */
+export function bookingOf(held: Held): PaymentBooking {
+  return {
+    id: held.id,
+    at: held.createdAt.getTime(),
+    wallet: held.wallet,
+    payer: payerOf(held.wallet, held.client),
+    asset: held.asset,
+    amount: held.heldAmount,
+    native: held.native,
+    totalFee: held.heldFee,
+  };
+}
+
+/** What the end of one transaction books: what it really moved and cost is paid by the execution whose version it was; whatever else was
+ *  held for the versions of it is released. `moved`: 0 when it failed on the chain. */
+export function settleSlot(
+  winner: Held,
+  { others, moved, fee }: { readonly others: readonly Held[]; readonly moved: bigint; readonly fee: bigint },
+): readonly Transfer[] {
+  const own = bookingOf(winner);
+  if (others.length === 0) return settlePayment(own, { moved, fee });
+  const released = [winner, ...others].flatMap((held) => releasePayment(bookingOf(held)));
+  return [...released, ...payNow(own, { moved, fee })];
+}
+
+/** A payment booked at once, without a hold of its own. */
+function payNow(payment: PaymentBooking, spent: { readonly moved: bigint; readonly fee: bigint }): readonly Transfer[] {
+  const paid = { ...payment, amount: spent.moved, totalFee: spent.fee };
+  return reservePayment(paid).map((held, at): Transfer => {
+    const { amount, asset, debit, credit, cause } = held;
+    const id = transferId({ cause, step: `paid-${asset}-${at}`, at: payment.at });
+    return { id, kind: "posted", amount, asset, debit, credit, cause };
+  });
+}
+
+/** What a replacement has to set aside beyond what the versions before it already have. */
+export function beyond(
+  wanted: { readonly amount: bigint; readonly fee: bigint },
+  held: readonly Pick<Held, "heldAmount" | "heldFee">[],
+): { readonly amount: bigint; readonly fee: bigint } {
+  const sum = (of: (one: Pick<Held, "heldAmount" | "heldFee">) => bigint) => held.reduce((total, one) => total + of(one), 0n);
+  const more = (need: bigint, have: bigint) => (need > have ? need - have : 0n);
+  return {
+    amount: more(
+      wanted.amount,
+      sum((one) => one.heldAmount),
+    ),
+    fee: more(
+      wanted.fee,
+      sum((one) => one.heldFee),
+    ),
+  };
 }

@@ -3,15 +3,7 @@ import type { Selectable } from "kysely";
 import type { Reader, Tx } from "../db/tables.ts";
 import type { Caller } from "../users/rules.ts";
 
-export type ExecutionState =
-  | "planned"
-  | "reserved"
-  | "committed"
-  | "signed"
-  | "broadcasting"
-  | "settled"
-  | "aborted"
-  | "held";
+export type ExecutionState = "planned" | "reserved" | "committed" | "signed" | "broadcasting" | "settled" | "aborted" | "held";
 
 type ExecutionTable = {
   id: string;
@@ -84,8 +76,8 @@ export async function listExecutions(
   it: {
     readonly before: { readonly at: Date; readonly id: string } | null;
     readonly limit: number;
-    readonly state?: ExecutionState;
-    readonly request?: string;
+    readonly state?: ExecutionState | undefined;
+    readonly request?: string | undefined;
   },
 ): Promise<readonly ExecutionRow[]> {
   const { before } = it;

@@ -15,7 +15,9 @@ export type FactColumns = {
 };
 
 /** A fact with its id, or the field that does not hold. */
-export type ReadFact = { readonly ok: true; readonly id: string; readonly fact: Fact } | { readonly ok: false; readonly detail: string };
+export type ReadFact =
+  | { readonly ok: true; readonly id: string; readonly fact: Fact }
+  | { readonly ok: false; readonly detail: string };
 
 /** Reads a signed fact under the rulebook in force. */
 export function readFact(envelope: Uint8Array, book: Book): ReadFact {

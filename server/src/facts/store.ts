@@ -47,8 +47,8 @@ export async function listFacts(
   it: {
     readonly before: { readonly at: Date; readonly id: string } | null;
     readonly limit: number;
-    readonly type?: FactRow["type"];
-    readonly source?: string;
+    readonly type?: FactRow["type"] | undefined;
+    readonly source?: string | undefined;
   },
 ): Promise<readonly FactRow[]> {
   const { before } = it;

@@ -9,6 +9,24 @@ export const limits = {
   connectMs: 5_000,
   /** How long it is remembered that a transaction was committed, for whoever does not know. */
   commitMarkMs: 3_600_000,
+  /** A job or a lease is taken from whoever was silent for so long; he says that he lives three times as often. */
+  leaseMs: 10_000,
+  /** Jobs of one process at once; from one look for due jobs, or for a free lease, to the next. */
+  jobsAtOnce: 8,
+  jobPollMs: 500,
+  leasePollMs: 1_000,
+  /** Tries of a job, and its pauses; while something else is down they do not count and are all the same. */
+  jobBackoff: { attempts: 12, firstMs: 200, mostMs: 60_000, outageMs: 1_000 },
+  jobErrorLength: 400,
+  /** How long a job that is done can be looked at, and how often what is old is swept. */
+  jobKeptMs: 86_400_000,
+  sweepMs: 300_000,
+  /** From the wish to stop until work that is under way is told to break off, and until it is left behind. */
+  drainMs: 10_000,
+  abandonMs: 3_000,
+  /** One look of health at one thing; how long the most overdue job may wait before that counts as trouble. */
+  lookMs: 5_000,
+  overdueMs: 60_000,
   /** Size of one migration, and how many there may be. */
   migrationBytes: 1024 * 1024,
   migrations: 9_999,
@@ -90,4 +108,24 @@ export const limits = {
   units: 1_000,
   unitDepth: 16,
   tokensEach: 64,
+  ledger: {
+    /** Transfers of one posting. */
+    transfers: 1_000,
+    /** The check of the books: accounts and rows of each that are read at once, and findings after which it stops. */
+    checkAccounts: 64,
+    checkRows: 256,
+    findings: 100,
+    /** How often what is new is checked, and how often everything. */
+    checkMs: 60_000,
+    checkAllMs: 86_400_000,
+  },
+  /** Public keys that are kept ready for use. */
+  keysReady: 4_096,
+  /** When the vault is asked again about what may change by itself, and how often what has expired is looked for. */
+  askAgainMs: 15_000,
+  expireMs: 10_000,
+  /** When a transaction that is stuck and could not be repriced is looked at again. */
+  repriceAgainMs: 60_000,
+  /** Things that a job looks at in one go. */
+  batch: 200,
 } as const;

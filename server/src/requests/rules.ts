@@ -6,11 +6,17 @@ import type { Book } from "@strongroom/core/rulebook/book";
 import { Approval } from "@strongroom/core/signed/approval";
 import { Intent } from "@strongroom/core/signed/intent";
 import { decode, idOf, Signed } from "@strongroom/core/signed/object";
-import { textHash, render } from "@strongroom/core/text/render";
+import { render, textHash } from "@strongroom/core/text/render";
 import { openByPerson } from "../vault/signed.ts";
 
 /** What the vault is at: what approvals must name to count there. */
-export type Standing = { readonly deployment: Hash; readonly vault: Hash; readonly boot: Hash; readonly book: Book; readonly at: number };
+export type Standing = {
+  readonly deployment: Hash;
+  readonly vault: Hash;
+  readonly boot: Hash;
+  readonly book: Book;
+  readonly at: number;
+};
 
 export type Wrong = { readonly ok: false; readonly field: string; readonly detail: string };
 const wrong = (field: string, detail: string): Wrong => ({ ok: false, field, detail });
@@ -96,14 +102,18 @@ export type DecisionColumns = {
 
 /** The approval of a stored decision, or null when it is not signed, is about another request, or the columns say something else.
  *  A key that was removed since cannot be checked any more; what it signed does not count. */
-export function approvalOf(row: DecisionColumns, book: Book): { readonly approval: Approval; readonly enrolled: boolean } | null {
+export function approvalOf(
+  row: DecisionColumns,
+  book: Book,
+): { readonly approval: Approval; readonly enrolled: boolean } | null {
   const opened = attempt(() => {
     const { body, signatures } = decode(Signed, row.approval);
     return { id: idOf(Approval, body), approval: decode(Approval, body), signatures };
   });
   if (!opened.ok) return null;
   const { id, approval, signatures } = opened.value;
-  const same = id === row.id && approval.subject === row.request && approval.key === row.key && approval.decision === row.decision;
+  const same =
+    id === row.id && approval.subject === row.request && approval.key === row.key && approval.decision === row.decision;
   if (!same || signatures[0]?.key !== approval.key) return null;
   const holder = book.holders.get(approval.key);
   if (holder === undefined) return { approval, enrolled: false };

@@ -78,9 +78,9 @@ export async function listRequests(
   it: {
     readonly before: { readonly at: Date; readonly id: string } | null;
     readonly limit: number;
-    readonly state?: RequestState;
-    readonly kind?: Kind;
-    readonly client?: string;
+    readonly state?: RequestState | undefined;
+    readonly kind?: Kind | undefined;
+    readonly client?: string | undefined;
   },
 ): Promise<readonly RequestRow[]> {
   const { before } = it;
@@ -100,7 +100,10 @@ export async function listRequests(
 }
 
 /** Open or approved requests whose life is over. */
-export async function overdueRequests(db: Reader, it: { readonly at: Date; readonly limit: number }): Promise<readonly string[]> {
+export async function overdueRequests(
+  db: Reader,
+  it: { readonly at: Date; readonly limit: number },
+): Promise<readonly string[]> {
   const rows = await db
     .selectFrom("request")
     .select("id")
@@ -113,7 +116,10 @@ export async function overdueRequests(db: Reader, it: { readonly at: Date; reado
 }
 
 /** Open or approved requests that the vault refused with this code. */
-export async function refusedRequests(db: Reader, it: { readonly code: string; readonly limit: number }): Promise<readonly string[]> {
+export async function refusedRequests(
+  db: Reader,
+  it: { readonly code: string; readonly limit: number },
+): Promise<readonly string[]> {
   const rows = await db
     .selectFrom("request")
     .select("id")
@@ -151,13 +157,7 @@ export async function insertDecision(tx: Tx, row: DecisionRow): Promise<boolean>
 /** The decisions on these requests, the oldest first. */
 export async function decisionsOn(db: Reader, requests: readonly string[]): Promise<readonly DecisionRow[]> {
   if (requests.length === 0) return [];
-  return db
-    .selectFrom("decision")
-    .selectAll()
-    .where("request", "in", requests)
-    .orderBy("created_at")
-    .orderBy("id")
-    .execute();
+  return db.selectFrom("decision").selectAll().where("request", "in", requests).orderBy("created_at").orderBy("id").execute();
 }
 
 function visible(db: Reader, caller: Caller) {

@@ -51,7 +51,11 @@ export async function changeRulebook(tx: Tx, id: string, change: RulebookChange)
 }
 
 export async function insertRulebookDecision(tx: Tx, row: RulebookDecisionRow): Promise<void> {
-  await tx.insertInto("rulebook_decision").values(row).onConflict((conflict) => conflict.column("id").doNothing()).execute();
+  await tx
+    .insertInto("rulebook_decision")
+    .values(row)
+    .onConflict((conflict) => conflict.column("id").doNothing())
+    .execute();
 }
 
 export async function decisionsOn(db: Reader, rulebook: string): Promise<readonly RulebookDecisionRow[]> {

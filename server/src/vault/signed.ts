@@ -4,10 +4,10 @@
  *  The rule for Ed25519 is core's; only the equation runs in node:crypto, which is sixty times faster. */
 import { createPublicKey, type KeyObject, verify } from "node:crypto";
 import { fromHex, type Hash, toHex } from "@strongroom/core/bytes";
+import { attempt } from "@strongroom/core/errors";
 import { isAcceptedKey, isAcceptedSignature } from "@strongroom/core/keys/ed25519";
 import { keyId } from "@strongroom/core/keys/id";
 import { checkAssertion } from "@strongroom/core/keys/webauthn";
-import { attempt } from "@strongroom/core/errors";
 import type { Book } from "@strongroom/core/rulebook/book";
 import { challengeOf, decode, type Kind, Signed } from "@strongroom/core/signed/object";
 import type { Key } from "@strongroom/core/signed/rulebook";
@@ -40,8 +40,7 @@ export function openSigned<T>(kind: Kind<T>, envelope: Uint8Array, publicKey: Ui
   if (!opened.ok) return null;
   const { body, signatures } = opened.value;
   const [signature] = signatures;
-  const fits =
-    signatures.length === 1 && signature?.key === keyId("ed25519", publicKey) && signature.clientData === undefined;
+  const fits = signatures.length === 1 && signature?.key === keyId("ed25519", publicKey) && signature.clientData === undefined;
   if (!fits || signature === undefined) return null;
   if (!isSigned(publicKey, challengeOf(kind as Kind<unknown>, body), signature.signature)) return null;
   const object = attempt(() => decode(kind, body));
@@ -68,7 +67,9 @@ export function openByPerson<T>(
 function holds(key: Key, challenge: Uint8Array, signature: Signed["signatures"][number]): boolean {
   const { clientData, authenticatorData } = signature;
   if (key.scheme === "ed25519") {
-    return clientData === undefined && authenticatorData === undefined && isSigned(key.publicKey, challenge, signature.signature);
+    return (
+      clientData === undefined && authenticatorData === undefined && isSigned(key.publicKey, challenge, signature.signature)
+    );
   }
   if (clientData === undefined || authenticatorData === undefined) return false;
   const { publicKey, rpIdHash, origin, synced } = key as Required<Key>;

@@ -19,7 +19,11 @@ export type WalletRow = Selectable<WalletTable>;
 
 /** Enters a wallet; one that is there already stays as it is. */
 export async function insertWallet(tx: Tx, row: Omit<WalletRow, "version">): Promise<void> {
-  await tx.insertInto("wallet").values(row).onConflict((conflict) => conflict.column("name").doNothing()).execute();
+  await tx
+    .insertInto("wallet")
+    .values(row)
+    .onConflict((conflict) => conflict.column("name").doNothing())
+    .execute();
 }
 
 /** Whatever its unit; not for showing to a caller. */
@@ -36,7 +40,7 @@ export async function visibleWallet(db: Reader, caller: Caller, name: string): P
 export async function listWallets(
   db: Reader,
   caller: Caller,
-  it: { readonly after: string | null; readonly limit: number; readonly client?: string; readonly unit?: string },
+  it: { readonly after: string | null; readonly limit: number; readonly client?: string | undefined; readonly unit?: string | undefined },
 ): Promise<readonly WalletRow[]> {
   let query = visible(db, caller).orderBy("name").limit(it.limit);
   if (it.after !== null) query = query.where("name", ">", it.after);
@@ -46,14 +50,17 @@ export async function listWallets(
 }
 
 /** Every wallet, for the check of all records. */
-export async function everyWallet(db: Reader, it: { readonly after: string; readonly limit: number }): Promise<readonly WalletRow[]> {
+export async function everyWallet(
+  db: Reader,
+  it: { readonly after: string; readonly limit: number },
+): Promise<readonly WalletRow[]> {
   return db.selectFrom("wallet").selectAll().where("name", ">", it.after).orderBy("name").limit(it.limit).execute();
 }
 
 export async function changeWallet(
   tx: Tx,
   name: string,
-  change: { readonly label?: string; readonly unit?: string },
+  change: { readonly label?: string | undefined; readonly unit?: string | undefined },
 ): Promise<WalletRow> {
   return tx
     .updateTable("wallet")

@@ -1,0 +1,313 @@
+/** From an approved payment to a settled one: reserve in the ledger, have the vault sign, hand to the chain, book what came of it.
+ *
+ *  Every step is a transaction of its own and may be taken again: the hold has the execution's id, the vault gives one intent its one
+ *  execution whatever comes with it, and what the chain shows is told inside the block's own transaction. */
+import type { EvmContext } from "@strongroom/core/protocol/command";
+import type { Receipt } from "@strongroom/core/signed/receipt";
+import { findAddress } from "../addresses/store.ts";
+import { trackTransaction, transactionsOf } from "../chain/store.ts";
+import type { ChainTransaction, Observers } from "../chain/types.ts";
+import { uuid } from "../db/ids.ts";
+import type { Reader, Tx } from "../db/tables.ts";
+import { transact } from "../db/transact.ts";
+import { emit } from "../events/store.ts";
+import type { House } from "../host/context.ts";
+import { limits } from "../host/limits.ts";
+import { Problem, problem } from "../http/call.ts";
+import type { Workers } from "../jobs/jobs.ts";
+import { enqueue } from "../jobs/store.ts";
+import { releasePayment, reservePayment } from "../ledger/rules.ts";
+import { post } from "../ledger/store.ts";
+import { changeRequest, lockRequest, type RequestRow } from "../requests/store.ts";
+import { findWallet } from "../wallets/store.ts";
+import { beyond, bookingOf, type Held, type Movement, movementOf, type OnChain, progressOf, settleSlot } from "./rules.ts";
+import {
+  changeExecution,
+  type ExecutionRow,
+  executionOf,
+  findExecution,
+  insertExecution,
+  lockExecution,
+  lockSlot,
+} from "./store.ts";
+
+/** What came of an attempt. `refused`: the vault's answer, with nothing left reserved. `short`: the position does not cover it. */
+export type Attempt =
+  | { readonly is: "signed" | "held" }
+  | { readonly is: "refused"; readonly receipt: Receipt }
+  | { readonly is: "short"; readonly detail: string };
+
+type Payment = { readonly request: RequestRow; readonly intent: OnChain; readonly approvals: readonly Uint8Array[] };
+
+/** Gas that no transaction can have: the vault refuses to build with it, and it builds only after every rule has been met. */
+const REHEARSAL = { gasLimit: 0, maxFeePerGas: 0n, maxPriorityFeePerGas: 0n } as const;
+
+/** Whether every rule is met, without anything coming of it: null, or the vault's refusal. */
+export async function rehearse(house: House, { request, intent, approvals }: Payment, facts: readonly Uint8Array[]) {
+  const context = { index: request.index, ...REHEARSAL };
+  const orders = [{ intent: request.intent, context }];
+  const receipt = await house.vault.ask({ command: "execute", orders, approvals, facts });
+  const built =
+    receipt.code === "GAS_TOO_LOW" || receipt.code === "OK" || (intent.kind === "pay" && receipt.code === "CONTEXT_INVALID");
+  return built ? null : receipt;
+}
+
+/** Reserves, has the vault sign, and keeps what it signed. Fails: VAULT_UNREACHABLE, CHAIN_UNREACHABLE; then it is tried again. */
+export async function carryToChain(house: House, payment: Payment, facts: readonly Uint8Array[]): Promise<Attempt> {
+  const { request } = payment;
+  const execution = (await executionOf(house.db, request.id)) ?? (await reserve(house, payment));
+  if (typeof execution === "string") return { is: "short", detail: execution };
+  if (execution.state !== "reserved" && execution.state !== "held") return { is: "signed" };
+  const context = await contextFor(house, execution, payment);
+  const orders = [{ intent: request.intent, context }];
+  const receipt = await house.vault.ask({ command: "execute", orders, approvals: payment.approvals, facts });
+  if (receipt.code === "OK") return keepSigned(house, execution, receipt);
+  return giveUp(house, execution, receipt);
+}
+
+/** Sets the payment aside, or says why the position does not cover it. */
+async function reserve(house: House, { request, intent }: Payment): Promise<ExecutionRow | string> {
+  const { book } = await house.vault.view();
+  const movement = movementOf(intent, book);
+  const wallet = await findWallet(house.db, intent.wallet);
+  if (movement === null || wallet === undefined) return `wallet, chain or asset of the payment are not known here`;
+  const id = uuid(house.now());
+  const at = new Date(house.now());
+  try {
+    return await transact(house.db, async (tx) => {
+      await lockRequest(tx, request.id);
+      const known = await executionOf(tx, request.id);
+      if (known !== undefined) return known;
+      const before = intent.replaces === undefined ? [] : await versionsOf(tx, intent.replaces);
+      const more = beyond({ amount: movement.amount, fee: movement.totalFee }, await heldOf(tx, before));
+      const row = { ...rowOf(movement, { id, request, at, client: wallet.client ?? request.client }), ...holdOf(more) };
+      await insertExecution(tx, row);
+      await changeRequest(tx, request.id, { state: "approved", execution: id });
+      const { unit, client } = row;
+      await emit(tx, { type: "execution.reserved", subject: id, actor: "system", unit, client, data: { request: request.id } });
+      await post(tx, reservePayment(bookingOf(heldBy(row, wallet.client))));
+      return row;
+    });
+  } catch (error) {
+    if (error instanceof Problem && error.code === "POSITION_SHORT") return error.detail;
+    throw error;
+  }
+}
+
+const holdOf = ({ amount, fee }: { amount: bigint; fee: bigint }) => ({ held_amount: amount, held_fee: fee });
+
+function rowOf(
+  movement: Movement,
+  { id, request, at, client }: { id: string; request: RequestRow; at: Date; client: string | null },
+): Omit<ExecutionRow, "held_amount" | "held_fee"> {
+  const { chain, native, asset, wallet, amount, totalFee } = movement;
+  const dates = { created_at: at, updated_at: at };
+  const money = { native, asset, wallet, amount, total_fee: totalFee };
+  return {
+    id,
+    request: request.id,
+    unit: request.unit,
+    client,
+    state: "reserved",
+    chain,
+    ...money,
+    slot: null,
+    receipt: null,
+    ...dates,
+  };
+}
+
+/** All versions of the transaction that this intent's execution belongs to. */
+async function versionsOf(tx: Tx, intent: string): Promise<readonly ExecutionRow[]> {
+  const before = await executionOf(tx, intent);
+  return before?.slot == null ? [] : lockSlot(tx, before.slot);
+}
+
+function heldBy(row: ExecutionRow, walletClient: string | null): Held {
+  const { id, client, asset, native, created_at: createdAt, held_amount: heldAmount, held_fee: heldFee } = row;
+  return { id, client, asset, native, createdAt, heldAmount, heldFee, wallet: { wallet: row.wallet, client: walletClient } };
+}
+
+/** The holds of these executions that the ledger still has. */
+async function heldOf(db: Reader, rows: readonly ExecutionRow[]): Promise<readonly Held[]> {
+  const open = rows.filter(({ state }) => state !== "aborted" && state !== "settled");
+  const wallets = new Map<string, string | null>();
+  for (const { wallet } of open) wallets.set(wallet, (await findWallet(db, wallet))?.client ?? null);
+  return open.map((row) => heldBy(row, wallets.get(row.wallet) ?? null));
+}
+
+/** Fees that the nodes ask for, within what was approved, and above those of what is replaced. */
+async function contextFor(house: House, execution: ExecutionRow, { request, intent }: Payment): Promise<EvmContext> {
+  const { book } = await house.vault.view();
+  const paying = await findAddress(house.db, intent.wallet, request.index);
+  const from = paying?.address ?? problem("NOT_FOUND", "index", `wallet ${intent.wallet} has no address ${request.index}`);
+  const to = intent.kind === "pay" ? intent.destination.address : from;
+  const contract = book.assets.get(execution.asset)?.contract;
+  const over = intent.replaces === undefined ? undefined : await offersOf(house, intent.replaces);
+  const call = {
+    from,
+    to,
+    amount: execution.amount,
+    totalFee: execution.total_fee,
+    ...(contract !== undefined && { contract }),
+  };
+  const context = await house.chains.contextFor(execution.chain, { ...call, ...(over !== undefined && { over }) });
+  return { ...context, index: request.index };
+}
+
+/** The highest fees that any version of a transaction has offered. */
+async function offersOf(house: House, intent: string) {
+  const before = await executionOf(house.db, intent);
+  const versions = before === undefined ? [] : await transactionsOf(house.db, before.id);
+  const most = (of: (one: ChainTransaction) => bigint) => versions.map(of).reduce((a, b) => (a > b ? a : b), 0n);
+  return { maxFeePerGas: most((one) => one.maxFeePerGas), maxPriorityFeePerGas: most((one) => one.maxPriorityFeePerGas) };
+}
+
+/** Keeps the signed transaction before anybody sends it. */
+async function keepSigned(
+  house: House,
+  { id, request }: ExecutionRow,
+  receipt: Receipt & { bytes: Uint8Array },
+): Promise<Attempt> {
+  const progress = progressOf(receipt.body, request);
+  const transaction = progress?.transaction ?? null;
+  const now = new Date(house.now());
+  if (transaction === null) {
+    await transact(house.db, async (tx) => changeExecution(tx, id, { state: "held" }, now));
+    return { is: "held" };
+  }
+  await transact(house.db, async (tx) => {
+    await lockRequest(tx, request);
+    const row = await lockExecution(tx, id);
+    if (row.state !== "reserved" && row.state !== "held") return;
+    const { unit, client, asset } = row;
+    const slot = transaction.slots.join(" ");
+    await trackTransaction(tx, { raw: transaction.raw, execution: id, unit, asset, now });
+    await changeExecution(tx, id, { state: "signed", slot, receipt: receipt.bytes }, now);
+    await changeRequest(tx, request, { state: "consumed" });
+    const data = { request, transaction: transaction.id, slot };
+    await emit(tx, { type: "execution.signed", subject: id, actor: "vault", unit, client, data, signed: receipt.bytes });
+  });
+  house.wake();
+  return { is: "signed" };
+}
+
+/** After a refusal nothing stays reserved, unless the vault has committed itself to the intent all the same. */
+async function giveUp(house: House, execution: ExecutionRow, refusal: Receipt): Promise<Attempt> {
+  const { id, request } = execution;
+  const shown = await house.vault.ask({ command: "show", what: "execution", name: request });
+  if (shown.code === "OK") return keepSigned(house, execution, shown);
+  const now = new Date(house.now());
+  await transact(house.db, async (tx) => {
+    await lockRequest(tx, request);
+    const row = await lockExecution(tx, id);
+    if (row.state !== "reserved") return;
+    await changeExecution(tx, id, { state: "aborted" }, now);
+    await changeRequest(tx, request, { execution: null });
+    const { unit, client } = row;
+    const data = { request, code: refusal.code, field: refusal.field };
+    await emit(tx, { type: "execution.aborted", subject: id, actor: "vault", unit, client, data });
+    const [held] = await heldOf(tx, [row]);
+    if (held !== undefined) await post(tx, releasePayment(bookingOf(held)));
+  });
+  return { is: "refused", receipt: refusal };
+}
+
+type OurObservers = Pick<
+  Observers,
+  "transactionIncluded" | "transactionFinal" | "transactionReorged" | "transactionReplaced" | "transactionStuck"
+>;
+
+/** What the chain shows of our transactions, inside the transaction of the block. */
+export function observeExecutions({ now }: Pick<House, "now">): OurObservers {
+  const at = () => new Date(now());
+  return {
+    transactionIncluded: (tx, it) => tell(tx, it, { what: "included", state: "broadcasting", at: at() }),
+    transactionReorged: (tx, it) => tell(tx, it, { what: "reorged", state: "broadcasting", at: at() }),
+    transactionFinal: (tx, it) => settle(tx, it, at()),
+    async transactionReplaced(tx, it) {
+      // A version of ours that was mined instead ends all of them when it is final; only a stranger's leaves this one open.
+      if (!(await isOurs(tx, it))) await tell(tx, it, { what: "displaced", state: "held", at: at() });
+    },
+    async transactionStuck(tx, it) {
+      await enqueue(tx, { kind: "reprice", subject: it.execution });
+    },
+  };
+}
+
+/** Whether what took the place of a transaction is another version of it. */
+async function isOurs(tx: Tx, { execution, replacedBy }: ChainTransaction): Promise<boolean> {
+  const { slot } = await lockExecution(tx, execution);
+  for (const { id } of slot === null ? [] : await lockSlot(tx, slot)) {
+    if ((await transactionsOf(tx, id)).some((version) => version.id === replacedBy)) return true;
+  }
+  return false;
+}
+
+type Told = { readonly what: string; readonly state: ExecutionRow["state"]; readonly at: Date };
+
+async function tell(tx: Tx, it: ChainTransaction, { what, state, at }: Told): Promise<void> {
+  const row = await lockExecution(tx, it.execution);
+  if (row.state === "settled" || row.state === "aborted") return;
+  await changeExecution(tx, row.id, { state }, at);
+  const { id: subject, unit, client, request } = row;
+  const data = { request, transaction: it.id, block: it.block };
+  await emit(tx, { type: `execution.${what}`, subject, actor: "chain", unit, client, data });
+}
+
+/** One version of a transaction is final: it is paid, and every other version's hold is released. */
+async function settle(tx: Tx, it: ChainTransaction, at: Date): Promise<void> {
+  const versions = await lockSlot(tx, (await lockExecution(tx, it.execution)).slot ?? "");
+  const winner = versions.find(({ id }) => id === it.execution);
+  if (winner === undefined || winner.state === "settled") return;
+  const [paying, ...others] = await heldOf(tx, [winner, ...versions.filter(({ id }) => id !== winner.id)]);
+  const [moved, fee] = [it.moved ?? 0n, it.fee ?? 0n];
+  for (const row of versions) {
+    if (row.state === "settled" || row.state === "aborted") continue;
+    const state = row.id === winner.id ? "settled" : "aborted";
+    await changeExecution(tx, row.id, { state }, at);
+    const { id: subject, unit, client, request } = row;
+    const data = { request, transaction: it.id, succeeded: it.succeeded, fee: fee.toString(), moved: moved.toString() };
+    await emit(tx, { type: `execution.${state}`, subject, actor: "chain", unit, client, data });
+  }
+  if (paying !== undefined) await post(tx, settleSlot(paying, { others, moved, fee }));
+}
+
+export const executionWorkers: Workers = {
+  /** Raises the fees of a transaction that is stuck, within what its intent allows. */
+  async reprice(house, { subject }) {
+    const execution = await findExecution(house.db, subject);
+    if (execution === undefined || (execution.state !== "signed" && execution.state !== "broadcasting")) return "done";
+    const versions = await transactionsOf(house.db, execution.id);
+    const newest = versions.at(-1);
+    const open =
+      newest !== undefined && versions.every(({ state }) => state !== "included" && state !== "final" && state !== "failed");
+    if (!open || newest === undefined) return "done";
+    const over = { maxFeePerGas: newest.maxFeePerGas, maxPriorityFeePerGas: newest.maxPriorityFeePerGas };
+    const { from, to, amount, contract } = newest;
+    const call = { from, to, amount, totalFee: execution.total_fee, over, ...(contract !== null && { contract }) };
+    const context = await house.chains.contextFor(execution.chain, call);
+    const receipt = await house.vault.ask({ command: "reprice", intent: execution.request as never, context });
+    if (receipt.code !== "OK") return { again: new Date(house.now() + limits.repriceAgainMs) };
+    const transaction = progressOf(receipt.body, execution.request)?.transaction;
+    if (transaction == null) return "done";
+    const now = new Date(house.now());
+    await transact(house.db, async (tx) => {
+      const { unit, client, asset } = execution;
+      await trackTransaction(tx, { raw: transaction.raw, execution: execution.id, unit, asset, now });
+      await changeExecution(tx, execution.id, { receipt: receipt.bytes }, now);
+      const data = { request: execution.request, transaction: transaction.id };
+      await emit(tx, {
+        type: "execution.repriced",
+        subject: execution.id,
+        actor: "vault",
+        unit,
+        client,
+        data,
+        signed: receipt.bytes,
+      });
+    });
+    house.wake();
+    return "done";
+  },
+};

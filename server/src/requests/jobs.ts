@@ -1,0 +1,235 @@
+/** Carrying requests out: the vault is asked whenever something may have changed its mind, and what it answers is kept.
+ *
+ *  The vault alone decides. Here a request only moves between the states of DESIGN section 4, by the vault's signed answers. */
+import { attempt } from "@strongroom/core/errors";
+import { Entry } from "@strongroom/core/signed/entry";
+import type { Intent } from "@strongroom/core/signed/intent";
+import { decode, idOf } from "@strongroom/core/signed/object";
+import type { Receipt } from "@strongroom/core/signed/receipt";
+import type { Tx } from "../db/tables.ts";
+import { transact } from "../db/transact.ts";
+import { insertEntry, retireEntry } from "../entries/store.ts";
+import { emit } from "../events/store.ts";
+import { carryToChain, rehearse } from "../executions/jobs.ts";
+import { isOnChain } from "../executions/rules.ts";
+import { executionOf } from "../executions/store.ts";
+import { factsOn } from "../facts/store.ts";
+import type { House } from "../host/context.ts";
+import { limits } from "../host/limits.ts";
+import { problem } from "../http/call.ts";
+import type { Done, Workers } from "../jobs/jobs.ts";
+import { enqueue } from "../jobs/store.ts";
+import { insertWallet } from "../wallets/store.ts";
+import { approvalOf, endOfDelay, intentOf, meaningOf, staleness } from "./rules.ts";
+import {
+  changeRequest,
+  decisionsOn,
+  findRequest,
+  lockRequest,
+  overdueRequests,
+  type RequestChange,
+  type RequestRow,
+  refusedRequests,
+} from "./store.ts";
+
+/** How much later than the vault's own time it is asked again. */
+const GRACE_MS = 50;
+
+/** The approvals that can count now, one for each key, the newest. Fails: RECORD_TAMPERED. */
+export async function currentApprovals(house: House, request: Pick<RequestRow, "id" | "kind">): Promise<readonly Uint8Array[]> {
+  const { book, head } = await house.vault.view();
+  const standing = { book, boot: head.boot, at: head.at };
+  const newest = new Map<string, Uint8Array>();
+  for (const row of await decisionsOn(house.db, [request.id])) {
+    const read = approvalOf(row, book);
+    if (read === null) problem("RECORD_TAMPERED", "decision", `decision ${row.id} is not what was signed`);
+    const counts =
+      read.enrolled && row.decision !== "reject" && (request.kind === "freeze" || staleness(read.approval, standing) === null);
+    if (counts) newest.set(row.key, row.approval);
+  }
+  return [...newest.values()];
+}
+
+/** The facts that are known of a destination. */
+async function factsFor(house: House, intent: Intent): Promise<readonly Uint8Array[]> {
+  const address = intent.kind === "pay" ? intent.destination.address : null;
+  const chain = intent.kind === "pay" ? intent.chain : 0;
+  if (intent.kind === "entry") {
+    const entry = attempt(() => decode(Entry, intent.entry));
+    return entry.ok ? signedFactsOn(house, `address:${entry.value.chain}:${entry.value.address}`) : [];
+  }
+  return address === null ? [] : signedFactsOn(house, `address:${chain}:${address}`);
+}
+
+async function signedFactsOn(house: House, subject: string): Promise<readonly Uint8Array[]> {
+  return (await factsOn(house.db, subject)).map(({ fact }) => fact);
+}
+
+/** The intent of a stored request. Fails: RECORD_TAMPERED. */
+export function demandIntent(request: RequestRow): Intent {
+  return (
+    intentOf(request) ?? problem("RECORD_TAMPERED", "request", `the record of request ${request.id} is not what was signed`)
+  );
+}
+
+/** What became of a request that the vault carried out off the chain: the signed receipt that shows the new thing. */
+export type Result = { readonly intent: Intent; readonly shown: (Receipt & { readonly bytes: Uint8Array }) | null };
+
+/** Fetches what shows the result of an intent that was carried out. */
+export async function resultOf(house: House, intent: Intent): Promise<Result> {
+  if (intent.kind === "wallet") {
+    const shown = await house.vault.ask({ command: "show", what: "wallet", name: intent.wallet });
+    return { intent, shown: shown.code === "OK" ? shown : null };
+  }
+  if (intent.kind === "entry") {
+    const { name } = decode(Entry, intent.entry);
+    const shown = await house.vault.ask({ command: "show", what: "entry", name });
+    return { intent, shown: shown.code === "OK" ? shown : null };
+  }
+  return { intent, shown: null };
+}
+
+/** Notes a result: the request is consumed, and what it made is entered. */
+export async function consume(tx: Tx, house: House, request: RequestRow, { intent, shown }: Result): Promise<void> {
+  const { id, unit, client } = request;
+  const now = new Date(house.now());
+  await changeRequest(tx, id, { state: "consumed", answer_code: "OK", answer_field: "", answer_detail: "", answer_at: now });
+  const told = { actor: "vault", unit, client, ...(shown !== null && { signed: shown.bytes }) };
+  await emit(tx, { type: "request.consumed", subject: id, ...told, data: { kind: request.kind } });
+  if (intent.kind === "wallet" && shown !== null) await enterWallet(tx, { request, intent, shown, now });
+  if (intent.kind === "entry" && shown !== null) await enterEntry(tx, { request, intent, shown, now });
+  if (intent.kind === "retire") {
+    await retireEntry(tx, intent.hash, now);
+    await emit(tx, { type: "entry.retired", subject: intent.name, ...told, data: { hash: intent.hash, request: id } });
+  }
+  if (intent.kind === "freeze")
+    await emit(tx, { type: "freeze.set", subject: id, ...told, data: { level: intent.level, subject: intent.subject } });
+  if (intent.kind === "unfreeze") {
+    await emit(tx, { type: "freeze.lifted", subject: intent.freeze, ...told, data: { request: id } });
+    await enqueue(tx, { kind: "retry-frozen", subject: "all" });
+  }
+}
+
+type Made<K extends Intent["kind"]> = {
+  readonly request: RequestRow;
+  readonly intent: Extract<Intent, { readonly kind: K }>;
+  readonly shown: Receipt & { readonly bytes: Uint8Array };
+  readonly now: Date;
+};
+
+async function enterWallet(tx: Tx, { request, intent, shown, now }: Made<"wallet">): Promise<void> {
+  const { wallet: name, chain, walletClass, client = null } = intent;
+  const { unit } = request;
+  const row = { name, chain, wallet_class: walletClass, client, unit, label: null, receipt: shown.bytes, created_at: now };
+  await insertWallet(tx, row);
+  const data = { chain, walletClass, request: request.id };
+  await emit(tx, { type: "wallet.opened", subject: name, actor: "vault", unit, client, data, signed: shown.bytes });
+}
+
+async function enterEntry(tx: Tx, { request, intent, shown, now }: Made<"entry">): Promise<void> {
+  const { name, chain, address, class: kind, party } = decode(Entry, intent.entry);
+  const hash = idOf(Entry, intent.entry);
+  const columns = { hash, name, chain, address, class: kind, party, entry: intent.entry, receipt: shown.bytes };
+  await insertEntry(tx, { ...columns, state: "current", request: request.id, created_at: now, retired_at: null });
+  const data = { hash, chain, address, class: kind, party, request: request.id };
+  await emit(tx, { type: "entry.entered", subject: name, actor: "vault", unit: request.unit, data, signed: shown.bytes });
+}
+
+/** Notes a refusal, and says when the vault is to be asked again. */
+async function noteRefusal(house: House, id: string, answer: Pick<Receipt, "code" | "field" | "detail">): Promise<Done> {
+  const { code, field, detail } = answer;
+  const meaning = meaningOf(code);
+  const state = meaning === "open" || meaning === "wait" ? null : meaning;
+  const now = new Date(house.now());
+  await transact(house.db, async (tx) => {
+    const request = await lockRequest(tx, id);
+    if (request === undefined || !isAlive(request)) return;
+    const said: RequestChange = { answer_code: code, answer_field: field, answer_detail: detail, answer_at: now };
+    await changeRequest(tx, id, state === null ? said : { ...said, state });
+    const same = request.answer_code === code && request.answer_field === field;
+    if (same && state === null) return;
+    const { unit, client } = request;
+    await emit(tx, {
+      type: `request.${state ?? "refused"}`,
+      subject: id,
+      actor: "vault",
+      unit,
+      client,
+      data: { code, field, detail },
+    });
+  });
+  if (meaning !== "wait") return "done";
+  const until = code === "DELAY_RUNNING" ? endOfDelay(detail) : null;
+  return { again: new Date(until === null ? house.now() + limits.askAgainMs : until + GRACE_MS) };
+}
+
+const isAlive = ({ state }: Pick<RequestRow, "state">): boolean => state === "open" || state === "approved";
+
+/** Asks the vault about a request that is alive. */
+async function carryOut(house: House, id: string): Promise<Done> {
+  const request = await findRequest(house.db, id);
+  if (request === undefined || !isAlive(request)) return "done";
+  const intent = demandIntent(request);
+  const approvals = await currentApprovals(house, request);
+  const facts = await factsFor(house, intent);
+  if (isOnChain(intent)) {
+    const payment = { request, intent, approvals };
+    const begun = await executionOf(house.db, id);
+    const refusal = begun === undefined ? await rehearse(house, payment, facts) : null;
+    if (refusal !== null) return refused(house, { request, approvals, refusal });
+    const attempt = await carryToChain(house, payment, facts);
+    if (attempt.is === "short") return noteShort(house, id, attempt.detail);
+    if (attempt.is === "refused") return refused(house, { request, approvals, refusal: attempt.receipt });
+    return attempt.is === "signed" ? "done" : { again: new Date(house.now() + limits.askAgainMs) };
+  }
+  const orders = [{ intent: request.intent }];
+  const receipt = await house.vault.ask({ command: "execute", orders, approvals, facts });
+  if (receipt.code !== "OK") return refused(house, { request, approvals, refusal: receipt });
+  const result = await resultOf(house, intent);
+  await transact(house.db, async (tx) => {
+    const row = await lockRequest(tx, id);
+    if (row !== undefined && isAlive(row)) await consume(tx, house, row, result);
+  });
+  house.wake();
+  return "done";
+}
+
+type Refusal = { readonly request: RequestRow; readonly approvals: readonly Uint8Array[]; readonly refusal: Receipt };
+
+/** A delay starts with its registration, which is made here as soon as the vault asks for it. */
+async function refused(house: House, { request, approvals, refusal }: Refusal): Promise<Done> {
+  if (refusal.code !== "NOT_REGISTERED") return noteRefusal(house, request.id, refusal);
+  const registered = await house.vault.ask({ command: "register", intent: request.intent, approvals });
+  if (registered.code !== "OK") return noteRefusal(house, request.id, registered);
+  await noteRefusal(house, request.id, refusal);
+  return { again: new Date(house.now()) };
+}
+
+async function noteShort(house: House, id: string, detail: string): Promise<Done> {
+  await noteRefusal(house, id, { code: "POSITION_SHORT", field: "position", detail });
+  return { again: new Date(house.now() + limits.askAgainMs) };
+}
+
+export const requestWorkers: Workers = {
+  "carry-out": (house, { subject }) => carryOut(house, subject),
+  /** What was frozen may go on. */
+  async "retry-frozen"(house) {
+    const ids = await refusedRequests(house.db, { code: "FROZEN", limit: limits.batch });
+    await transact(house.db, async (tx) => {
+      for (const subject of ids) await enqueue(tx, { kind: "carry-out", subject });
+    });
+    return "done";
+  },
+  /** Ends requests whose life is over; runs by itself again and again. */
+  async "expire-requests"(house) {
+    const now = house.now();
+    const ids = await overdueRequests(house.db, { at: new Date(now), limit: limits.batch });
+    for (const id of ids) {
+      const begun = await executionOf(house.db, id);
+      // What was reserved may have been committed by the vault: it is asked first.
+      if (begun !== undefined) await carryOut(house, id);
+      else await noteRefusal(house, id, { code: "EXPIRED", field: "intent.notAfter", detail: "the intent has expired" });
+    }
+    return { again: new Date(now + limits.expireMs) };
+  },
+};
