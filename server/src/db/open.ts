@@ -28,8 +28,10 @@ export function openDatabase({ url, connections }: { url: string; connections: n
     max: connections,
     types: { getTypeParser: ((oid: number) => parsers.get(oid) ?? types.getTypeParser(oid)) as typeof types.getTypeParser },
   });
-  // An idle connection that breaks is replaced by the pool; what was using one hears of it itself.
+  // An idle connection that breaks is replaced by the pool; what was using one hears of it at its next query. Without a listener a
+  // connection that breaks between two queries of a transaction would end the process.
   pool.on("error", () => undefined);
+  pool.on("connect", (client) => client.on("error", () => undefined));
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
   return { db, close: () => db.destroy() };
 }

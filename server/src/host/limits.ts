@@ -55,7 +55,8 @@ export const limits = {
   nodeSockets: 8,
   nodeBatch: 100,
   nodeWords: 200,
-  /** Nodes of one chain. */
+  /** Chains, and nodes of one chain. */
+  chains: 64,
   nodes: 16,
   /** Agreeing answers after which a node that was set aside counts again; for one that lied they are to the same question. */
   nodeReturns: 3,

@@ -1,0 +1,196 @@
+/** The ledger on a real PostgreSQL: many callers at once, retries, lost connections, and the rights of the application's role. */
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { sql } from "kysely";
+import { type AccountKey, keyText } from "../../core/src/ledger/account.ts";
+import type { Transfer } from "../../core/src/ledger/transfer.ts";
+import { type Database, openDatabase } from "../../server/src/db/open.ts";
+import { transact } from "../../server/src/db/transact.ts";
+import { codeOf } from "../../server/src/host/fault.ts";
+import { Problem } from "../../server/src/http/call.ts";
+import { verifyLedger } from "../../server/src/ledger/integrity/store.ts";
+import {
+  bookDeposit,
+  finaliseDeposit,
+  releasePayment,
+  reservePayment,
+  settlePayment,
+  walletKey,
+} from "../../server/src/ledger/rules.ts";
+import { balanceOf, checkLedger, closeBooks, post } from "../../server/src/ledger/store.ts";
+import { type TestDatabase, withDatabase } from "../world/database.ts";
+import { COLD, clientOf, depositOf, HOT, HOUSE, paymentOf, position } from "./books.ts";
+
+let made: TestDatabase;
+
+const book = (transfers: readonly Transfer[], db = made.db) => transact(db, (tx) => post(tx, transfers));
+/** A deposit that is final. */
+const fund = (amount: bigint, to: string, over: Parameters<typeof depositOf>[2] = {}) => {
+  const deposit = depositOf(amount, to, over);
+  return book([...bookDeposit(deposit), ...finaliseDeposit(deposit)]);
+};
+const short = (error: unknown) => error instanceof Problem && error.code === "POSITION_SHORT";
+
+describe("the ledger", () => {
+  before(async () => {
+    made = await withDatabase();
+  });
+  after(() => made.close());
+
+  test("deposits come in, payments go out, and nothing is booked twice", async () => {
+    const deposit = depositOf(100n, "ann");
+    await book(bookDeposit(deposit));
+    assert.deepEqual(await balanceOf(made.db, position("ann")), { posted: 0n, incoming: 100n, held: 0n, available: 0n });
+    await book(finaliseDeposit(deposit));
+    await book([...bookDeposit(deposit), ...finaliseDeposit(deposit)]);
+    assert.deepEqual(await balanceOf(made.db, position("ann")), { posted: 100n, incoming: 0n, held: 0n, available: 100n });
+    const payment = paymentOf(30n, "ann", { totalFee: 10n });
+    await book(reservePayment(payment));
+    assert.deepEqual(await balanceOf(made.db, position("ann")), { posted: 100n, incoming: 0n, held: 40n, available: 60n });
+    const settled = settlePayment(payment, { moved: 30n, fee: 7n });
+    await book(settled);
+    await book(settled);
+    assert.deepEqual(await balanceOf(made.db, position("ann")), { posted: 63n, incoming: 0n, held: 0n, available: 63n });
+    const released = paymentOf(63n, "ann");
+    await book(reservePayment(released));
+    await book(releasePayment(released));
+    assert.equal((await balanceOf(made.db, position("ann"))).available, 63n);
+    assert.deepEqual(await balanceOf(made.db, position("nobody")), { posted: 0n, incoming: 0n, held: 0n, available: 0n });
+  });
+
+  test("what the position does not cover is refused, and nothing of its posting is booked", async () => {
+    await fund(50n, "ben");
+    const rows = (await checkLedger(made.db)).transfers;
+    await assert.rejects(book([...bookDeposit(depositOf(9n, "ben")), ...reservePayment(paymentOf(51n, "ben"))]), short);
+    await assert.rejects(book(reservePayment(paymentOf(50n, "ben", { totalFee: 1n }))), short);
+    await assert.rejects(book(reservePayment(paymentOf(1n, "ben", { payer: HOUSE }))), short);
+    await assert.rejects(book(reservePayment(paymentOf(1n, "ben", { wallet: COLD }))), short);
+    assert.equal((await checkLedger(made.db)).transfers, rows);
+  });
+
+  test("another content under the same id is a bug, wherever it comes from", async () => {
+    const [seen] = bookDeposit(depositOf(5n, "cid"));
+    assert.ok(seen !== undefined);
+    await book([seen]);
+    const isBug = (error: unknown) => error instanceof Error && !(error instanceof Problem);
+    await assert.rejects(book([{ ...seen, amount: 6n }]), isBug);
+    await assert.rejects(book([{ ...seen, credit: position("dan") }]), isBug);
+    const elsewhere = { ...seen, debit: walletKey(COLD, "eth"), credit: position("alice", { wallet: COLD }) };
+    await assert.rejects(book([elsewhere]), isBug);
+    await book([seen]);
+  });
+
+  test("of two that spend the same position at once, one is refused", async () => {
+    for (let round = 0; round < 20; round++) {
+      await fund(10n, `eve-${round}`);
+      const both = [1, 2].map(() => book(reservePayment(paymentOf(6n, `eve-${round}`))));
+      const outcomes = await Promise.allSettled(both);
+      const [refused, ...more] = outcomes.filter((outcome) => outcome.status === "rejected");
+      assert.equal(more.length, 0);
+      assert.ok(refused !== undefined && short(refused.reason));
+      assert.equal((await balanceOf(made.db, position(`eve-${round}`))).held, 6n);
+    }
+  });
+
+  test("ten thousand transfers of many callers, half on one account: none is lost or doubled, though connections are cut", async () => {
+    const own = await withDatabase();
+    const pools = Array.from({ length: 3 }, () => openDatabase({ url: own.url, connections: 8 }));
+    try {
+      const expected = await storm(own, pools, 5_000);
+      for (const [text, { key, amount }] of expected) assert.equal((await balanceOf(own.db, key)).posted, amount, text);
+      const sums = await checkLedger(own.db);
+      assert.ok(sums.assets.every(({ balanced, backed }) => balanced && backed));
+      assert.deepEqual((await verifyLedger(own.db, { from: "start" })).findings, []);
+    } finally {
+      await Promise.all(pools.map(({ close }) => close()));
+      await own.close();
+    }
+  });
+
+  test("accounts that many open at once are opened once", async () => {
+    const deposits = Array.from({ length: 16 }, () => depositOf(1n, "new", { creditor: clientOf("new"), asset: "newcoin" }));
+    await Promise.all(deposits.map((deposit) => book(bookDeposit(deposit))));
+    assert.equal((await balanceOf(made.db, position("new", { asset: "newcoin" }))).incoming, 16n);
+  });
+
+  test("the application's role can add rows and no more", async () => {
+    await fund(1n, "ida");
+    const forbidden = [
+      "update ledger_transfer set amount = 1",
+      "delete from ledger_transfer",
+      "truncate ledger_transfer",
+      "update ledger_account set subject = 'eve'",
+      "delete from ledger_account",
+      "delete from ledger_head",
+      "update ledger_head set account = account",
+      "update ledger_mark set hash = hash",
+      "delete from ledger_mark",
+      "delete from ledger_fence",
+      "alter table ledger_transfer add column x text",
+      "drop table ledger_transfer",
+      "create table mine (x text)",
+    ];
+    for (const statement of forbidden) {
+      await assert.rejects(sql.raw(statement).execute(made.db), (error) => codeOf(error) === "42501", statement);
+    }
+  });
+
+  test("closed books take nothing", async () => {
+    const own = await withDatabase();
+    try {
+      await transact(own.db, closeBooks);
+      const refused = book(bookDeposit(depositOf(1n, "ann")), own.db);
+      await assert.rejects(refused, (error) => error instanceof Problem && error.code === "RECORD_TAMPERED");
+    } finally {
+      await own.close();
+    }
+  });
+});
+
+type Expected = Map<string, { readonly key: AccountKey; amount: bigint }>;
+
+/** Posts two transfers `count` times with 24 callers, who take turns at the pools; every so often all connections are cut. Gives the balances that
+ *  follow from what was taken. */
+async function storm(own: TestDatabase, pools: readonly Database[], count: number): Promise<Expected> {
+  const expected: Expected = new Map();
+  const names = ["ada", "bea", "cal", "dot", "eli", "fay", "gus", "hal"];
+  const add = (key: AccountKey, amount: bigint) => {
+    const entry = expected.get(keyText(key)) ?? { key, amount: 0n };
+    expected.set(keyText(key), { key, amount: entry.amount + amount });
+  };
+  let next = 0;
+  const caller = async (at: number) => {
+    const db = pools[at % pools.length]?.db ?? own.db;
+    for (let turn = next++; turn < count; turn = next++) {
+      if (turn % 1_000 === 999) await cut(own);
+      // Every other posting is on one account.
+      const name = turn % 2 === 0 ? "hot" : (names[(turn * 7) % names.length] ?? "");
+      const amount = BigInt((turn * 13) % 50) + 1n;
+      if (turn % 5 < 3) {
+        const deposit = depositOf(amount, name);
+        await book([...bookDeposit(deposit), ...finaliseDeposit(deposit)], db);
+        add(position(name), amount);
+        add(walletKey(HOT, "eth"), amount);
+      } else {
+        const payment = paymentOf(amount, name);
+        const taken = await book([...reservePayment(payment), ...settlePayment(payment, { moved: amount, fee: 0n })], db).then(
+          () => true,
+          (error: unknown) => (short(error) ? false : Promise.reject(error)),
+        );
+        if (!taken) continue;
+        add(position(name), -amount);
+        add(walletKey(HOT, "eth"), -amount);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: 24 }, (_, at) => caller(at)));
+  return expected;
+}
+
+/** Ends every connection to the database, in the middle of whatever it does. */
+async function cut({ url }: TestDatabase): Promise<void> {
+  const killer = openDatabase({ url, connections: 1 });
+  const others = sql`datname = current_database() and usename = current_user and pid <> pg_backend_pid()`;
+  await sql`select pg_terminate_backend(pid) from pg_stat_activity where ${others}`.execute(killer.db);
+  await killer.close();
+}
