@@ -52,7 +52,7 @@ async function attest(call: Call, wallet: WalletRow, it: { index: number; client
   const { unit } = wallet;
   await watchAddress(tx, { chain: row.chain, address: row.address, wallet: wallet.name, index, client, unit });
   const data = { wallet: wallet.name, index, address: row.address };
-  const subject = `${wallet.name}/${index}`;
+  const subject = `address:${wallet.name}/${index}`;
   await emit(tx, { type: "address.attested", subject, actor: caller.name, unit, client, data, signed: attestation });
   return row;
 }

@@ -66,7 +66,8 @@ export const executions: Handlers<"executions"> = {
     if (!open) problem("STATE_CONFLICT", "params.id", `this execution is ${row.state}`);
     const sent = await house.chains.broadcast(newest.chain, newest.raw);
     await recordSend(tx, { chain: newest.chain, id: newest.id, sent, now: new Date(house.now()) });
-    const { id: subject, unit, client } = row;
+    const { unit, client } = row;
+    const subject = `execution:${row.id}`;
     const data = { transaction: newest.id, outcome: sent.outcome };
     await emit(tx, { type: "execution.rebroadcast", subject, actor: caller.name, unit, client, data });
     return show(call, row, await house.vault.view());

@@ -84,7 +84,7 @@ async function reserve(house: House, { request, intent }: Payment): Promise<Exec
       await insertExecution(tx, row);
       await changeRequest(tx, request.id, { state: "approved", execution: id });
       const { unit, client } = row;
-      await emit(tx, { type: "execution.reserved", subject: id, actor: "system", unit, client, data: { request: request.id } });
+      await emit(tx, { type: "execution.reserved", subject: `execution:${id}`, actor: "system", unit, client, data: { request: request.id } });
       await post(tx, reservePayment(bookingOf(heldBy(row, wallet.client))));
       return row;
     });
@@ -186,7 +186,7 @@ async function keepSigned(
     await changeExecution(tx, id, { state: "signed", slot, receipt: receipt.bytes }, now);
     await changeRequest(tx, request, { state: "consumed" });
     const data = { request, transaction: transaction.id, slot };
-    await emit(tx, { type: "execution.signed", subject: id, actor: "vault", unit, client, data, signed: receipt.bytes });
+    await emit(tx, { type: "execution.signed", subject: `execution:${id}`, actor: "vault", unit, client, data, signed: receipt.bytes });
   });
   house.wake();
   return { is: "signed" };
@@ -206,7 +206,7 @@ async function giveUp(house: House, execution: ExecutionRow, refusal: Receipt): 
     await changeRequest(tx, request, { execution: null });
     const { unit, client } = row;
     const data = { request, code: refusal.code, field: refusal.field };
-    await emit(tx, { type: "execution.aborted", subject: id, actor: "vault", unit, client, data });
+    await emit(tx, { type: "execution.aborted", subject: `execution:${id}`, actor: "vault", unit, client, data });
     const [held] = await heldOf(tx, [row]);
     if (held !== undefined) await post(tx, releasePayment(bookingOf(held)));
   });
@@ -250,7 +250,8 @@ async function tell(tx: Tx, it: ChainTransaction, { what, state, at }: Told): Pr
   const row = await lockExecution(tx, it.execution);
   if (row.state === "settled" || row.state === "aborted") return;
   await changeExecution(tx, row.id, { state }, at);
-  const { id: subject, unit, client, request } = row;
+  const { unit, client, request } = row;
+  const subject = `execution:${row.id}`;
   const data = { request, transaction: it.id, block: it.block };
   await emit(tx, { type: `execution.${what}`, subject, actor: "chain", unit, client, data });
 }
@@ -266,7 +267,8 @@ async function settle(tx: Tx, it: ChainTransaction, at: Date): Promise<void> {
     if (row.state === "settled" || row.state === "aborted") continue;
     const state = row.id === winner.id ? "settled" : "aborted";
     await changeExecution(tx, row.id, { state }, at);
-    const { id: subject, unit, client, request } = row;
+    const { unit, client, request } = row;
+  const subject = `execution:${row.id}`;
     const data = { request, transaction: it.id, succeeded: it.succeeded, fee: fee.toString(), moved: moved.toString() };
     await emit(tx, { type: `execution.${state}`, subject, actor: "chain", unit, client, data });
   }
@@ -299,7 +301,7 @@ export const executionWorkers: Workers = {
       const data = { request: execution.request, transaction: transaction.id };
       await emit(tx, {
         type: "execution.repriced",
-        subject: execution.id,
+        subject: `execution:${execution.id}`,
         actor: "vault",
         unit,
         client,

@@ -27,7 +27,7 @@ export const facts: Handlers<"facts"> = {
     const row = { id, source, type, subject, at: new Date(fact.at), fact: body.fact, informed: false };
     const entered = { ...row, created_at: new Date(house.now()) };
     await insertFact(tx, entered);
-    await emit(tx, { type: "fact.stated", subject, actor: caller.name, data: { source, type, fact: id }, signed: body.fact });
+    await emit(tx, { type: "fact.stated", subject: `fact:${id}`, actor: caller.name, data: { source, type, about: subject }, signed: body.fact });
     if (type === "finality") await enqueue(tx, { kind: "inform", subject });
     return show(entered);
   },

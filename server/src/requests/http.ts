@@ -189,7 +189,7 @@ export const requests: Handlers<"requests"> = {
     if (!(await insertRequest(tx, row))) problem("CONFLICT", "body.intent", "it is being sent at the same time; send it again");
     await insertDecision(tx, rowOf(initiated, body.approval, now));
     const data = { kind, reference, person: initiated.person };
-    await emit(tx, { type: "request.created", subject: id, actor: caller.name, unit, client, data, signed: body.intent });
+    await emit(tx, { type: "request.created", subject: `request:${id}`, actor: caller.name, unit, client, data, signed: body.intent });
     const entered = { ...row, version: 1 };
     if (kind === "freeze") return showOne(call, await freezeNow(call, entered, body.approval));
     await enqueue(tx, { kind: "carry-out", subject: id });
@@ -236,7 +236,7 @@ export const requests: Handlers<"requests"> = {
     if (row.state !== "open" && row.state !== "approved")
       problem("STATE_CONFLICT", "params.id", `this request is ${row.state}`);
     const { unit, client } = row;
-    const told = { subject: row.id, actor: caller.name, unit, client, data: { person: said.person }, signed: body.approval };
+    const told = { subject: `request:${row.id}`, actor: caller.name, unit, client, data: { person: said.person }, signed: body.approval };
     if (decision === "reject") {
       const { code, field, detail } = await house.vault.ask({ command: "object", approval: body.approval });
       if (code !== "OK") throw new Problem("SIGNED_WRONG", { field, detail, vaultCode: code });
@@ -257,7 +257,7 @@ export const requests: Handlers<"requests"> = {
     if (row.state !== "open" || row.execution !== null) problem("STATE_CONFLICT", "params.id", `this request is ${row.state}`);
     const { unit, client } = row;
     const data = { kind: row.kind };
-    await emit(tx, { type: "request.withdrawn", subject: row.id, actor: caller.name, unit, client, data });
+    await emit(tx, { type: "request.withdrawn", subject: `request:${row.id}`, actor: caller.name, unit, client, data });
     return showOne(call, await changeRequest(tx, row.id, { state: "withdrawn" }));
   },
 };

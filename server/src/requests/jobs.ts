@@ -17,7 +17,7 @@ import { factsOn } from "../facts/store.ts";
 import type { House } from "../host/context.ts";
 import { limits } from "../host/limits.ts";
 import { problem } from "../http/call.ts";
-import type { Done, Workers } from "../jobs/jobs.ts";
+import type { Workers } from "../jobs/jobs.ts";
 import { enqueue } from "../jobs/store.ts";
 import { insertWallet } from "../wallets/store.ts";
 import { approvalOf, endOfDelay, intentOf, meaningOf, staleness } from "./rules.ts";
@@ -31,6 +31,8 @@ import {
   type RequestRow,
   refusedRequests,
 } from "./store.ts";
+
+type Done = "done" | { readonly again: Date };
 
 /** How much later than the vault's own time it is asked again. */
 const GRACE_MS = 50;
@@ -95,17 +97,17 @@ export async function consume(tx: Tx, house: House, request: RequestRow, { inten
   const now = new Date(house.now());
   await changeRequest(tx, id, { state: "consumed", answer_code: "OK", answer_field: "", answer_detail: "", answer_at: now });
   const told = { actor: "vault", unit, client, ...(shown !== null && { signed: shown.bytes }) };
-  await emit(tx, { type: "request.consumed", subject: id, ...told, data: { kind: request.kind } });
+  await emit(tx, { type: "request.consumed", subject: `request:${id}`, ...told, data: { kind: request.kind } });
   if (intent.kind === "wallet" && shown !== null) await enterWallet(tx, { request, intent, shown, now });
   if (intent.kind === "entry" && shown !== null) await enterEntry(tx, { request, intent, shown, now });
   if (intent.kind === "retire") {
     await retireEntry(tx, intent.hash, now);
-    await emit(tx, { type: "entry.retired", subject: intent.name, ...told, data: { hash: intent.hash, request: id } });
+    await emit(tx, { type: "entry.retired", subject: `entry:${intent.name}`, ...told, data: { hash: intent.hash, request: id } });
   }
   if (intent.kind === "freeze")
-    await emit(tx, { type: "freeze.set", subject: id, ...told, data: { level: intent.level, subject: intent.subject } });
+    await emit(tx, { type: "freeze.set", subject: `freeze:${id}`, ...told, data: { level: intent.level, subject: intent.subject } });
   if (intent.kind === "unfreeze") {
-    await emit(tx, { type: "freeze.lifted", subject: intent.freeze, ...told, data: { request: id } });
+    await emit(tx, { type: "freeze.lifted", subject: `freeze:${intent.freeze}`, ...told, data: { request: id } });
     await enqueue(tx, { kind: "retry-frozen", subject: "all" });
   }
 }
@@ -123,7 +125,7 @@ async function enterWallet(tx: Tx, { request, intent, shown, now }: Made<"wallet
   const row = { name, chain, wallet_class: walletClass, client, unit, label: null, receipt: shown.bytes, created_at: now };
   await insertWallet(tx, row);
   const data = { chain, walletClass, request: request.id };
-  await emit(tx, { type: "wallet.opened", subject: name, actor: "vault", unit, client, data, signed: shown.bytes });
+  await emit(tx, { type: "wallet.opened", subject: `wallet:${name}`, actor: "vault", unit, client, data, signed: shown.bytes });
 }
 
 async function enterEntry(tx: Tx, { request, intent, shown, now }: Made<"entry">): Promise<void> {
@@ -132,7 +134,7 @@ async function enterEntry(tx: Tx, { request, intent, shown, now }: Made<"entry">
   const columns = { hash, name, chain, address, class: kind, party, entry: intent.entry, receipt: shown.bytes };
   await insertEntry(tx, { ...columns, state: "current", request: request.id, created_at: now, retired_at: null });
   const data = { hash, chain, address, class: kind, party, request: request.id };
-  await emit(tx, { type: "entry.entered", subject: name, actor: "vault", unit: request.unit, data, signed: shown.bytes });
+  await emit(tx, { type: "entry.entered", subject: `entry:${name}`, actor: "vault", unit: request.unit, data, signed: shown.bytes });
 }
 
 /** Notes a refusal, and says when the vault is to be asked again. */
@@ -151,7 +153,7 @@ async function noteRefusal(house: House, id: string, answer: Pick<Receipt, "code
     const { unit, client } = request;
     await emit(tx, {
       type: `request.${state ?? "refused"}`,
-      subject: id,
+      subject: `request:${id}`,
       actor: "vault",
       unit,
       client,

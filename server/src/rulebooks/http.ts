@@ -51,7 +51,7 @@ export const rulebooks: Handlers<"rulebooks"> = {
     const row = { ...draft, code: null, field: null, detail: null, created_at: new Date(house.now()) };
     await insertRulebook(tx, row);
     const data = { epoch: document.epoch };
-    await emit(tx, { type: "rulebook.proposed", subject: id, actor: caller.name, data, signed: body.rulebook });
+    await emit(tx, { type: "rulebook.proposed", subject: `rulebook:${id}`, actor: caller.name, data, signed: body.rulebook });
     return show(await noteOutcome(tx, row, await bringRulebook(house, body.rulebook, []), caller.name));
   },
   async "rulebooks.list"({ tx }, { query }) {
@@ -77,7 +77,7 @@ export const rulebooks: Handlers<"rulebooks"> = {
     await insertRulebookDecision(tx, { ...said, rulebook: row.id, approval: body.approval, created_at: new Date(house.now()) });
     const data = { decision: said.decision, key: said.key };
     const type = said.decision === "veto" ? "rulebook.objected" : "rulebook.seen";
-    await emit(tx, { type, subject: row.id, actor: caller.name, data, signed: body.approval });
+    await emit(tx, { type, subject: `rulebook:${row.id}`, actor: caller.name, data, signed: body.approval });
     if (said.decision === "veto") {
       const { code, field, detail } = await house.vault.ask({ command: "object", approval: body.approval });
       if (code !== "OK") throw new Problem("SIGNED_WRONG", { field, detail, vaultCode: code });

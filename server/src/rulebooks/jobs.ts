@@ -48,7 +48,7 @@ export async function noteOutcome(tx: Tx, row: RulebookRow, change: RulebookChan
   if (due !== null) await enqueue(tx, { kind: "adopt-rulebook", subject: row.id, dueAt: due });
   if (state === row.state && code === row.code) return changed;
   const data = { epoch, state, code, until: until?.toISOString() ?? null };
-  await emit(tx, { type: `rulebook.${state}`, subject: row.id, actor, data, signed: row.rulebook });
+  await emit(tx, { type: `rulebook.${state}`, subject: `rulebook:${row.id}`, actor, data, signed: row.rulebook });
   return changed;
 }
 

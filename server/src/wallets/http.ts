@@ -64,7 +64,7 @@ export const wallets: Handlers<"wallets"> = {
     const data = { before: { label: row.label, unit: row.unit }, after: { label: changed.label, unit: changed.unit } };
     await emit(tx, {
       type: "wallet.changed",
-      subject: row.name,
+      subject: `wallet:${row.name}`,
       actor: caller.name,
       unit: changed.unit,
       client: row.client,
