@@ -20,13 +20,13 @@ create table job (
   subject text not null check (length(subject) between 1 and 400),
   state text not null default 'waiting' check (state in ('waiting', 'running', 'done', 'failed')),
   data jsonb not null default '{}',
-  due_at timestamptz not null default now(),
+  due_at timestamptz(3) not null default now(),
   attempts integer not null default 0 check (attempts >= 0),
   epoch bigint not null default 0 check (epoch >= 0),
   asked integer not null default 1 check (asked >= 1),
   taken integer not null default 0 check (taken >= 0),
   last_error text not null default '' check (length(last_error) <= 400),
-  created_at timestamptz not null default now()
+  created_at timestamptz(3) not null default now()
 );
 create unique index job_live on job (kind, subject) where state in ('waiting', 'running');
 create index job_due on job (due_at, id) where state in ('waiting', 'running');

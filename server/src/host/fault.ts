@@ -30,6 +30,7 @@ export const FAULTS = {
     next: "retry",
     what: "The database went away during a commit; it is not known whether that was done.",
   },
+  LEASE_LOST: { exit: EXIT.unavailable, next: "stop", what: "Somebody else has taken this over; nothing of it was written." },
   MIGRATION_CHANGED: { exit: EXIT.data, next: "stop", what: "A migration that was applied is not the one that is here." },
   MIGRATION_ORDER: { exit: EXIT.data, next: "stop", what: "Migrations are applied in the order of their numbers." },
   MIGRATION_AHEAD: { exit: EXIT.data, next: "ask", what: "The database is of a newer program than this one." },

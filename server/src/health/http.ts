@@ -1,0 +1,41 @@
+/** Whether all is well. What is looked at comes from the nouns, each of which knows best. */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { House } from "../host/context.ts";
+import { limits } from "../host/limits.ts";
+import type { Handlers } from "../http/call.ts";
+import { arrange, type Finding } from "./rules.ts";
+
+/** Looks at one thing or several. `name` is what is reported when looking itself fails or takes too long. */
+export type Check = { readonly name: string; readonly look: (house: House) => Promise<readonly Finding[]> };
+
+/** All findings, however long a look takes or whatever it throws. */
+export async function examine(house: House, checks: readonly Check[]): Promise<Finding[]> {
+  const found = await Promise.all(checks.map((check) => patiently(house, check)));
+  return arrange(found.flat());
+}
+
+async function patiently(house: House, { name, look }: Check): Promise<readonly Finding[]> {
+  const calm = new AbortController();
+  const late = sleep(limits.lookMs, null, { signal: calm.signal }).catch(() => null);
+  try {
+    return (await Promise.race([look(house), late])) ?? [{ name, ok: false, detail: `No finding within ${limits.lookMs} ms.` }];
+  } catch (error) {
+    house.log.warn({ check: name, error }, "a check failed");
+    return [{ name, ok: false, detail: error instanceof Error ? error.message : String(error) }];
+  } finally {
+    calm.abort();
+  }
+}
+
+export function healthHandlers(checks: readonly Check[]): Handlers<"health"> {
+  return {
+    async "health.live"() {
+      return { ok: true };
+    },
+    async "health.get"({ house }) {
+      const at = new Date(house.now()).toISOString();
+      const found = await examine(house, checks);
+      return { ok: found.every(({ ok }) => ok), checks: found.map((finding) => ({ ...finding, at })) };
+    },
+  };
+}
