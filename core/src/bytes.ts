@@ -18,16 +18,16 @@ export type Time = number;
 const HIGH = Array.from({ length: 256 }, (_, byte) => "0123456789abcdef".charCodeAt(byte >> 4));
 const LOW = Array.from({ length: 256 }, (_, byte) => "0123456789abcdef".charCodeAt(byte & 15));
 
-/** Lower-case hex of `bytes`. Four at a time: most of what is read from signed objects are hashes. */
-export function toHex(bytes: Uint8Array): string {
+/** Lower-case hex of `bytes`, or of a part. Four at a time: most of what is read from signed objects are hashes. */
+export function toHex(bytes: Uint8Array, from = 0, to = bytes.length): string {
   const high = (at: number) => HIGH[bytes[at] as number] as number;
   const low = (at: number) => LOW[bytes[at] as number] as number;
   const code = String.fromCharCode;
   let text = "";
-  let at = 0;
-  for (; at + 4 <= bytes.length; at += 4)
+  let at = from;
+  for (; at + 4 <= to; at += 4)
     text += code(high(at), low(at), high(at + 1), low(at + 1), high(at + 2), low(at + 2), high(at + 3), low(at + 3));
-  for (; at < bytes.length; at++) text += code(high(at), low(at));
+  for (; at < to; at++) text += code(high(at), low(at));
   return text;
 }
 
@@ -78,13 +78,10 @@ export function ascii(text: string, field = "text"): Uint8Array {
   return bytes;
 }
 
-/** The tagged hash that names every object: SHA-256(u8 len(tag) ‖ tag ‖ bytes), as bytes. Source: docs/spec/objects.md. */
-export function hashBytes(tag: string, bytes: Uint8Array): Uint8Array {
-  const whole = new Uint8Array(1 + tag.length + bytes.length);
-  whole[0] = tag.length;
-  for (let at = 0; at < tag.length; at++) whole[at + 1] = tag.charCodeAt(at);
-  whole.set(bytes, 1 + tag.length);
-  return sha256(whole);
+/** The tagged hash that names every object: SHA-256(u8 len(tag) ‖ tag ‖ bytes), as bytes. Bytes may come in parts.
+ *  Source: docs/spec/objects.md. */
+export function hashBytes(tag: string, ...parts: Uint8Array[]): Uint8Array {
+  return sha256(concat(Uint8Array.of(tag.length), ascii(tag), ...parts));
 }
 
 /** `hashBytes` as hex. */

@@ -23,20 +23,23 @@ export function within(name: string, error: unknown): unknown {
   return new Refused(error.code, error.field === "" ? name : `${name}.${error.field}`, error.detail);
 }
 
-/** A buffer that no writer uses at the moment; a new one costs as much as writing a whole object. Nothing secret is ever
- *  written with it. */
-let spare: Uint8Array<ArrayBuffer> | null = null;
-const SPARE_BYTES = 4096;
-const SPARE_BYTES_MAX = 65_536;
+/** Memory that encodings are cut from, one after another, because asking for some costs as much as writing an object: whoever
+ *  keeps an encoding for long keeps up to this much with it. Null while a writer uses it. Nothing secret is ever written. */
+let spare: { readonly buffer: Uint8Array; readonly from: number } | null = null;
+const SPARE_BYTES = 32_768;
 
 /** Collects one encoding in one growing buffer. Fails: TOO_DEEP. */
 export class Writer {
-  #buffer: Uint8Array<ArrayBuffer>;
-  #at = 0;
+  #buffer: Uint8Array;
+  /** Where the encoding begins and where it goes on. */
+  #from: number;
+  #at: number;
   #depth = 0;
 
   constructor() {
-    this.#buffer = spare ?? new Uint8Array(SPARE_BYTES);
+    this.#buffer = spare?.buffer ?? new Uint8Array(SPARE_BYTES);
+    this.#from = spare?.from ?? 0;
+    this.#at = this.#from;
     spare = null;
   }
 
@@ -81,9 +84,8 @@ export class Writer {
 
   /** The encoding. The writer cannot be used again. */
   done(): Uint8Array {
-    const bytes = this.#buffer.slice(0, this.#at);
-    if (this.#buffer.length <= SPARE_BYTES_MAX) spare = this.#buffer;
-    return bytes;
+    spare = this.#buffer.length === SPARE_BYTES ? { buffer: this.#buffer, from: this.#at } : null;
+    return this.#buffer.subarray(this.#from, this.#at);
   }
 
   #sized(first: number, value: number, size: number): void {
@@ -97,11 +99,12 @@ export class Writer {
   }
 
   #reserve(size: number): void {
-    const needed = this.#at + size;
-    if (needed <= this.#buffer.length) return;
-    const larger = new Uint8Array(needed * 2);
-    larger.set(this.#buffer);
-    this.#buffer = larger;
+    if (this.#at + size <= this.#buffer.length) return;
+    const written = this.#buffer.subarray(this.#from, this.#at);
+    this.#buffer = new Uint8Array(Math.max(SPARE_BYTES, (written.length + size) * 2));
+    this.#buffer.set(written);
+    this.#from = 0;
+    this.#at = written.length;
   }
 }
 
@@ -111,8 +114,9 @@ export class Reader {
   #at = 0;
   #depth = 0;
 
+  /** Of a Node's Buffer only the bytes are taken: its own `slice` does not copy. */
   constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
+    this.#bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
   }
 
   /** The argument of an item that must be of `major` type. */
@@ -130,22 +134,24 @@ export class Reader {
     return first >> 5;
   }
 
-  /** At most `max` bytes, copied: a `slice` of Node's Buffer would keep all of the message alive. */
+  /** At most `max` bytes, copied, so that they do not keep all of the message alive. */
   bytes(max: number): Uint8Array {
-    return new Uint8Array(this.#take(this.head(BYTES), max));
+    const from = this.#take(this.head(BYTES), max);
+    return this.#bytes.slice(from, this.#at);
   }
 
   /** At most `max` bytes as lower-case hex. */
   hex(max: number): string {
-    return toHex(this.#take(this.head(BYTES), max));
+    const from = this.#take(this.head(BYTES), max);
+    return toHex(this.#bytes, from, this.#at);
   }
 
   /** At most `max` characters of 0x20-0x7E. */
   text(max: number): string {
-    const part = this.#take(this.head(TEXT), max);
-    const codes = new Array<number>(part.length);
-    for (let at = 0; at < part.length; at++) {
-      const byte = part[at] as number;
+    const from = this.#take(this.head(TEXT), max);
+    const codes = new Array<number>(this.#at - from);
+    for (let at = 0; at < codes.length; at++) {
+      const byte = this.#bytes[from + at] as number;
       if (byte < 0x20 || byte > 0x7e) refuse("BAD_VALUE", "", "text is limited to the characters 0x20-0x7E");
       codes[at] = byte;
     }
@@ -188,12 +194,12 @@ export class Reader {
     return byte;
   }
 
-  #take(size: number, max: number): Uint8Array {
+  /** Passes over `size` bytes and gives where they begin. */
+  #take(size: number, max: number): number {
     if (size > max) refuse("TOO_LARGE", "", `at most ${max} bytes are allowed here`);
-    const end = this.#at + size;
-    demand(end <= this.#bytes.length, "MALFORMED", "", "the message ends too early");
-    const part = this.#bytes.subarray(this.#at, end);
-    this.#at = end;
-    return part;
+    const from = this.#at;
+    demand(from + size <= this.#bytes.length, "MALFORMED", "", "the message ends too early");
+    this.#at += size;
+    return from;
   }
 }

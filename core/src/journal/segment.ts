@@ -143,7 +143,7 @@ function writeUint64(bytes: Uint8Array, at: number, value: number): void {
 
 /** The chain hash after a record: H("strongroom/record/1", hash before ‖ plaintext). `hasher` may be a faster `hashBytes`. */
 export function advance(chain: Uint8Array, plaintext: Uint8Array, hasher: typeof hashBytes = hashBytes): Uint8Array {
-  return hasher("strongroom/record/1", concat(chain, plaintext));
+  return hasher("strongroom/record/1", chain, plaintext);
 }
 
 /** The head of a frame: u32 length of the plaintext ‖ its one's complement, so that a damaged length is not taken for a

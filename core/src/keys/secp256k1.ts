@@ -3,6 +3,7 @@
  *  Not for signing and not constant-time: everything here is public. Every function answers with a value and never throws. */
 import { FpIsSquare } from "@noble/curves/abstract/modular.js";
 import { secp256k1 } from "@noble/curves/secp256k1.js";
+import { toHex } from "../bytes.ts";
 
 const { Point } = secp256k1;
 const { Fp, Fn } = Point;
@@ -25,14 +26,27 @@ export function isSignature(signature: Uint8Array): boolean {
 /** The public key under which `signature` over `digest` verifies, uncompressed (04 ‖ x ‖ y, 65 bytes), or null.
  *  Digest: 32 bytes. Null also for every signature that `isSignature` does not accept.   Source: SEC 1 v2.0, section 4.1.6. */
 export function recoverPublicKey(digest: Uint8Array, signature: Uint8Array): Uint8Array | null {
-  const compressed = Uint8Array.of(2 + Number(signature[64]), ...signature.subarray(0, 32));
-  if (digest.length !== 32 || !isSignature(signature) || !isPublicKey(compressed)) return null;
+  if (digest.length !== 32 || !isSignature(signature)) return null;
+  const nonce = noncePoint(signature);
+  if (nonce === null) return null;
   const s = number(signature.subarray(32, 64));
   const inverse = Fn.inv(number(signature.subarray(0, 32)));
-  const nonce = Point.fromBytes(compressed);
   const base = Point.BASE.multiplyUnsafe(Fn.create(-number(digest) * inverse));
   const key = base.add(nonce.multiplyUnsafe(Fn.create(s * inverse)));
   return key.is0() ? null : key.toBytes(false);
+}
+
+/** The point whose x is r; noble says by throwing that the curve has none there. Asking `isAbscissa` first would take as long
+ *  as finding y. */
+function noncePoint(signature: Uint8Array): InstanceType<typeof Point> | null {
+  const compressed = new Uint8Array(33);
+  compressed[0] = 2 + (signature[64] as number);
+  compressed.set(signature.subarray(0, 32), 1);
+  try {
+    return Point.fromBytes(compressed);
+  } catch {
+    return null;
+  }
 }
 
 function isAbscissa(x: bigint): boolean {
@@ -40,7 +54,5 @@ function isAbscissa(x: bigint): boolean {
 }
 
 function number(bytes: Uint8Array): bigint {
-  let value = 0n;
-  for (const byte of bytes) value = value * 256n + BigInt(byte);
-  return value;
+  return BigInt(`0x0${toHex(bytes)}`);
 }

@@ -6,23 +6,28 @@ import type { Kind } from "@strongroom/core/signed/object";
 /** Where tag and bytes are put together, because a buffer for each would cost more than its hash. Nothing secret gets here. */
 let room = new Uint8Array(65_536);
 
-function tagged(tag: string, bytes: Uint8Array): Uint8Array {
-  const size = 1 + tag.length + bytes.length;
+function tagged(tag: string, parts: readonly Uint8Array[]): Uint8Array {
+  let size = 1 + tag.length;
+  for (const part of parts) size += part.length;
   if (size > room.length) room = new Uint8Array(size * 2);
   room[0] = tag.length;
-  for (let at = 0; at < tag.length; at++) room[at + 1] = tag.charCodeAt(at);
-  room.set(bytes, 1 + tag.length);
+  let at = 1;
+  while (at <= tag.length) room[at] = tag.charCodeAt(at++ - 1);
+  for (const part of parts) {
+    room.set(part, at);
+    at += part.length;
+  }
   return room.subarray(0, size);
 }
 
 /** As `hashBytes` of core: 32 bytes. */
-export function hashBytes(tag: string, bytes: Uint8Array): Uint8Array {
-  return nativeHash("sha256", tagged(tag, bytes), "buffer");
+export function hashBytes(tag: string, ...parts: Uint8Array[]): Uint8Array {
+  return nativeHash("sha256", tagged(tag, parts), "buffer");
 }
 
 /** As `hash` of core. */
 export function hash(tag: string, bytes: Uint8Array): Hash {
-  return nativeHash("sha256", tagged(tag, bytes), "hex") as Hash;
+  return nativeHash("sha256", tagged(tag, [bytes]), "hex") as Hash;
 }
 
 /** As `idOf` of core. */

@@ -24,6 +24,12 @@ export function decode(bytes: Uint8Array): Node {
   return descend(bytes, span, 1);
 }
 
+/** The items of the list that `bytes` hold, as they are encoded. */
+export function payloadOf(bytes: Uint8Array): Uint8Array {
+  const { from, to } = locate(bytes, 0, bytes.length);
+  return bytes.subarray(from, to);
+}
+
 function descend(bytes: Uint8Array, span: Span, depth: number): Node {
   if (!span.isList) return { bytes: bytes.slice(span.from, span.to) };
   demand(depth <= DEPTH_MAX, "EFFECT_UNREADABLE", "rlp", `at most ${DEPTH_MAX} levels are read`);

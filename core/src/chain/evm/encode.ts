@@ -11,8 +11,13 @@ export function encode(item: Item): Uint8Array {
     if (item.length === 1 && first !== undefined && first < 0x80) return item;
     return concat(header(0x80, item.length), item);
   }
-  const payload = concat(...item.map(encode));
-  return concat(header(0xc0, payload.length), payload);
+  return list(item.map(encode));
+}
+
+/** The list of items that are encoded already. */
+export function list(items: readonly Uint8Array[]): Uint8Array {
+  const size = items.reduce((sum, { length }) => sum + length, 0);
+  return concat(header(0xc0, size), ...items);
 }
 
 /** Big-endian bytes of a number of zero or more without leading zeros; zero is empty. */

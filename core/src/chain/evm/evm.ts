@@ -6,8 +6,8 @@ import { isSignature, recoverPublicKey } from "../../keys/secp256k1.ts";
 import type { Chain, Effect } from "../types.ts";
 import { addressOf, addressOfPoint, parseAddress } from "./address.ts";
 import { build, type EvmContext } from "./build.ts";
-import { decode, listOf, type Node } from "./decode.ts";
-import { encode, type Item, integer } from "./encode.ts";
+import { payloadOf } from "./decode.ts";
+import { encode, list } from "./encode.ts";
 import { read } from "./read.ts";
 
 /** EIP-1559 transactions on any EVM chain. Every member fails as `Chain` says. */
@@ -29,21 +29,20 @@ function verify(bytes: Uint8Array, signature: Uint8Array, from: string): boolean
   return key !== null && addressOfPoint(key) === from;
 }
 
-/** `type ‖ rlp([...unsigned fields, y parity, r, s])` and its keccak as 0x text. Verify first: only the form is checked here.
+/** `type ‖ rlp([...unsigned fields, y parity, r, s])` and its keccak as 0x text; the fields stay as they are encoded. Verify
+ *  first: only the form is checked here.
  *  Fails: EFFECT_UNREADABLE when `bytes` are not unsigned, BAD_VALUE for a signature of another form. */
 function assemble(bytes: Uint8Array, signature: Uint8Array): { raw: Uint8Array; id: string } {
   read(bytes);
   demand(isSignature(signature), "BAD_VALUE", "signature", "r, a low s and the recovery id in 65 bytes are expected");
-  const fields = listOf(decode(bytes.subarray(1)), "transaction").map(item);
-  const parts = [signature.subarray(64), signature.subarray(0, 32), signature.subarray(32, 64)].map(scalar);
-  const raw = concat(bytes.subarray(0, 1), encode([...fields, ...parts]));
+  const parts = [signature.subarray(64), signature.subarray(0, 32), signature.subarray(32, 64)].map(scalar).map(encode);
+  const raw = concat(bytes.subarray(0, 1), list([payloadOf(bytes.subarray(1)), ...parts]));
   return { raw, id: `0x${toHex(keccak_256(raw))}` };
 }
 
-function item(node: Node): Item {
-  return "bytes" in node ? node.bytes : node.list.map(item);
-}
-
+/** Without leading zeros; zero is empty. */
 function scalar(bytes: Uint8Array): Uint8Array {
-  return integer(BigInt(`0x${toHex(bytes)}`));
+  let first = 0;
+  while (bytes[first] === 0) first += 1;
+  return bytes.slice(first);
 }
