@@ -45,16 +45,39 @@ const FAST = {
 let running: Promise<Postgres> | null = null;
 let made = 0;
 
+/** Databases that are open, and whether all tests are over. */
+let open = 0;
+let isOver = false;
+/** How long PostgreSQL outlives the tests for databases that are still open. Milliseconds. */
+const LINGER_MS = 5_000;
+
+// The hooks of a test file run after this one, and some of them close databases: the last of those ends PostgreSQL.
 after(async () => {
-  if (running === null) return;
-  await (await running).stop();
-  rmSync(runFolder(), { recursive: true, force: true });
+  isOver = true;
+  setTimeout(stop, LINGER_MS).unref();
+  if (open === 0) await stop();
 });
+
+async function stop(): Promise<void> {
+  const ending = running;
+  running = null;
+  if (ending === null) return;
+  await (await ending).stop();
+  rmSync(runFolder(), { recursive: true, force: true });
+}
+
+/** Closes a database; the last one after the tests takes PostgreSQL with it. */
+async function closed(ownerUrl: string, name: string): Promise<void> {
+  await asOwner(ownerUrl, `drop database ${name} with (force)`);
+  open--;
+  if (isOver && open === 0) await stop();
+}
 
 /** A fresh database that holds what the migrations make and nothing else. Quick: it is copied by PostgreSQL. */
 export async function withDatabase(): Promise<TestDatabase> {
   const { url, ownerUrl } = await withServer();
   const name = `test_${++made}`;
+  open++;
   await asOwner(ownerUrl, `create database ${name} template strongroom`);
   const own = { url: naming(url, name), ownerUrl: naming(ownerUrl, name) };
   const { db, close } = openDatabase({ url: own.url, connections: 8 });
@@ -63,7 +86,7 @@ export async function withDatabase(): Promise<TestDatabase> {
     db,
     close: async () => {
       await close();
-      await asOwner(ownerUrl, `drop database ${name} with (force)`);
+      await closed(ownerUrl, name);
     },
   };
 }
@@ -72,8 +95,9 @@ export async function withDatabase(): Promise<TestDatabase> {
 export async function withEmptyDatabase(): Promise<{ url: string; ownerUrl: string; close(): Promise<void> }> {
   const { url, ownerUrl } = await withServer();
   const name = `test_${++made}`;
+  open++;
   await asOwner(ownerUrl, `create database ${name} template template0`);
-  const close = () => asOwner(ownerUrl, `drop database ${name} with (force)`);
+  const close = () => closed(ownerUrl, name);
   return { url: naming(url, name), ownerUrl: naming(ownerUrl, name), close };
 }
 

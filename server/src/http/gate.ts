@@ -14,7 +14,6 @@ export type Arrival = {
   readonly name: EndpointName;
   readonly endpoint: Endpoint;
   readonly requestId: string;
-  readonly address: string;
   readonly header: (name: string) => string | undefined;
 };
 /** Who is let in, and by the hash of which token; nobody where no token is needed. */

@@ -37,15 +37,17 @@ type Place = { readonly host: string; readonly port: number; readonly bounds?: P
 export async function openHttp(house: House, handlers: AllHandlers, { host, port, bounds: given }: Place): Promise<Listening> {
   const bounds = { ...BOUNDS, ...given };
   const app = openFastify(bounds);
+  const entries: Entries = new WeakMap();
   const closing = new AbortController();
   const gate = openGate(house, {
     users: new Buckets(bounds.user, limits.buckets),
     addresses: new Buckets(bounds.address, limits.buckets),
   });
-  greet(app, house, gate);
+  greet(app, { house, gate, entries });
   const slots = new Slots(bounds.followsEach, limits.follows);
-  mount(app, { house, handlers, gate, slots, bounds, closing: closing.signal });
+  mount(app, { house, handlers, gate, entries, slots, bounds, closing: closing.signal });
   mountOwn(app, house, gate);
+  house.metrics.gauge("strongroom_follows", "Long-polls and event streams that are open.", () => slots.held);
   app.addHook("preClose", async () => closing.abort());
   try {
     const url = await app.listen({ host, port });
@@ -106,10 +108,16 @@ const SAFE_HEADERS = {
 };
 
 /** What every request meets first and last, whatever it asks for. */
-function greet(app: FastifyInstance, house: House, gate: Gate): void {
+function greet(app: FastifyInstance, { house, gate, entries }: Pick<Mount, "house" | "gate" | "entries">): void {
   app.addHook("onRequest", async (request, reply) => {
     reply.headers({ ...SAFE_HEADERS, "x-request-id": request.id });
     gate.knock(request.ip, (headers) => reply.headers(headers));
+  });
+  app.addHook("onResponse", async (request, reply) => {
+    const { id: requestId, method, routeOptions, ip } = request;
+    const user = entries.get(request)?.caller.name;
+    const ms = Math.round(reply.elapsedTime);
+    house.log.info({ requestId, method, path: routeOptions.url, status: reply.statusCode, ms, user, ip }, "call");
   });
   app.setNotFoundHandler(() => problem("NOT_FOUND", "", "There is no such path."));
   app.setErrorHandler((error, request, reply) => {
@@ -131,10 +139,13 @@ function send(reply: FastifyReply, { status, headers, body }: Reply): FastifyRep
   return reply.send(body instanceof Uint8Array ? Buffer.from(body) : Readable.from(body));
 }
 
+/** Who was let in with which request. */
+type Entries = WeakMap<FastifyRequest, Admitted>;
 type Mount = {
   readonly house: House;
   readonly handlers: AllHandlers;
   readonly gate: Gate;
+  readonly entries: Entries;
   readonly slots: Slots;
   readonly bounds: Bounds;
   readonly closing: AbortSignal;
@@ -166,15 +177,13 @@ function refuseOthers(app: FastifyInstance, url: string, methods: readonly strin
 
 function mountEndpoint(
   app: FastifyInstance,
-  { house, handlers, gate, slots, bounds, closing }: Mount,
+  { house, handlers, gate, entries, slots, bounds, closing }: Mount,
   { name, endpoint }: { name: EndpointName; endpoint: Endpoint },
 ): void {
-  const admitted = new WeakMap<FastifyRequest, Admitted | null>();
   const arrivalOf = (request: FastifyRequest): Arrival => ({
     name,
     endpoint,
     requestId: request.id,
-    address: request.ip,
     header: (header) => headerOf(request, header),
   });
   app.route({
@@ -182,18 +191,20 @@ function mountEndpoint(
     url: endpoint.path,
     bodyLimit: bodyLimitOf(endpoint),
     onRequest: async (request, reply) => {
-      const entry = await gate.admit(arrivalOf(request), (headers) => reply.headers(headers));
-      admitted.set(request, entry);
+      const admitted = await gate.admit(arrivalOf(request), (headers) => reply.headers(headers));
+      if (admitted !== null) entries.set(request, admitted);
     },
     handler: async (request, reply) => {
       const raw = { params: request.params, query: request.query, body: (request.body ?? null) as Buffer | null };
-      const entry = admitted.get(request) ?? null;
-      const asked = { arrival: arrivalOf(request), admitted: entry, raw };
-      if (entry === null || endpoint.media !== "text/event-stream") return send(reply, await answer(house, handlers, asked));
+      const admitted = entries.get(request) ?? null;
+      const asked = { arrival: arrivalOf(request), admitted, raw };
+      if (admitted === null || endpoint.media !== "text/event-stream") {
+        return send(reply, await house.metrics.measure("call", name, () => answer(house, handlers, asked)));
+      }
       const gone = new AbortController();
       reply.raw.once("close", () => gone.abort());
       const signal = AbortSignal.any([gone.signal, closing]);
-      return send(reply, await follow(asked, { house, handlers, slots, bounds: bounds.follow, admitted: entry, gone: signal }));
+      return send(reply, await follow(asked, { house, handlers, slots, bounds: bounds.follow, admitted, gone: signal }));
     },
   });
 }
@@ -218,7 +229,6 @@ function mountOwn(app: FastifyInstance, house: House, gate: Gate): void {
     name: "health.get",
     endpoint: { ...ENDPOINTS["health.get"], media: "text/plain" },
     requestId: request.id,
-    address: request.ip,
     header: (header) => headerOf(request, header),
   });
   app.get("/metrics", async (request, reply) => {

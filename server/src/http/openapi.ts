@@ -19,19 +19,27 @@ export type OpenApi = { readonly openapi: string; readonly paths: Record<string,
 
 const PLACE = "#/components/schemas/";
 /** What any endpoint may answer; the others are in the table. */
-const ALWAYS: readonly ProblemCode[] = ["BAD_REQUEST", "NOT_ACCEPTABLE", "RATE_LIMITED", "INTERNAL", "DATABASE_UNREACHABLE"];
+const ALWAYS: readonly ProblemCode[] = [
+  "BAD_REQUEST",
+  "NOT_FOUND",
+  "NOT_ACCEPTABLE",
+  "RATE_LIMITED",
+  "INTERNAL",
+  "DATABASE_UNREACHABLE",
+];
 
 /** The document. */
 export function describe(): OpenApi {
   const schemas: Json = { Problem };
+  const shared: Json = {};
   const named = namedSchemas();
   const convert = (schema: z.ZodType) => hoist(z.toJSONSchema(schema, { io: "input", metadata: named }) as Json, schemas);
   const paths: Record<string, Json> = {};
   for (const [name, endpoint] of Object.entries(ENDPOINTS) as [string, Endpoint][]) {
     const path = endpoint.path.replace(/:(\w+)/g, "{$1}").replace("*", "{path}");
-    paths[path] = { ...paths[path], [endpoint.method.toLowerCase()]: operation(name, endpoint, convert) };
+    paths[path] = { ...paths[path], [endpoint.method.toLowerCase()]: operation(name, endpoint, { convert, shared }) };
   }
-  const sorted = Object.fromEntries(Object.entries(schemas).sort(([a], [b]) => (a < b ? -1 : 1)));
+  const sorted = (it: Json) => Object.fromEntries(Object.entries(it).sort(([a], [b]) => (a < b ? -1 : 1)));
   return {
     openapi: "3.1.0",
     info: {
@@ -49,7 +57,8 @@ export function describe(): OpenApi {
     paths,
     components: {
       securitySchemes: { token: { type: "http", scheme: "bearer", description: "`sr_` and 64 hex digits." } },
-      schemas: sorted,
+      schemas: sorted(schemas),
+      responses: sorted(shared),
     },
   };
 }
@@ -92,8 +101,11 @@ function hoist(schema: Json, schemas: Json): Json {
 }
 
 type Convert = (schema: z.ZodType) => Json;
+/** `shared`: responses that operations refer to. */
+type Parts = { readonly convert: Convert; readonly shared: Json };
 
-function operation(name: string, endpoint: Endpoint, convert: Convert): Json {
+function operation(name: string, endpoint: Endpoint, parts: Parts): Json {
+  const { convert } = parts;
   const { body, permission, summary } = endpoint;
   const isOpen = permission === null;
   return {
@@ -105,7 +117,7 @@ function operation(name: string, endpoint: Endpoint, convert: Convert): Json {
     ...(body === undefined
       ? {}
       : { requestBody: { required: true, content: { "application/json": { schema: convert(body) } } } }),
-    responses: responses(endpoint, convert),
+    responses: responses(endpoint, parts),
   };
 }
 
@@ -144,22 +156,25 @@ function inHeader(endpoint: Endpoint): Json[] {
   return changes(endpoint) ? [key, ...match] : match;
 }
 
-function responses(endpoint: Endpoint, convert: Convert): Json {
+function responses(endpoint: Endpoint, { convert, shared }: Parts): Json {
   const codes = new Set<ProblemCode>([...ALWAYS, ...(endpoint.problems ?? [])]);
   if (endpoint.permission !== null) for (const code of ["UNAUTHENTICATED", "FORBIDDEN"] as const) codes.add(code);
-  if (endpoint.params !== undefined) codes.add("NOT_FOUND");
   if (endpoint.body !== undefined) for (const code of ["TOO_LARGE", "UNSUPPORTED_MEDIA"] as const) codes.add(code);
   if (changes(endpoint)) codes.add("KEY_REUSED");
   const byStatus = new Map<number, ProblemCode[]>();
   for (const code of codes) byStatus.set(PROBLEMS[code].status, [...(byStatus.get(PROBLEMS[code].status) ?? []), code]);
-  const failures = [...byStatus].map(([status, all]) => [
-    status,
-    {
-      description: all.map((code) => `${code}: ${PROBLEMS[code].what}`).join(" "),
-      content: { "application/problem+json": { schema: { $ref: `${PLACE}Problem` } } },
-    },
-  ]);
+  const failures = [...byStatus].map(([status, all]) => [status, { $ref: `#/components/responses/${refused(all, shared)}` }]);
   return { [endpoint.status]: success(endpoint, convert), ...Object.fromEntries(failures) };
+}
+
+/** Enters the response that these problems of one status are, and gives its name. */
+function refused(codes: readonly ProblemCode[], shared: Json): string {
+  const name = codes.join(".");
+  shared[name] = {
+    description: codes.map((code) => `${code}: ${PROBLEMS[code].what}`).join(" "),
+    content: { "application/problem+json": { schema: { $ref: `${PLACE}Problem` } } },
+  };
+  return name;
 }
 
 function success({ returns, media, summary }: Endpoint, convert: Convert): Json {
