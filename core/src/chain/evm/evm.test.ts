@@ -5,6 +5,7 @@ import { secp256k1 } from "@noble/curves/secp256k1.js";
 import { concat, fromHex, toHex } from "../../bytes.ts";
 import { chainOf } from "../table.ts";
 import type { Order } from "../types.ts";
+import { bigOf, bytesOf, decode, listOf } from "./decode.ts";
 import { evm } from "./evm.ts";
 
 const { Fn } = secp256k1.Point;
@@ -107,4 +108,22 @@ test("assembly keeps an access list as it is", () => {
   assert.equal(evm.read(listed).other, "access list");
   const { raw } = evm.assemble(listed, sign(listed));
   assert.ok(toHex(raw).includes(`d7d694${"22".repeat(20)}c0`));
+});
+
+test("EIP-1559: the fields stay, parity, r and s follow without leading zeros", () => {
+  const values = (rlp: Uint8Array) =>
+    listOf(decode(rlp.subarray(1)), "").map((node) => ("list" in node ? node : bytesOf(node, "")));
+  const seen = new Set<string>();
+  for (let nonce = 0; seen.size < 3; nonce++) {
+    const unsigned = evm.build({ ...order, nonce }, { gasLimit: 21_000, maxFeePerGas: 10n ** 9n, maxPriorityFeePerGas: 1n });
+    const signature = sign(unsigned);
+    const [r, s, id] = [signature.subarray(0, 32), signature.subarray(32, 64), signature.subarray(64)];
+    const fields = values(evm.assemble(unsigned, signature).raw);
+    assert.deepEqual(fields.slice(0, 9), values(unsigned));
+    const scalars = fields.slice(9) as Uint8Array[];
+    assert.deepEqual(scalars.map(bigOf), [id, r, s].map(bigOf));
+    assert.ok(scalars.every((bytes) => bytes[0] !== 0));
+    seen.add(`parity ${id[0]}`);
+    if (scalars.some((bytes) => bytes.length === 31)) seen.add("short");
+  }
 });
