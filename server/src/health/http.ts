@@ -4,6 +4,7 @@ import type { House } from "../host/context.ts";
 import { limits } from "../host/limits.ts";
 import type { Handlers } from "../http/call.ts";
 import { arrange, type Finding } from "./rules.ts";
+import { readVersion } from "./store.ts";
 
 /** Looks at one thing or several. `name` is what is reported when looking itself fails or takes too long. */
 export type Check = { readonly name: string; readonly look: (house: House) => Promise<readonly Finding[]> };
@@ -39,3 +40,18 @@ export function healthHandlers(checks: readonly Check[]): Handlers<"health"> {
     },
   };
 }
+
+/** The two that everything else needs. */
+export const BASIC: readonly Check[] = [
+  {
+    name: "database",
+    look: async ({ db }) => [{ name: "database", ok: true, detail: `PostgreSQL ${await readVersion(db)} answers.` }],
+  },
+  {
+    name: "vault",
+    look: async ({ vault }) => {
+      const { head } = await vault.view();
+      return [{ name: "vault", ok: true, detail: `It answers; its head is ${head.head.seq}.` }];
+    },
+  },
+];

@@ -34,6 +34,9 @@ export const limits = {
   postgresReadyMs: 60_000,
   postgresStopMs: 15_000,
   postgresLines: 20,
+  /** It is started again when it dies, unless it has died more often than that within that time. */
+  postgresDeaths: 5,
+  postgresWindowMs: 60_000,
   /** Longest path of a Unix socket: 107 bytes and a zero. */
   socketPathBytes: 107,
   /** The vault's socket. The protocol takes 16 commands on their way on a connection. */
@@ -77,6 +80,10 @@ export const limits = {
   unknownPerBlock: 256,
   /** Our transactions that wait, looked at together. */
   outgoing: 1_000,
+  /** Blocks followed before our own transactions are looked after again. */
+  blocksPerTurn: 64,
+  /** Longest reason that is shown or stored. */
+  reason: 400,
   /** Watched addresses loaded at once. */
   watchedPage: 50_000,
   /** HTTP: largest body of a call, and of one that carries signed objects; largest head of a request. */
@@ -116,6 +123,8 @@ export const limits = {
     checkAccounts: 64,
     checkRows: 256,
     findings: 100,
+    /** Transfers up to which health goes over all of them each time. */
+    checkAtOnce: 20_000,
     /** How often what is new is checked, and how often everything. */
     checkMs: 60_000,
     checkAllMs: 86_400_000,

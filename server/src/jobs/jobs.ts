@@ -4,6 +4,7 @@
 import { troubleOf } from "../db/fault.ts";
 import { type Uuid, uuid } from "../db/ids.ts";
 import { sweepMarks } from "../db/transact.ts";
+import type { Check } from "../health/http.ts";
 import { Bell } from "../host/bell.ts";
 import type { House } from "../host/context.ts";
 import { Fault } from "../host/fault.ts";
@@ -34,7 +35,13 @@ export type Keeper = {
   readonly run: (house: House, turn: { readonly lease: store.Lease; readonly signal: AbortSignal }) => Promise<void>;
 };
 
-export type Work = { readonly house: House; readonly workers: Workers; readonly keepers: readonly Keeper[] };
+/** `leaseMs`: after how long a silence something is taken over. */
+export type Work = {
+  readonly house: House;
+  readonly workers: Workers;
+  readonly keepers: readonly Keeper[];
+  readonly leaseMs?: number;
+};
 export type Working = {
   /** A job was committed: looks at once. */
   readonly wake: () => void;
@@ -44,14 +51,15 @@ export type Working = {
 
 type Running = { readonly job: Job; readonly abort: AbortController };
 
-export function startWork(work: Work): Working {
+export function startWork(given: Work): Working {
+  const work = { leaseMs: limits.leaseMs, ...given };
   const bell = new Bell();
   const ending = new AbortController();
   const running = new Map<Uuid, Running>();
-  const beat = setInterval(() => void keepAlive(work.house, running), limits.leaseMs / 3);
+  const beat = setInterval(() => void keepAlive(work, running), work.leaseMs / 3);
   const sweep = setInterval(() => void tidyUp(work.house), limits.sweepMs);
   const taking = takeDue(work, { bell, running, ending: ending.signal });
-  const keeping = work.keepers.map((keeper) => keep(work.house, keeper, ending.signal));
+  const keeping = work.keepers.map((keeper) => keep(work, keeper, ending.signal));
   const stop = async () => {
     ending.abort();
     bell.ring();
@@ -74,11 +82,11 @@ async function drained(running: ReadonlyMap<Uuid, Running>, bell: Bell): Promise
 
 type Taking = { readonly bell: Bell; readonly running: Map<Uuid, Running>; readonly ending: AbortSignal };
 
-async function takeDue({ house, workers }: Work, { bell, running, ending }: Taking): Promise<void> {
+async function takeDue({ house, workers, leaseMs }: Required<Work>, { bell, running, ending }: Taking): Promise<void> {
   const kinds = Object.keys(workers);
   while (!ending.aborted) {
     const most = limits.jobsAtOnce - running.size;
-    const rows = await quietly(house, () => store.takeJobs(house.db, { kinds, most }), []);
+    const rows = await quietly(house, () => store.takeJobs(house.db, { kinds, most, leaseMs }), []);
     for (const row of rows) {
       const abort = new AbortController();
       const { id, kind, subject, data, attempts, epoch } = row;
@@ -127,17 +135,10 @@ function isOutage(error: unknown): boolean {
 }
 
 /** Says that the workers of this process live, and breaks off those that lost their job. */
-async function keepAlive(house: House, running: ReadonlyMap<Uuid, Running>): Promise<void> {
+async function keepAlive({ house, leaseMs }: Required<Work>, running: ReadonlyMap<Uuid, Running>): Promise<void> {
   const all = [...running.values()];
-  const kept = await quietly(
-    house,
-    () =>
-      store.keepJobs(
-        house.db,
-        all.map(({ job }) => job.fence),
-      ),
-    null,
-  );
+  const fences = all.map(({ job }) => job.fence);
+  const kept = await quietly(house, () => store.keepJobs(house.db, fences, leaseMs), null);
   if (kept === null) return;
   for (const { job, abort } of all) {
     if (!kept.has(job.id) && running.get(job.id)?.job === job) abort.abort();
@@ -150,30 +151,29 @@ async function tidyUp(house: House): Promise<void> {
 }
 
 /** Tries to hold a lease until `ending`, and runs the keeper whenever it does. */
-async function keep(house: House, keeper: Keeper, ending: AbortSignal): Promise<void> {
+async function keep(work: Required<Work>, keeper: Keeper, ending: AbortSignal): Promise<void> {
+  const { house, leaseMs } = work;
   const holder = uuid();
   const pause = new Bell();
   ending.addEventListener("abort", () => pause.ring(), { once: true });
   while (!ending.aborted) {
-    const lease = await quietly(house, () => store.takeLease(house.db, { name: keeper.name, holder }), null);
-    if (lease !== null) await hold(house, keeper, { lease, ending });
+    const lease = await quietly(house, () => store.takeLease(house.db, { name: keeper.name, holder, leaseMs }), null);
+    if (lease !== null) await hold(work, keeper, { lease, ending });
     if (!ending.aborted) await pause.wait(limits.leasePollMs);
   }
 }
 
-async function hold(
-  house: House,
-  keeper: Keeper,
-  { lease, ending }: { lease: store.Lease; ending: AbortSignal },
-): Promise<void> {
+type Turn = { readonly lease: store.Lease; readonly ending: AbortSignal };
+
+async function hold({ house, leaseMs }: Required<Work>, keeper: Keeper, { lease, ending }: Turn): Promise<void> {
   const lost = new AbortController();
   const signal = AbortSignal.any([lost.signal, ending]);
   let heard = performance.now();
   const beat = setInterval(async () => {
-    const isKept = await quietly(house, () => store.keepLease(house.db, lease), null);
+    const isKept = await quietly(house, () => store.keepLease(house.db, lease, leaseMs), null);
     if (isKept === true) heard = performance.now();
-    else if (isKept === false || performance.now() - heard > limits.leaseMs) lost.abort();
-  }, limits.leaseMs / 3);
+    else if (isKept === false || performance.now() - heard > leaseMs) lost.abort();
+  }, leaseMs / 3);
   try {
     await keeper.run(house, { lease, signal });
   } catch (error) {
@@ -194,3 +194,13 @@ async function quietly<T>(house: House, ask: () => Promise<T>, otherwise: T): Pr
     return otherwise;
   }
 }
+
+/** Trouble: jobs that were given up, or one that waits for long although it is due. */
+export const lookAtJobs: Check = {
+  name: "jobs",
+  async look(house) {
+    const { failed, overdueMs } = await store.readBacklog(house.db);
+    const words = `${failed} have failed; the most overdue one has waited ${Math.round(overdueMs)} ms.`;
+    return [{ name: "jobs", ok: failed === 0 && overdueMs < limits.overdueMs, detail: words }];
+  },
+};

@@ -58,7 +58,7 @@ const after = (ms: number) => sql<Date>`clock_timestamp() + ${ms} * interval '1 
 
 /** Takes up to `most` due jobs of these kinds, the longest due first; also jobs whose worker has fallen silent. Should the answer be
  *  lost, so is that worker, and the jobs are taken again when its time is up. */
-export async function takeJobs(db: Reader, { kinds, most }: { kinds: readonly string[]; most: number }): Promise<JobRow[]> {
+export async function takeJobs(db: Reader, { kinds, most, leaseMs }: Taking): Promise<JobRow[]> {
   if (most === 0 || kinds.length === 0) return [];
   const taken = await db
     .with("due", (cte) =>
@@ -82,19 +82,21 @@ export async function takeJobs(db: Reader, { kinds, most }: { kinds: readonly st
       attempts: sql`job.attempts + 1`,
       epoch: sql`job.epoch + 1`,
       taken: sql`job.asked`,
-      due_at: after(limits.leaseMs),
+      due_at: after(leaseMs),
     })
     .returningAll("job")
     .execute();
   return taken;
 }
 
+type Taking = { kinds: readonly string[]; most: number; leaseMs: number };
+
 /** Says that the workers of these jobs live; gives the jobs that are still theirs. */
-export async function keepJobs(db: Reader, fences: readonly JobFence[]): Promise<Set<Uuid>> {
+export async function keepJobs(db: Reader, fences: readonly JobFence[], leaseMs: number): Promise<Set<Uuid>> {
   const kept = new Set<Uuid>();
   for (const { job, epoch } of fences) {
     const { numUpdatedRows } = await ownJob(db, { job, epoch })
-      .set({ due_at: after(limits.leaseMs) })
+      .set({ due_at: after(leaseMs) })
       .executeTakeFirst();
     if (numUpdatedRows === 1n) kept.add(job);
   }
@@ -149,7 +151,7 @@ function holdLease(tx: Tx, { lease, epoch }: Lease) {
 
 /** Takes a lease that is free, has run out, or is the holder's own. Gives null when somebody else has it. The epoch grows with every
  *  taking, so what a former holder still has under way is refused by `demandFence`. */
-export async function takeLease(db: Reader, { name, holder }: { name: string; holder: Uuid }): Promise<Lease | null> {
+export async function takeLease(db: Reader, { name, holder, leaseMs }: Claim): Promise<Lease | null> {
   const isFree = sql<boolean>`until < clock_timestamp() or holder = ${holder}`;
   const known = await db.selectFrom("lease").select(isFree.as("free")).where("name", "=", name).executeTakeFirst();
   if (known?.free === false) return null;
@@ -169,16 +171,18 @@ export async function takeLease(db: Reader, { name, holder }: { name: string; ho
     .updateTable("lease")
     .from("own")
     .whereRef("lease.name", "=", "own.name")
-    .set({ holder, epoch: sql`lease.epoch + 1`, until: after(limits.leaseMs) })
+    .set({ holder, epoch: sql`lease.epoch + 1`, until: after(leaseMs) })
     .returning("lease.epoch")
     .executeTakeFirst();
   return taken === undefined ? null : { lease: name, epoch: taken.epoch, holder };
 }
 
+type Claim = { name: string; holder: Uuid; leaseMs: number };
+
 /** Says that the holder lives; false when he has lost it. */
-export async function keepLease(db: Reader, lease: Lease): Promise<boolean> {
+export async function keepLease(db: Reader, lease: Lease, leaseMs: number): Promise<boolean> {
   const { numUpdatedRows } = await ownLease(db, lease)
-    .set({ until: after(limits.leaseMs) })
+    .set({ until: after(leaseMs) })
     .executeTakeFirst();
   return numUpdatedRows === 1n;
 }

@@ -17,21 +17,27 @@ export type Postgres = {
   readonly ownerUrl: string;
   readonly pid: number;
   readonly version: number;
+  /** The folder of the socket. */
+  readonly socket: string;
   /** How it ended; null when it was asked to. */
   readonly ended: Promise<Fault | null>;
   /** Fast shutdown: open transactions are rolled back. */
   stop(): Promise<void>;
 };
 
-/** `settings`: PostgreSQL's own, beside what is needed. `say`: hears the lines of its log. */
-export type StartOptions = ClusterOptions & { settings?: Readonly<Record<string, string>>; say?: (line: string) => void };
+/** `settings`: PostgreSQL's own, beside what is needed. `say`: hears the lines of its log. `socket`: the folder of an earlier start. */
+export type StartOptions = ClusterOptions & {
+  settings?: Readonly<Record<string, string>>;
+  say?: (line: string) => void;
+  socket?: string;
+};
 
 /** Resolves when it takes connections. Data of a server that was killed is recovered on the way.
  *  Fails: POSTGRES_MISSING, POSTGRES_VERSION, POSTGRES_BUSY, POSTGRES_FAILED. */
 export async function startPostgres(options: StartOptions): Promise<Postgres> {
   const cluster = await openCluster(options);
   await demandFree(cluster.data);
-  const socket = socketFolder(cluster);
+  const socket = options.socket ?? socketFolder(cluster);
   const child = launch(cluster, { socket, ...options.settings });
   const lines: string[] = [];
   const hear = (line: string) => {
@@ -41,7 +47,7 @@ export async function startPostgres(options: StartOptions): Promise<Postgres> {
   const { ready, exit } = watch(child, hear);
   let asked = false;
   const ended = exit.then((how) => {
-    if (!socket.startsWith(cluster.folder)) rmSync(socket, { recursive: true, force: true });
+    if (asked && !socket.startsWith(cluster.folder)) rmSync(socket, { recursive: true, force: true });
     return asked ? null : new Fault("POSTGRES_FAILED", `It ended with ${how}: ${lines.join(" | ")}`);
   });
   const stop = async () => {
@@ -53,7 +59,7 @@ export async function startPostgres(options: StartOptions): Promise<Postgres> {
   if (first === "ready" && child.pid !== undefined) {
     const url = urlOf(cluster, { socket, role: "app" });
     const ownerUrl = urlOf(cluster, { socket, role: "owner" });
-    return { url, ownerUrl, pid: child.pid, version: cluster.binaries.major, ended, stop };
+    return { url, ownerUrl, pid: child.pid, version: cluster.binaries.major, socket, ended, stop };
   }
   await stop();
   throw first instanceof Fault ? first : new Fault("POSTGRES_FAILED", `It is not ready in time: ${lines.join(" | ")}`);
