@@ -53,7 +53,12 @@ function executed(
   const unsigned = evm.build(order, context);
   const recovered = secp256k1.sign(evm.digest(unsigned), key, { prehash: false, format: "recovered" });
   const { raw, id } = evm.assemble(unsigned, Uint8Array.of(...recovered.subarray(1), recovered[0] ?? 0));
-  return encode(ExecutionBody, { job: hash(5), state: "signed", transactions: [{ intent, id, raw, from, slots: [] }] });
+  return encode(ExecutionBody, {
+    job: hash(5),
+    state: "signed",
+    transactions: [{ intent, id, raw, from, slots: [] }],
+    earlier: [],
+  });
 }
 
 test("the transaction that the intent asks for is taken", () => {

@@ -1,0 +1,97 @@
+/** Intents of every kind, made for a signer from what the vault itself shows, ready to be read and then signed by `initiate`.
+ *
+ *  Names become what they stand for by asking the vault, never the server. */
+import type { Hash } from "@strongroom/core/bytes";
+import { evm } from "@strongroom/core/chain/evm/evm";
+import { demand, refuse } from "@strongroom/core/errors";
+import { Entry } from "@strongroom/core/signed/entry";
+import type { IntentOf } from "@strongroom/core/signed/intent";
+import { encode } from "@strongroom/core/signed/object";
+import { HERE, type Here } from "../here.ts";
+import type { Known } from "../vault/session.ts";
+import { type Asking, fetchEntry } from "../vault/show.ts";
+import { type Content, makeIntent, type Words } from "./decision.ts";
+import { type Shown, showIntent } from "./show.ts";
+import type { Signer } from "./signer.ts";
+
+/** Who makes an intent, and what he says of it. `known` may be what a device has kept of its last session. */
+export type By<K extends Known = Known> = {
+  readonly known: K;
+  readonly signer: Pick<Signer, "id">;
+  readonly words: Words;
+  readonly here?: Here;
+};
+/** The same with a session, for what has to ask the vault. */
+export type Asks = By<Known & Asking>;
+
+function make({ known, signer, words, here = HERE }: By, content: Content): Shown {
+  return showIntent(known, makeIntent(known, signer, content, words, here));
+}
+
+/** A payment to an address-book entry. `amount` is in base units of the asset, `totalFee` the most that it may cost on chain.
+ *  Fails: ASSET_UNKNOWN, AMOUNT_ZERO, ENTRY_MISMATCH for an entry on another chain, as `fetchEntry`. */
+export async function makePayment(
+  by: Asks,
+  it: {
+    readonly wallet: string;
+    readonly to: string;
+    readonly asset: string;
+    readonly amount: bigint;
+    readonly totalFee: bigint;
+  },
+): Promise<Shown> {
+  const { wallet, to, amount, totalFee } = it;
+  const asset = by.known.book().assets.get(it.asset) ?? refuse("ASSET_UNKNOWN", "asset", `the rulebook knows no ${it.asset}`);
+  demand(amount > 0n, "AMOUNT_ZERO", "amount", "a payment moves something");
+  const { hash, entry } = await fetchEntry(by.known, to);
+  demand(entry.chain === asset.chain, "ENTRY_MISMATCH", "to", `${to} is on chain ${entry.chain}, not ${asset.chain}`);
+  const destination = { entry: entry.name, hash, address: entry.address };
+  return make(by, { kind: "pay", chain: asset.chain, wallet, destination, asset: asset.id, amount, totalFee });
+}
+
+/** The same payment again, in place of one that is on its way, usually to pay higher fees.
+ *  Fails: REPLACES_MISMATCH for what is no payment. */
+export function makeReplacement(by: By, it: { readonly former: Shown; readonly totalFee: bigint }): Shown {
+  const { intent, id } = it.former;
+  if (intent.kind !== "pay") return refuse("REPLACES_MISMATCH", "former", `it is no payment but of kind ${intent.kind}`);
+  const { kind, chain, wallet, destination, asset, amount } = intent;
+  return make(by, { kind, chain, wallet, destination, asset, amount, totalFee: it.totalFee, replaces: id });
+}
+
+/** Stops a payment that is on its way: its place on the chain is taken by paying nothing.
+ *  Fails: REPLACES_MISMATCH for what has no transaction. */
+export function makeCancellation(by: By, it: { readonly former: Shown; readonly totalFee: bigint }): Shown {
+  const { intent, id } = it.former;
+  if (intent.kind !== "pay" && intent.kind !== "cancel")
+    return refuse("REPLACES_MISMATCH", "former", `a request of kind ${intent.kind} has no transaction`);
+  return make(by, { kind: "cancel", chain: intent.chain, wallet: intent.wallet, totalFee: it.totalFee, replaces: id });
+}
+
+/** A new wallet; without a client an omnibus wallet. */
+export function makeWallet(by: By, it: Pick<IntentOf<"wallet">, "chain" | "wallet" | "walletClass" | "client">): Shown {
+  const { chain, wallet, walletClass, client } = it;
+  return make(by, { kind: "wallet", chain, wallet, walletClass, ...(client === undefined ? {} : { client }) });
+}
+
+/** A new address-book entry. Fails: ADDRESS_INVALID. */
+export function makeEntry(by: By, it: Omit<Entry, "version" | "deployment">): Shown {
+  const address = evm.parseAddress(it.address, "address");
+  const entry = encode(Entry, { ...it, address, version: 1, deployment: by.known.deployment });
+  return make(by, { kind: "entry", entry });
+}
+
+/** The end of the entry in force of this name. Fails: as `fetchEntry`. */
+export async function makeRetirement(by: Asks, name: string): Promise<Shown> {
+  const { hash } = await fetchEntry(by.known, name);
+  return make(by, { kind: "retire", name, hash });
+}
+
+/** A freeze; `subject` is empty for the whole institution. It needs no session: what a device has kept is enough. */
+export function makeFreeze(by: By, it: Pick<IntentOf<"freeze">, "level" | "subject">): Shown {
+  return make(by, { kind: "freeze", level: it.level, subject: it.subject });
+}
+
+/** The end of a freeze, by the id of its intent. */
+export function makeUnfreeze(by: By, freeze: Hash): Shown {
+  return make(by, { kind: "unfreeze", freeze });
+}
