@@ -64,14 +64,16 @@ create table ledger_fence (
 );
 insert into ledger_fence default values;
 
--- Rows up to which an account was found whole, and the hash they had then.
+-- Rows up to which an account was found whole, and the hash they had then. The event `ledger.checked` of a batch commits to its rows.
 create table ledger_mark (
   account uuid not null,
   sequence bigint not null check (sequence >= 1),
   hash text not null check (hash ~ '^[0-9a-f]{64}$'),
+  batch uuid not null,
   at timestamptz(3) not null default now(),
   primary key (account, sequence)
 );
+create index ledger_mark_batch on ledger_mark (batch);
 
 grant select, insert on ledger_account, ledger_transfer, ledger_mark to strongroom_app;
 grant select, insert, update (sequence, last) on ledger_head to strongroom_app;

@@ -13,7 +13,7 @@ export type Holding = { readonly wallet: string; readonly client: string | null 
 export type Payer = { readonly type: "client" | "house"; readonly subject: string };
 export type Creditor = Payer | { readonly type: "unassigned"; readonly subject: "" };
 
-const HOUSE: Payer = { type: "house", subject: "" };
+export const HOUSE: Payer = { type: "house", subject: "" };
 const clientOf = (name: string): Payer => ({ type: "client", subject: name });
 
 /** The wallet's client pays; from an omnibus wallet the request's client, or else the institution. */

@@ -46,7 +46,13 @@ export type LedgerTables = {
   ledger_transfer: TransferTable;
   ledger_head: { account: Fixed<string>; sequence: ColumnType<number, number | undefined>; last: string | null };
   ledger_fence: { one: Fixed<boolean>; epoch: number; open: boolean };
-  ledger_mark: { account: Fixed<string>; sequence: Fixed<number>; hash: Fixed<string>; at: ColumnType<Date, never, never> };
+  ledger_mark: {
+    account: Fixed<string>;
+    sequence: Fixed<number>;
+    hash: Fixed<string>;
+    batch: Fixed<string>;
+    at: ColumnType<Date, never, never>;
+  };
 };
 
 /** Books the transfers, all or none of them; one that is booked already changes nothing. Locks their accounts in the order of their
@@ -137,22 +143,39 @@ async function lockHeads(tx: Tx, accounts: readonly string[]): Promise<{ heads: 
  *  are resolved. */
 async function readRows(tx: Tx, transfers: readonly Transfer[], heads: ReadonlyMap<string, HeadRow>) {
   const pending = transfers.flatMap((transfer) => ("pending" in transfer ? [transfer.pending] : []));
-  const last = [...heads.values()].flatMap((head) => head.last ?? []);
-  const ids = [...new Set([...last, ...transfers.map(({ id }) => id), ...pending])];
-  const rows = (await rowsOf(tx).where("t.id", "in", ids).execute()).map(wholeRow);
+  const byId = await rowsAt(tx, [...heads.values()], [...transfers.map(({ id }) => id), ...pending]);
   const resolved =
     pending.length === 0
       ? []
       : await tx.selectFrom("ledger_transfer").select("pending").where("pending", "in", pending).execute();
-  return { byId: new Map(rows.map((row) => [row.id, row])), resolutions: new Set(resolved.map((row) => row.pending)) };
+  return { byId, resolutions: new Set(resolved.map((row) => row.pending)) };
+}
+
+/** The rows that locked heads name and those of `ids`. No row may come after a head. */
+async function rowsAt(db: Reader, heads: readonly HeadRow[], ids: readonly string[]): Promise<Map<string, Row>> {
+  const wanted = [...new Set([...heads.flatMap(({ last }) => last ?? []), ...ids])];
+  const next = sql.join(heads.map(({ account, sequence }) => sql`(${account}::uuid, ${sequence + 1}::bigint)`));
+  const found = await rowsOf(db)
+    .where(
+      sql<boolean>`(t.id = any(${wanted}) or (t.debit_account, t.debit_sequence) in (${next})
+        or (t.credit_account, t.credit_sequence) in (${next}))`,
+    )
+    .execute();
+  const rows = found.map(wholeRow);
+  const ends = new Map(heads.map(({ account, sequence }) => [account, sequence]));
+  const late = rows.find(({ debit, credit }) =>
+    [debit, credit].some((leg) => leg.sequence > (ends.get(leg.account) ?? leg.sequence)),
+  );
+  if (late !== undefined) tampered(`transfer ${late.id} comes after the head of its account`);
+  return new Map(rows.map((row) => [row.id, row]));
 }
 
 /** Where an account stands by its last row. */
 function headIn(rows: ReadonlyMap<string, Row>, head: HeadRow | undefined): Head {
-  if (head?.last === null) return NO_HEAD;
+  if (head?.sequence === 0 && head.last === null) return NO_HEAD;
   const row = rows.get(head?.last ?? "");
   const side = row?.debit.account === head?.account ? "debit" : "credit";
-  if (row?.[side].account !== head?.account || row?.[side].sequence !== head?.sequence || row === undefined)
+  if (row === undefined || row[side].account !== head?.account || row[side].sequence !== head.sequence)
     tampered(`account ${head?.account}: its last row is another one`);
   return headOf(row, side);
 }
@@ -254,19 +277,38 @@ export async function balanceOf(db: Reader, key: AccountKey): Promise<Balance> {
 
 export type AccountView = { readonly id: string; readonly sequence: number } & AccountKey & Balance;
 
-/** The accounts with their balances. Refuses: RECORD_TAMPERED. */
-async function viewsOf(db: Reader, accounts: readonly ({ readonly id: string } & AccountKey)[]): Promise<AccountView[]> {
+/** The accounts with their balances. One statement, so that a posting meanwhile looks like nothing else. Refuses: RECORD_TAMPERED. */
+async function viewsOf(db: Reader, accounts: readonly (AccountKey & { readonly id: string })[]): Promise<AccountView[]> {
   if (accounts.length === 0) return [];
   const ids = accounts.map(({ id }) => id);
-  const heads = await db.selectFrom("ledger_head").selectAll().where("account", "in", ids).execute();
-  const last = heads.flatMap((head) => head.last ?? []);
-  const rows = last.length === 0 ? [] : (await rowsOf(db).where("t.id", "in", last).execute()).map(wholeRow);
-  const byId = new Map(rows.map((row) => [row.id, row]));
-  const byAccount = new Map(heads.map((head) => [head.account, head]));
+  const isLate = (side: Side) => {
+    const [account, sequence] = [sql.ref(`n.${side}_account`), sql.ref(`n.${side}_sequence`)];
+    return sql`exists (select from ledger_transfer n where ${account} = h.account and ${sequence} > h.sequence)`;
+  };
+  const found = await db
+    .selectFrom("ledger_head as h")
+    .leftJoin(rowsOf(db).as("r"), (on) => on.onRef("r.id", "=", "h.last"))
+    .where("h.account", "in", ids)
+    .selectAll("r")
+    .select(["h.account as head_account", "h.sequence as head_sequence", "h.last as head_last"])
+    .select(sql<boolean>`(${isLate("debit")} or ${isLate("credit")})`.as("late"))
+    .execute();
+  const heads = new Map(
+    found.map(({ head_account: account, head_sequence: sequence, head_last: last, late, ...row }) => {
+      if (late) tampered(`account ${account}: rows come after its head`);
+      const rows = isRow(row) ? [wholeRow(row)] : [];
+      return [account, headIn(new Map(rows.map((it) => [it.id, it])), { account, sequence, last })];
+    }),
+  );
   return accounts.map(({ id, type, subject, pool, asset }) => {
-    const { sequence, totals } = headIn(byId, byAccount.get(id));
+    const { sequence, totals } = heads.get(id) ?? tampered(`account ${id} has no head`);
     return { id, type, subject, pool, asset, sequence, ...balance(type, totals) };
   });
+}
+
+/** Whether the head that it was joined to has a row. */
+function isRow(joined: { readonly [C in keyof Found]: Found[C] | null }): joined is Found {
+  return joined.id !== null;
 }
 
 /** Whoever is bound to no client and belongs to the root unit sees every account. Everybody else sees those of the clients that he
@@ -414,10 +456,16 @@ function sumsOf(asset: string, groups: readonly Group[]): AssetSums {
   return { asset, debits, credits, clients: position("client", groups), wallets: position("wallet", groups), balanced, backed };
 }
 
-/** Stops all bookings until a person has looked. */
-export async function closeBooks(tx: Tx): Promise<void> {
-  await tx
+export async function readFence(db: Reader): Promise<{ epoch: number; open: boolean }> {
+  return db.selectFrom("ledger_fence").select(["epoch", "open"]).executeTakeFirstOrThrow();
+}
+
+/** Stops all bookings until a person has looked. Gives whether they were open. */
+export async function closeBooks(tx: Tx): Promise<boolean> {
+  const closed = await tx
     .updateTable("ledger_fence")
     .set((column) => ({ open: false, epoch: column("epoch", "+", 1) }))
-    .execute();
+    .where("open", "=", true)
+    .executeTakeFirst();
+  return closed.numUpdatedRows > 0n;
 }

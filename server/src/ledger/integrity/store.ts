@@ -1,6 +1,6 @@
 /** Whether anybody has touched the rows of the ledger: follows every account from row to row and names what does not follow. What
  *  it finds and what it cannot find: docs/spec/ledger.md. */
-import type { Hash } from "@strongroom/core/bytes";
+import { ascii, type Hash, hash } from "@strongroom/core/bytes";
 import type { Side } from "@strongroom/core/ledger/account";
 import {
   type Flaw,
@@ -13,6 +13,7 @@ import {
   rowHash,
 } from "@strongroom/core/ledger/row";
 import { sql } from "kysely";
+import { uuid } from "../../db/ids.ts";
 import type { Reader, Tx } from "../../db/tables.ts";
 import { look } from "../../db/transact.ts";
 import { limits } from "../../host/limits.ts";
@@ -54,7 +55,7 @@ export function verifyLedger(db: Reader, { from }: { readonly from: "start" | "m
       for (const { account, head } of walks)
         if (head.sequence > 0) marks.push({ account, sequence: head.sequence, hash: head.hash });
     }
-    if (from === "start") findings.push(...(await strays(tx)), ...(await lostMarks(tx)));
+    if (from === "start") findings.push(...(await strays(tx)), ...(await lostMarks(tx)), ...(await forgedMarks(tx)));
     for (const { asset, balanced, backed } of (await checkLedger(tx)).assets) {
       if (!balanced || !backed) findings.push({ flaw: "SUM", account: asset, transfer: null, after: null, sequence: 0 });
     }
@@ -230,14 +231,52 @@ async function lostMarks(tx: Tx): Promise<Finding[]> {
   return rows.map(({ account, sequence, id }): Finding => ({ flaw: "MARK", account, transfer: id, after: null, sequence }));
 }
 
-/** Writes down up to where accounts were found whole. */
-export async function saveMarks(tx: Tx, marks: readonly Mark[]): Promise<void> {
+/** What the log commits to: how many marks a batch has, and the hash over them. */
+export type Batch = { readonly batch: string; readonly marks: number; readonly digest: Hash };
+
+/** Writes down up to where accounts were found whole. Null when all of that is written already. */
+export async function saveMarks(tx: Tx, marks: readonly Mark[]): Promise<Batch | null> {
+  const batch = uuid();
+  const saved: Mark[] = [];
   for (let at = 0; at < marks.length; at += limits.ledger.checkRows) {
-    const some = marks.slice(at, at + limits.ledger.checkRows);
-    await tx
+    const some = marks.slice(at, at + limits.ledger.checkRows).map((mark) => ({ ...mark, batch }));
+    const insert = tx
       .insertInto("ledger_mark")
       .values(some)
-      .onConflict((on) => on.doNothing())
+      .onConflict((on) => on.doNothing());
+    saved.push(...(await insert.returning(MARK).execute()).map(markFrom));
+  }
+  return saved.length === 0 ? null : { batch, marks: saved.length, digest: digestOf(saved) };
+}
+
+const MARK = ["account", "sequence", "hash"] as const;
+const markFrom = (row: { account: string; sequence: number; hash: string }): Mark => ({ ...row, hash: row.hash as Hash });
+
+function digestOf(marks: readonly Mark[]): Hash {
+  const lines = marks.map(({ account, sequence, hash: of }) => `${account} ${sequence} ${of}`).sort();
+  return hash("strongroom/ledger-marks/1", ascii(lines.join("\n")));
+}
+
+/** Batches that are not what the log has committed to. What stands in the log is checked against its tree elsewhere. */
+async function forgedMarks(tx: Tx): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (let after = -1; ; ) {
+    const events = await tx
+      .selectFrom("event")
+      .select(["number", "data"])
+      .where("type", "=", "ledger.checked")
+      .where("number", ">", after)
+      .orderBy("number")
+      .limit(limits.ledger.checkRows)
       .execute();
+    for (const { number, data } of events) {
+      after = number;
+      const batch = data === null ? null : (JSON.parse(data) as Batch);
+      if (batch === null) continue;
+      const marks = await tx.selectFrom("ledger_mark").select(MARK).where("batch", "=", batch.batch).execute();
+      if (marks.length === batch.marks && digestOf(marks.map(markFrom)) === batch.digest) continue;
+      findings.push({ flaw: "MARK", account: marks[0]?.account ?? "", transfer: null, after: null, sequence: 0 });
+    }
+    if (events.length < limits.ledger.checkRows || findings.length >= limits.ledger.findings) return findings;
   }
 }
