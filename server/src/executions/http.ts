@@ -1,7 +1,7 @@
 /** Executions over the API: what was reserved, signed and sent for a request, with every version of its transactions. */
 import { Id, Time } from "@strongroom/sdk/contract/fields";
 import type { Execution } from "@strongroom/sdk/contract/requests";
-import { recordSend, transactionsOf } from "../chain/store.ts";
+import { sendAgain, transactionsOf } from "../chain/store.ts";
 import type { ChainTransaction } from "../chain/types.ts";
 import { emit } from "../events/store.ts";
 import { type Call, type Handlers, problem } from "../http/call.ts";
@@ -64,11 +64,10 @@ export const executions: Handlers<"executions"> = {
     const newest = (await transactionsOf(tx, row.id)).at(-1);
     const open = newest !== undefined && (row.state === "signed" || row.state === "broadcasting");
     if (!open) problem("STATE_CONFLICT", "params.id", `this execution is ${row.state}`);
-    const sent = await house.chains.broadcast(newest.chain, newest.raw);
-    await recordSend(tx, { chain: newest.chain, id: newest.id, sent, now: new Date(house.now()) });
+    await sendAgain(tx, newest, new Date(house.now()));
     const { unit, client } = row;
     const subject = `execution:${row.id}`;
-    const data = { transaction: newest.id, outcome: sent.outcome };
+    const data = { transaction: newest.id };
     await emit(tx, { type: "execution.rebroadcast", subject, actor: caller.name, unit, client, data });
     return show(call, row, await house.vault.view());
   },

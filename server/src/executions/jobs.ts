@@ -2,12 +2,13 @@
  *
  *  Every step is a transaction of its own and may be taken again: the hold has the execution's id, the vault gives one intent its one
  *  execution whatever comes with it, and what the chain shows is told inside the block's own transaction. */
+import type { Hash } from "@strongroom/core/bytes";
 import type { EvmContext } from "@strongroom/core/protocol/command";
 import type { Receipt } from "@strongroom/core/signed/receipt";
 import { findAddress } from "../addresses/store.ts";
-import { trackTransaction, transactionsOf } from "../chain/store.ts";
+import { trackedTransaction, trackTransaction, transactionsOf } from "../chain/store.ts";
 import type { ChainTransaction, Observers } from "../chain/types.ts";
-import { uuid } from "../db/ids.ts";
+import { type Uuid, uuid } from "../db/ids.ts";
 import type { Reader, Tx } from "../db/tables.ts";
 import { transact } from "../db/transact.ts";
 import { emit } from "../events/store.ts";
@@ -18,7 +19,7 @@ import type { Workers } from "../jobs/jobs.ts";
 import { enqueue } from "../jobs/store.ts";
 import { releasePayment, reservePayment } from "../ledger/rules.ts";
 import { post } from "../ledger/store.ts";
-import { changeRequest, lockRequest, type RequestRow } from "../requests/store.ts";
+import { changeRequest, findRequest, lockRequest, type RequestRow } from "../requests/store.ts";
 import { findWallet } from "../wallets/store.ts";
 import { beyond, bookingOf, type Held, type Movement, movementOf, type OnChain, progressOf, settleSlot } from "./rules.ts";
 import {
@@ -84,7 +85,14 @@ async function reserve(house: House, { request, intent }: Payment): Promise<Exec
       await insertExecution(tx, row);
       await changeRequest(tx, request.id, { state: "approved", execution: id });
       const { unit, client } = row;
-      await emit(tx, { type: "execution.reserved", subject: `execution:${id}`, actor: "system", unit, client, data: { request: request.id } });
+      await emit(tx, {
+        type: "execution.reserved",
+        subject: `execution:${id}`,
+        actor: "system",
+        unit,
+        client,
+        data: { request: request.id },
+      });
       await post(tx, reservePayment(bookingOf(heldBy(row, wallet.client))));
       return row;
     });
@@ -98,7 +106,7 @@ const holdOf = ({ amount, fee }: { amount: bigint; fee: bigint }) => ({ held_amo
 
 function rowOf(
   movement: Movement,
-  { id, request, at, client }: { id: string; request: RequestRow; at: Date; client: string | null },
+  { id, request, at, client }: { id: Uuid; request: RequestRow; at: Date; client: string | null },
 ): Omit<ExecutionRow, "held_amount" | "held_fee"> {
   const { chain, native, asset, wallet, amount, totalFee } = movement;
   const dates = { created_at: at, updated_at: at };
@@ -186,7 +194,15 @@ async function keepSigned(
     await changeExecution(tx, id, { state: "signed", slot, receipt: receipt.bytes }, now);
     await changeRequest(tx, request, { state: "consumed" });
     const data = { request, transaction: transaction.id, slot };
-    await emit(tx, { type: "execution.signed", subject: `execution:${id}`, actor: "vault", unit, client, data, signed: receipt.bytes });
+    await emit(tx, {
+      type: "execution.signed",
+      subject: `execution:${id}`,
+      actor: "vault",
+      unit,
+      client,
+      data,
+      signed: receipt.bytes,
+    });
   });
   house.wake();
   return { is: "signed" };
@@ -235,13 +251,9 @@ export function observeExecutions({ now }: Pick<House, "now">): OurObservers {
   };
 }
 
-/** Whether what took the place of a transaction is another version of it. */
-async function isOurs(tx: Tx, { execution, replacedBy }: ChainTransaction): Promise<boolean> {
-  const { slot } = await lockExecution(tx, execution);
-  for (const { id } of slot === null ? [] : await lockSlot(tx, slot)) {
-    if ((await transactionsOf(tx, id)).some((version) => version.id === replacedBy)) return true;
-  }
-  return false;
+/** Whether what took the place of a transaction is a transaction of ours. */
+async function isOurs(tx: Tx, { chain, replacedBy }: ChainTransaction): Promise<boolean> {
+  return replacedBy !== null && (await trackedTransaction(tx, { chain, id: replacedBy })) !== null;
 }
 
 type Told = { readonly what: string; readonly state: ExecutionRow["state"]; readonly at: Date };
@@ -268,7 +280,7 @@ async function settle(tx: Tx, it: ChainTransaction, at: Date): Promise<void> {
     const state = row.id === winner.id ? "settled" : "aborted";
     await changeExecution(tx, row.id, { state }, at);
     const { unit, client, request } = row;
-  const subject = `execution:${row.id}`;
+    const subject = `execution:${row.id}`;
     const data = { request, transaction: it.id, succeeded: it.succeeded, fee: fee.toString(), moved: moved.toString() };
     await emit(tx, { type: `execution.${state}`, subject, actor: "chain", unit, client, data });
   }
@@ -288,8 +300,9 @@ export const executionWorkers: Workers = {
     const over = { maxFeePerGas: newest.maxFeePerGas, maxPriorityFeePerGas: newest.maxPriorityFeePerGas };
     const { from, to, amount, contract } = newest;
     const call = { from, to, amount, totalFee: execution.total_fee, over, ...(contract !== null && { contract }) };
-    const context = await house.chains.contextFor(execution.chain, call);
-    const receipt = await house.vault.ask({ command: "reprice", intent: execution.request as never, context });
+    const index = (await findRequest(house.db, execution.request))?.index ?? 0;
+    const context = { ...(await house.chains.contextFor(execution.chain, call)), index };
+    const receipt = await house.vault.ask({ command: "reprice", intent: execution.request as Hash, context });
     if (receipt.code !== "OK") return { again: new Date(house.now() + limits.repriceAgainMs) };
     const transaction = progressOf(receipt.body, execution.request)?.transaction;
     if (transaction == null) return "done";

@@ -1,12 +1,13 @@
 /** The only code that reads and writes executions. */
 import type { Selectable } from "kysely";
+import type { Uuid } from "../db/ids.ts";
 import type { Reader, Tx } from "../db/tables.ts";
 import type { Caller } from "../users/rules.ts";
 
 export type ExecutionState = "planned" | "reserved" | "committed" | "signed" | "broadcasting" | "settled" | "aborted" | "held";
 
 type ExecutionTable = {
-  id: string;
+  id: Uuid;
   request: string;
   unit: string;
   client: string | null;
@@ -32,7 +33,11 @@ export async function insertExecution(tx: Tx, row: ExecutionRow): Promise<void> 
 }
 
 export async function findExecution(db: Reader, id: string): Promise<ExecutionRow | undefined> {
-  return db.selectFrom("execution").selectAll().where("id", "=", id).executeTakeFirst();
+  return db
+    .selectFrom("execution")
+    .selectAll()
+    .where("id", "=", id as Uuid)
+    .executeTakeFirst();
 }
 
 /** The execution of a request that was not aborted. */
@@ -51,7 +56,12 @@ export async function lockSlot(tx: Tx, slot: string): Promise<readonly Execution
 }
 
 export async function lockExecution(tx: Tx, id: string): Promise<ExecutionRow> {
-  return tx.selectFrom("execution").selectAll().where("id", "=", id).forUpdate().executeTakeFirstOrThrow();
+  return tx
+    .selectFrom("execution")
+    .selectAll()
+    .where("id", "=", id as Uuid)
+    .forUpdate()
+    .executeTakeFirstOrThrow();
 }
 
 export type ExecutionChange = Partial<Pick<ExecutionRow, "state" | "slot" | "receipt">>;
@@ -60,13 +70,15 @@ export async function changeExecution(tx: Tx, id: string, change: ExecutionChang
   return tx
     .updateTable("execution")
     .set({ ...change, updated_at: at })
-    .where("id", "=", id)
+    .where("id", "=", id as Uuid)
     .returningAll()
     .executeTakeFirstOrThrow();
 }
 
 export async function visibleExecution(db: Reader, caller: Caller, id: string): Promise<ExecutionRow | undefined> {
-  return visible(db, caller).where("id", "=", id).executeTakeFirst();
+  return visible(db, caller)
+    .where("id", "=", id as Uuid)
+    .executeTakeFirst();
 }
 
 /** The newest first, before a date and id. */
@@ -86,7 +98,7 @@ export async function listExecutions(
     query = query.where((where) =>
       where.or([
         where("created_at", "<", before.at),
-        where.and([where("created_at", "=", before.at), where("id", "<", before.id)]),
+        where.and([where("created_at", "=", before.at), where("id", "<", before.id as Uuid)]),
       ]),
     );
   }
