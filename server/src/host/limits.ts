@@ -100,8 +100,8 @@ export const limits = {
   requestMs: 30_000,
   idleMs: 75_000,
   keepAliveMs: 10_000,
-  /** From one look for idle sockets to the next while the server closes. */
-  sweepMs: 50,
+  /** From one look whether calls still run to the next while the server closes. */
+  idleSweepMs: 50,
   /** Calls at once and per second of a user, of a remote address, and how many of either are remembered. */
   userBurst: 400,
   userPerSecond: 200,

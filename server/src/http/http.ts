@@ -37,6 +37,7 @@ type Place = { readonly host: string; readonly port: number; readonly bounds?: P
 export async function openHttp(house: House, handlers: AllHandlers, { host, port, bounds: given }: Place): Promise<Listening> {
   const bounds = { ...BOUNDS, ...given };
   const app = openFastify(bounds);
+  const running = counting(app);
   const entries: Entries = new WeakMap();
   const closing = new AbortController();
   const gate = openGate(house, {
@@ -51,10 +52,30 @@ export async function openHttp(house: House, handlers: AllHandlers, { host, port
   app.addHook("preClose", async () => closing.abort());
   try {
     const url = await app.listen({ host, port });
-    return { url, close: () => app.close() };
+    return { url, close: () => close(app, running) };
   } catch (error) {
     throw new Fault("PORT_TAKEN", `${host}:${port} cannot be listened on.`, error);
   }
+}
+
+/** Calls that run end; then sockets are closed, those too on which nothing was ever asked. */
+async function close(app: FastifyInstance, running: () => number): Promise<void> {
+  const sweep = setInterval(() => {
+    if (running() === 0) app.server.closeAllConnections();
+  }, limits.idleSweepMs);
+  try {
+    await app.close();
+  } finally {
+    clearInterval(sweep);
+  }
+}
+
+/** How many calls run. */
+function counting(app: FastifyInstance): () => number {
+  let count = 0;
+  app.addHook("onRequest", async () => void count++);
+  app.addHook("onResponse", async () => void count--);
+  return () => count;
 }
 
 function openFastify(bounds: Bounds): FastifyInstance {
@@ -122,13 +143,13 @@ function greet(app: FastifyInstance, { house, gate, entries }: Pick<Mount, "hous
   app.setNotFoundHandler(() => problem("NOT_FOUND", "", "There is no such path."));
   app.setErrorHandler((error, request, reply) => {
     const failure = earlyProblem(error) ?? problemOf(error);
-    if (failure.status >= 500) house.log.error({ err: failure.cause ?? failure, requestId: request.id }, failure.code);
+    if (failure.status >= 500) house.log.error({ error: failure.cause ?? failure, requestId: request.id }, failure.code);
     return sendFailure(request, reply, failure);
   });
 }
 
 function sendFailure(request: FastifyRequest, reply: FastifyReply, failure: Problem): FastifyReply {
-  reply.headers(problemHeaders(failure));
+  reply.headers({ ...SAFE_HEADERS, "x-request-id": request.id, ...problemHeaders(failure) });
   return reply.code(failure.status).send(document(failure, request.id));
 }
 
