@@ -1,0 +1,67 @@
+/** Chains, fees and deposits over the API. */
+import { parseAddress } from "@strongroom/core/chain/evm/address";
+import { Refused } from "@strongroom/core/errors";
+import type { Deposit as DepositShown } from "@strongroom/sdk/contract/chains";
+import { Id } from "@strongroom/sdk/contract/fields";
+import type { z } from "zod";
+import { type Handlers, problem } from "../http/call.ts";
+import { paged } from "../http/pages.ts";
+import * as store from "./store.ts";
+import type { Deposit } from "./types.ts";
+
+export const chainHandlers: Handlers<"chains"> = {
+  "chains.list": async ({ house }) => ({ items: house.chains.view() }),
+
+  "chains.quote": async ({ house }, { params, body }) => {
+    const chain = Number(params.chain);
+    const { native, tokens } = await house.chains.assets(chain);
+    const contract = tokens.find(({ asset }) => asset === body.asset)?.contract ?? null;
+    if (contract === null && body.asset !== native) {
+      problem("BAD_REQUEST", "body.asset", `The rulebook has no asset ${body.asset} on chain ${chain}.`);
+    }
+    const [from, to] = [addressOf(body.from, "body.from"), addressOf(body.to, "body.to")];
+    return house.chains.quote(chain, { from, to, contract, amount: body.amount });
+  },
+};
+
+export const depositHandlers: Handlers<"deposits"> = {
+  "deposits.list": ({ tx, caller }, { query }) =>
+    paged({
+      list: "deposits.list",
+      query,
+      key: [Id],
+      keyOf: ({ id }: Deposit) => [id],
+      read: ({ after, take }) => {
+        const { wallet, client, state } = query;
+        // No row is in this state: a deposit that is in a block is `seen`.
+        if (state === "included") return Promise.resolve([]);
+        return store.listDeposits(tx, caller, { before: after?.[0] ?? null, limit: take, wallet, client, state });
+      },
+      show: shown,
+    }),
+
+  "deposits.get": async ({ tx, caller }, { params }) => {
+    const found = await store.findDeposit(tx, caller, params.id);
+    return shown(found ?? problem("NOT_FOUND", "params.id", "There is no such deposit that you may see."));
+  },
+};
+
+function shown({
+  logged: _,
+  index: __,
+  unit: ___,
+  finalAt: ____,
+  blockAt: _____,
+  ...it
+}: Deposit): z.output<typeof DepositShown> {
+  return { ...it, booked: it.state === "final", seenAt: it.seenAt.toISOString() };
+}
+
+function addressOf(text: string, field: string): string {
+  try {
+    return parseAddress(text, field);
+  } catch (error) {
+    if (error instanceof Refused) problem("BAD_REQUEST", field, error.message);
+    throw error;
+  }
+}
