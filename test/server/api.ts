@@ -49,7 +49,7 @@ export function handlersOf(given: Partial<AllHandlers>): AllHandlers {
 
 /** What goes with a server that has neither vault nor chain. */
 export function houseOf(made: TestDatabase, now: () => number = Date.now): House {
-  const { log } = openLog("error");
+  const { log } = openLog("silent");
   return { db: made.db, log, now, metrics: openMetrics(), wake: () => undefined } as unknown as House;
 }
 
@@ -91,7 +91,7 @@ export function asking(url: string, usual: string): Api["ask"] {
       ...(body === undefined ? {} : { body: isText ? (body as string) : JSON.stringify(body) }),
     });
     const text = await answer.text();
-    const isJson = /\bjson\b/.test(answer.headers.get("content-type") ?? "");
+    const isJson = text !== "" && /\bjson\b/.test(answer.headers.get("content-type") ?? "");
     return { status: answer.status, headers: answer.headers, text, json: isJson ? (JSON.parse(text) as Json) : {} };
   };
 }

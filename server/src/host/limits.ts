@@ -138,6 +138,16 @@ export const limits = {
   expireMs: 10_000,
   /** When a transaction that is stuck and could not be repriced is looked at again. */
   repriceAgainMs: 60_000,
+  log: {
+    /** Events that are numbered at once, and from one look for new ones to the next. */
+    batch: 500,
+    pollMs: 100,
+    /** From one checkpoint to the next. The vault writes down 10,000 in a day. */
+    checkpointMs: 10_000,
+    /** Leaves that are checked at once; the pause after all were, which is never less than ten times as long as that took. */
+    checkRows: 1_000,
+    checkMs: 60_000,
+  },
   /** Things that a job looks at in one go. */
   batch: 200,
 } as const;

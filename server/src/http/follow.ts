@@ -111,7 +111,7 @@ export async function follow(asked: Asked, { house, handlers, slots, bounds, adm
   if (!isStream) return json(endpoint.status, JSON.stringify(await poll(it, waitMs)));
   const fail = (error: unknown) => {
     const failure = problemOf(error);
-    if (failure.code === "INTERNAL") house.log.error({ err: error, requestId: arrival.requestId }, "a stream broke");
+    if (failure.code === "INTERNAL") house.log.error({ error, requestId: arrival.requestId }, "a stream broke");
     return failure.code;
   };
   return { status: 200, headers: { "content-type": "text/event-stream" }, body: stream({ ...it, fail }, bounds.lifeMs) };

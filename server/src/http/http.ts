@@ -73,8 +73,10 @@ async function close(app: FastifyInstance, running: () => number): Promise<void>
 /** How many calls run. */
 function counting(app: FastifyInstance): () => number {
   let count = 0;
-  app.addHook("onRequest", async () => void count++);
-  app.addHook("onResponse", async () => void count--);
+  app.addHook("onRequest", async (_request, reply) => {
+    count++;
+    reply.raw.once("close", () => count--);
+  });
   return () => count;
 }
 
@@ -132,13 +134,8 @@ const SAFE_HEADERS = {
 function greet(app: FastifyInstance, { house, gate, entries }: Pick<Mount, "house" | "gate" | "entries">): void {
   app.addHook("onRequest", async (request, reply) => {
     reply.headers({ ...SAFE_HEADERS, "x-request-id": request.id });
+    reply.raw.once("close", () => note(house, { request, reply, user: entries.get(request)?.caller.name }));
     gate.knock(request.ip, (headers) => reply.headers(headers));
-  });
-  app.addHook("onResponse", async (request, reply) => {
-    const { id: requestId, method, routeOptions, ip } = request;
-    const user = entries.get(request)?.caller.name;
-    const ms = Math.round(reply.elapsedTime);
-    house.log.info({ requestId, method, path: routeOptions.url, status: reply.statusCode, ms, user, ip }, "call");
   });
   app.setNotFoundHandler(() => problem("NOT_FOUND", "", "There is no such path."));
   app.setErrorHandler((error, request, reply) => {
@@ -146,6 +143,15 @@ function greet(app: FastifyInstance, { house, gate, entries }: Pick<Mount, "hous
     if (failure.status >= 500) house.log.error({ error: failure.cause ?? failure, requestId: request.id }, failure.code);
     return sendFailure(request, reply, failure);
   });
+}
+
+/** One line of the log for each call, that of a caller who went away included. */
+function note(house: House, it: { request: FastifyRequest; reply: FastifyReply; user: string | undefined }): void {
+  const { request, reply, user } = it;
+  const { id: requestId, method, routeOptions, ip } = request;
+  const isWhole = reply.raw.writableFinished;
+  const ms = Math.round(reply.elapsedTime);
+  house.log.info({ requestId, method, path: routeOptions.url, status: reply.statusCode, isWhole, ms, user, ip }, "call");
 }
 
 function sendFailure(request: FastifyRequest, reply: FastifyReply, failure: Problem): FastifyReply {

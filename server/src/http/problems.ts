@@ -1,7 +1,7 @@
 /** How failures are told (RFC 9457): a problem as it is, everything else as what a stranger may know of it. */
 import { PROBLEMS, type ProblemCode } from "@strongroom/sdk/contract/problems";
 import { troubleOf } from "../db/fault.ts";
-import { Fault, type FaultCode } from "../host/fault.ts";
+import { codeOf, Fault, type FaultCode } from "../host/fault.ts";
 import { Problem } from "./call.ts";
 
 export const PROBLEM_TYPE = "application/problem+json";
@@ -31,12 +31,12 @@ const EARLY: Record<string, ProblemCode> = {
   HPE_HEADER_OVERFLOW: "TOO_LARGE",
 };
 
-/** The problem that the framework's own refusal is, or null when it is none. */
+/** The problem that a refusal of the framework is, or null when it is none. A caller who goes away in his body is one too. */
 export function earlyProblem(error: unknown): Problem | null {
-  if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") return null;
-  const isRefusal = "statusCode" in error && typeof error.statusCode === "number" && error.statusCode < 500;
-  if (!error.code.startsWith("FST_") || !isRefusal) return null;
-  return new Problem(EARLY[error.code] ?? "BAD_REQUEST", { field: "", detail: "The request cannot be read.", cause: error });
+  const isRefusal = error instanceof Error && "statusCode" in error && Number(error.statusCode) < 500;
+  return isRefusal
+    ? new Problem(EARLY[codeOf(error)] ?? "BAD_REQUEST", { detail: "The request cannot be read.", cause: error })
+    : null;
 }
 
 /** The document of a problem. `instance` names the request, so that it can be found in the log. */
