@@ -1,4 +1,4 @@
-/** `npm start`, `npm test`, `npm run bench`, `npm run strongroom`: makes the machine ready, then becomes the guardian of the
+/** `npm start`, `npm test`, `npm run bench`, `npm run strongroom`, `npm run build -w sdk`: makes the machine ready, then becomes the guardian of the
  *  real program, which runs on the pinned Node. Warm, this costs a hash of the lockfile and one process. */
 
 import fs from "node:fs";
@@ -15,6 +15,7 @@ const MODES = /** @type {const} */ ({
   start: ["cli/src/main.ts", "up"],
   test: ["tools/test.ts"],
   bench: ["bench/main.ts"],
+  build: ["tools/build/sdk.ts"],
   cli: ["cli/src/main.ts"],
 });
 
