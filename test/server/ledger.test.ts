@@ -96,7 +96,7 @@ describe("the ledger", () => {
     const own = await withDatabase();
     const pools = Array.from({ length: 3 }, () => openDatabase({ url: own.url, connections: 8 }));
     try {
-      const expected = await storm(own, pools, 5_000);
+      const expected = await storm(own, pools, 2_500);
       for (const [text, { key, amount }] of expected) assert.equal((await balanceOf(own.db, key)).posted, amount, text);
       const sums = await checkLedger(own.db);
       assert.ok(sums.assets.every(({ balanced, backed }) => balanced && backed));
@@ -149,42 +149,46 @@ describe("the ledger", () => {
 
 type Expected = Map<string, { readonly key: AccountKey; amount: bigint }>;
 
-/** Posts two transfers `count` times with 24 callers, who take turns at the pools; every so often all connections are cut. Gives the balances that
- *  follow from what was taken. */
+/** Posts `count` times with 24 callers, two deposits or two payments each time; every so often all connections are cut. Gives the
+ *  balances that follow from what was taken. */
 async function storm(own: TestDatabase, pools: readonly Database[], count: number): Promise<Expected> {
   const expected: Expected = new Map();
   const names = ["ada", "bea", "cal", "dot", "eli", "fay", "gus", "hal"];
-  const add = (key: AccountKey, amount: bigint) => {
-    const entry = expected.get(keyText(key)) ?? { key, amount: 0n };
-    expected.set(keyText(key), { key, amount: entry.amount + amount });
+  const add = (name: string, amount: bigint) => {
+    for (const key of [position(name), walletKey(HOT, "eth")]) {
+      const entry = expected.get(keyText(key)) ?? { key, amount: 0n };
+      expected.set(keyText(key), { key, amount: entry.amount + amount });
+    }
   };
   let next = 0;
   const caller = async (at: number) => {
     const db = pools[at % pools.length]?.db ?? own.db;
     for (let turn = next++; turn < count; turn = next++) {
-      if (turn % 1_000 === 999) await cut(own);
-      // Every other posting is on one account.
-      const name = turn % 2 === 0 ? "hot" : (names[(turn * 7) % names.length] ?? "");
+      if (turn % 500 === 499) await cut(own);
       const amount = BigInt((turn * 13) % 50) + 1n;
-      if (turn % 5 < 3) {
-        const deposit = depositOf(amount, name);
-        await book([...bookDeposit(deposit), ...finaliseDeposit(deposit)], db);
-        add(position(name), amount);
-        add(walletKey(HOT, "eth"), amount);
-      } else {
-        const payment = paymentOf(amount, name);
-        const taken = await book([...reservePayment(payment), ...settlePayment(payment, { moved: amount, fee: 0n })], db).then(
-          () => true,
-          (error: unknown) => (short(error) ? false : Promise.reject(error)),
-        );
-        if (!taken) continue;
-        add(position(name), -amount);
-        add(walletKey(HOT, "eth"), -amount);
-      }
+      const both = ["hot", names[(turn * 7) % names.length] ?? ""];
+      const isTaken = turn % 5 < 3 ? await payIn(db, both, amount) : await payOut(db, both, amount);
+      if (isTaken) for (const name of both) add(name, turn % 5 < 3 ? amount : -amount);
     }
   };
   await Promise.all(Array.from({ length: 24 }, (_, at) => caller(at)));
   return expected;
+}
+
+async function payIn(db: TestDatabase["db"], names: readonly string[], amount: bigint): Promise<boolean> {
+  const deposits = names.map((name) => depositOf(amount, name));
+  await book([...deposits.flatMap(bookDeposit), ...deposits.flatMap(finaliseDeposit)], db);
+  return true;
+}
+
+/** False when a position is short; then neither is paid. */
+async function payOut(db: TestDatabase["db"], names: readonly string[], amount: bigint): Promise<boolean> {
+  const payments = names.map((name) => paymentOf(amount, name));
+  const settled = payments.flatMap((payment) => settlePayment(payment, { moved: amount, fee: 0n }));
+  return book([...payments.flatMap(reservePayment), ...settled], db).then(
+    () => true,
+    (error: unknown) => (short(error) ? false : Promise.reject(error)),
+  );
 }
 
 /** Ends every connection to the database, in the middle of whatever it does. */

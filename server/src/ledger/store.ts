@@ -5,7 +5,7 @@
 import type { Hash, Time } from "@strongroom/core/bytes";
 import { type AccountKey, type Balance, balance, keyText, type Side, sideOf } from "@strongroom/core/ledger/account";
 import { draft } from "@strongroom/core/ledger/draft";
-import { flawOfLeg, type Head, headOf, NO_HEAD, type Row, rowHash } from "@strongroom/core/ledger/row";
+import { flawOfLeg, type Head, headOf, type Leg, NO_HEAD, type Row, rowHash } from "@strongroom/core/ledger/row";
 import type { Transfer, TransferKind } from "@strongroom/core/ledger/transfer";
 import { type ColumnType, type Insertable, sql } from "kysely";
 import { uuid } from "../db/ids.ts";
@@ -65,14 +65,16 @@ export async function post(tx: Tx, transfers: readonly Transfer[]): Promise<void
   if (transfers.length > limits.ledger.transfers) throw new Error(`${transfers.length} transfers are too many for one posting`);
   const accounts = await openAccounts(tx, transfers);
   const { heads, epoch } = await lockHeads(tx, [...accounts.values()]);
-  const { byId, resolutions } = await readRows(tx, transfers, heads);
+  const rows = await readRows(tx, transfers, heads);
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  const resolved = new Set(rows.map((row) => row.pending));
   const ground = {
     account: (key: AccountKey) => {
       const id = accounts.get(keyText(key)) ?? "";
       return { id, head: headIn(byId, heads.get(id)) };
     },
     row: (id: string) => byId.get(id) ?? null,
-    isResolved: (pending: string) => resolutions.has(pending),
+    isResolved: (pending: string) => resolved.has(pending),
   };
   const made = draft(ground, transfers, { epoch, at: Date.now() });
   if (!made.ok) {
@@ -139,35 +141,24 @@ async function lockHeads(tx: Tx, accounts: readonly string[]): Promise<{ heads: 
   };
 }
 
-/** The last rows of the accounts, the rows of the transfers if they are booked already, those that they resolve, and which of these
- *  are resolved. */
-async function readRows(tx: Tx, transfers: readonly Transfer[], heads: ReadonlyMap<string, HeadRow>) {
+/** The last rows of the accounts, the rows of the transfers if they are booked already, those that they resolve, and what resolved
+ *  these. No row may come after a head. */
+async function readRows(tx: Tx, transfers: readonly Transfer[], heads: ReadonlyMap<string, HeadRow>): Promise<Row[]> {
   const pending = transfers.flatMap((transfer) => ("pending" in transfer ? [transfer.pending] : []));
-  const byId = await rowsAt(tx, [...heads.values()], [...transfers.map(({ id }) => id), ...pending]);
-  const resolved =
-    pending.length === 0
-      ? []
-      : await tx.selectFrom("ledger_transfer").select("pending").where("pending", "in", pending).execute();
-  return { byId, resolutions: new Set(resolved.map((row) => row.pending)) };
-}
-
-/** The rows that locked heads name and those of `ids`. No row may come after a head. */
-async function rowsAt(db: Reader, heads: readonly HeadRow[], ids: readonly string[]): Promise<Map<string, Row>> {
-  const wanted = [...new Set([...heads.flatMap(({ last }) => last ?? []), ...ids])];
-  const next = sql.join(heads.map(({ account, sequence }) => sql`(${account}::uuid, ${sequence + 1}::bigint)`));
-  const found = await rowsOf(db)
+  const last = [...heads.values()].flatMap((head) => head.last ?? []);
+  const ids = [...new Set([...last, ...transfers.map(({ id }) => id), ...pending])];
+  const next = sql.join([...heads.values()].map((head) => sql`(${head.account}::uuid, ${head.sequence + 1}::bigint)`));
+  const found = await rowsOf(tx)
     .where(
-      sql<boolean>`(t.id = any(${wanted}) or (t.debit_account, t.debit_sequence) in (${next})
-        or (t.credit_account, t.credit_sequence) in (${next}))`,
+      sql<boolean>`(t.id = any(${ids}) or t.pending = any(${pending})
+        or (t.debit_account, t.debit_sequence) in (${next}) or (t.credit_account, t.credit_sequence) in (${next}))`,
     )
     .execute();
   const rows = found.map(wholeRow);
-  const ends = new Map(heads.map(({ account, sequence }) => [account, sequence]));
-  const late = rows.find(({ debit, credit }) =>
-    [debit, credit].some((leg) => leg.sequence > (ends.get(leg.account) ?? leg.sequence)),
-  );
+  const isLate = ({ account, sequence }: Leg) => sequence > (heads.get(account)?.sequence ?? sequence);
+  const late = rows.find(({ debit, credit }) => isLate(debit) || isLate(credit));
   if (late !== undefined) tampered(`transfer ${late.id} comes after the head of its account`);
-  return new Map(rows.map((row) => [row.id, row]));
+  return rows;
 }
 
 /** Where an account stands by its last row. */
