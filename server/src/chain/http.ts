@@ -1,15 +1,16 @@
-/** Chains, fees and deposits over the API. */
+/** Chains, fees and deposits over the API, and what health says of chains. */
 import { parseAddress } from "@strongroom/core/chain/evm/address";
 import { Refused } from "@strongroom/core/errors";
 import type { Deposit as DepositShown } from "@strongroom/sdk/contract/chains";
 import { Id } from "@strongroom/sdk/contract/fields";
 import type { z } from "zod";
+import type { Check } from "../health/http.ts";
 import { type Handlers, problem } from "../http/call.ts";
 import { paged } from "../http/pages.ts";
 import * as store from "./store.ts";
 import type { Deposit } from "./types.ts";
 
-export const chainHandlers: Handlers<"chains"> = {
+export const chains: Handlers<"chains"> = {
   "chains.list": async ({ house }) => ({ items: house.chains.view() }),
 
   "chains.quote": async ({ house }, { params, body }) => {
@@ -24,7 +25,7 @@ export const chainHandlers: Handlers<"chains"> = {
   },
 };
 
-export const depositHandlers: Handlers<"deposits"> = {
+export const deposits: Handlers<"deposits"> = {
   "deposits.list": ({ tx, caller }, { query }) =>
     paged({
       list: "deposits.list",
@@ -46,15 +47,26 @@ export const depositHandlers: Handlers<"deposits"> = {
   },
 };
 
-function shown({
-  logged: _,
-  index: __,
-  unit: ___,
-  finalAt: ____,
-  blockAt: _____,
-  ...it
-}: Deposit): z.output<typeof DepositShown> {
-  return { ...it, booked: it.state === "final", seenAt: it.seenAt.toISOString() };
+/** One finding for each chain: well is one that is followed and all of whose nodes are good. */
+export const lookAtChains: Check = {
+  name: "chains",
+  look: async (house) =>
+    house.chains.view().map(({ id, state, reason, head, processed, nodes }) => {
+      const aside = nodes
+        .filter((node) => node.state !== "good")
+        .map((node) => `${node.name} is ${node.state}: ${node.reason}`);
+      const place = `It is ${state} at block ${processed ?? "none"} of ${head ?? "none"}.`;
+      const ok = (state === "following" || state === "catching-up") && aside.length === 0;
+      return { name: `chain:${id}`, ok, detail: [place, reason, ...aside].filter((part) => part !== "").join(" ") };
+    }),
+};
+
+function shown(it: Deposit): z.output<typeof DepositShown> {
+  const { id, chain, tx, place, wallet, address, client, asset, contract, sender, amount, state, reason, block, blockHash } =
+    it;
+  const where = { id, chain, tx, place, wallet, address, block, blockHash };
+  const booked = state === "final";
+  return { ...where, client, asset, contract, sender, amount, state, reason, booked, seenAt: it.seenAt.toISOString() };
 }
 
 function addressOf(text: string, field: string): string {

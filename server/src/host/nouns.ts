@@ -1,5 +1,7 @@
 /** Every noun of the server, one line each per thing that it brings: handlers of the API, workers and keepers, and looks of health. */
 import { addresses } from "../addresses/http.ts";
+import { chains, deposits, lookAtChains } from "../chain/http.ts";
+import { chainKeepers } from "../chain/jobs.ts";
 import { clients } from "../clients/http.ts";
 import { entries } from "../entries/http.ts";
 import { executions } from "../executions/http.ts";
@@ -10,6 +12,8 @@ import { BASIC, type Check, healthHandlers } from "../health/http.ts";
 import type { AllHandlers } from "../http/call.ts";
 import { jobs } from "../jobs/http.ts";
 import { type Keeper, lookAtJobs, type Workers } from "../jobs/jobs.ts";
+import { accounts, ledger } from "../ledger/http.ts";
+import { ledgerHealth, ledgerKeeper } from "../ledger/jobs.ts";
 import { requests } from "../requests/http.ts";
 import { requestWorkers } from "../requests/jobs.ts";
 import { rulebooks } from "../rulebooks/http.ts";
@@ -18,17 +22,23 @@ import { units } from "../units/http.ts";
 import { users } from "../users/http.ts";
 import { vault } from "../vault/http.ts";
 import { wallets } from "../wallets/http.ts";
+import type { House } from "./context.ts";
+import { observers } from "./observers.ts";
 
-export const CHECKS: readonly Check[] = [...BASIC, lookAtJobs];
+export const CHECKS: readonly Check[] = [...BASIC, ledgerHealth, lookAtChains, lookAtJobs];
 
 export const HANDLERS: AllHandlers = {
+  ...accounts,
   ...addresses,
+  ...chains,
   ...clients,
+  ...deposits,
   ...entries,
   ...executions,
   ...facts,
   ...healthHandlers(CHECKS),
   ...jobs,
+  ...ledger,
   ...requests,
   ...rulebooks,
   ...units,
@@ -39,4 +49,6 @@ export const HANDLERS: AllHandlers = {
 
 export const WORKERS: Workers = { ...executionWorkers, ...factWorkers, ...requestWorkers, ...rulebookWorkers };
 
-export const KEEPERS: readonly Keeper[] = [];
+export function keepersOf(house: House): readonly Keeper[] {
+  return chainKeepers([...house.config.chains.keys()], observers(house));
+}

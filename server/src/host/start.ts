@@ -15,7 +15,7 @@ import type { Fault } from "./fault.ts";
 import { limits } from "./limits.ts";
 import type { Log } from "./log.ts";
 import { type Metrics, openMetrics } from "./metrics.ts";
-import { HANDLERS, KEEPERS, WORKERS } from "./nouns.ts";
+import { HANDLERS, keepersOf, WORKERS } from "./nouns.ts";
 
 export type Server = {
   readonly url: string;
@@ -56,7 +56,7 @@ export async function startServer(config: Config, { log }: Log): Promise<Server>
     const wake = () => working?.wake();
     const house: House = { config, db, vault: measured(vault, metrics), chains, log, metrics, now, wake };
     chains.start();
-    if (config.workers) working = startWork({ house, workers: WORKERS, keepers: KEEPERS });
+    if (config.workers) working = startWork({ house, workers: WORKERS, keepers: keepersOf(house) });
     closing.add(async () => working?.stop());
     const http = await openHttp(house, HANDLERS, config.http);
     closing.add(http.close);
