@@ -3,11 +3,12 @@
 -- Written in the transaction of the change that it tells; emptied by the sequencer, which gives numbers.
 create table event_outbox (
   id uuid primary key,
+  -- All of this goes into a leaf, which holds printable ASCII and names only.
   type text not null check (type ~ '^[a-z][a-z-]*[.][a-z][a-z-]*$' and length(type) <= 64),
-  subject text not null check (length(subject) <= 160),
-  actor text not null check (length(actor) <= 64),
-  unit text,
-  client text,
+  subject text not null check (subject ~ '^[ -~]{0,160}$'),
+  actor text not null check (actor ~ '^[ -~]{0,64}$'),
+  unit text check (unit ~ '^[a-z0-9][a-z0-9-]{0,31}$'),
+  client text check (client ~ '^[a-z0-9][a-z0-9-]{0,31}$'),
   at timestamptz(3) not null default clock_timestamp(),
   -- JSON, byte for byte as it is hashed.
   data text not null check (length(data) <= 65536),
@@ -46,12 +47,25 @@ create table audit_tile (
   primary key (level, index)
 );
 
+-- Sizes that the vault was asked to sign: whoever dies before he has stored the answer leaves here what it may have signed.
+create table audit_asked (size bigint primary key check (size > 0));
+
 create table audit_checkpoint (
   size bigint primary key check (size > 0),
   root text not null check (root ~ '^[0-9a-f]{64}$'),
   at timestamptz(3) not null,
   checkpoint bytea not null,
   note text not null
+);
+
+-- What the last look at the whole log has found, for the health of every process. `number`: the first leaf that is wrong.
+create table audit_look (
+  name text primary key,
+  ok boolean not null,
+  detail text not null check (length(detail) <= 400),
+  number bigint,
+  size bigint not null,
+  at timestamptz(3) not null
 );
 
 -- The only change that an event takes: its personal data goes.
@@ -67,3 +81,5 @@ create trigger event_only_loses_data before update on event for each row execute
 grant select, insert, delete on event_outbox to strongroom_app;
 grant select, insert, update (data, salt) on event to strongroom_app;
 grant select, insert on audit_tile, audit_checkpoint to strongroom_app;
+grant select, insert, delete on audit_asked to strongroom_app;
+grant select, insert, update on audit_look to strongroom_app;

@@ -1,6 +1,7 @@
 /** Every table of the database. The row types of a noun stand in its `store.ts`, beside the only code that reads and writes them. */
 import type { Kysely, Transaction } from "kysely";
 import type { AddressTables } from "../addresses/store.ts";
+import type { AuditTables } from "../audit/store.ts";
 import type { ChainTables } from "../chain/store.ts";
 import type { ClientTables } from "../clients/store.ts";
 import type { EntryTables } from "../entries/store.ts";
@@ -25,6 +26,7 @@ export type Tables = CommitTables &
   ChainTables &
   ClientTables &
   EventTables &
+  AuditTables &
   LedgerTables &
   AddressTables &
   EntryTables &

@@ -26,7 +26,7 @@ export type Wire = {
 };
 
 type Call = { readonly command: Uint8Array; readonly timer: NodeJS.Timeout } & PromiseWithResolvers<Uint8Array>;
-type Line = { readonly socket: Socket; readonly calls: Call[]; rest: Buffer; open: boolean };
+type Line = { readonly socket: Socket; readonly calls: Call[]; rest: Buffer; isOpen: boolean };
 
 export function openWire(path: string, limits: WireLimits): Wire {
   const lines = new Set<Line>();
@@ -37,11 +37,12 @@ export function openWire(path: string, limits: WireLimits): Wire {
 
   /** Hands what waits to connections with room, and opens a further one when all are full. */
   function pump(): void {
+    const room = (line: Line) => line.isOpen && !line.socket.destroyed && line.calls.length < limits.inFlight;
     for (const line of lines) {
-      while (line.open && line.calls.length < limits.inFlight && queue.length > 0) send(line, queue.shift() as Call);
+      while (queue.length > 0 && room(line)) send(line, queue.shift() as Call);
     }
-    const opening = [...lines].some((line) => !line.open);
-    if (queue.length > 0 && !opening && pause === null && lines.size < limits.connections) dial();
+    const isDialing = [...lines].some((line) => !line.isOpen);
+    if (queue.length > 0 && !isDialing && pause === null && lines.size < limits.connections) dial();
   }
 
   function send(line: Line, call: Call): void {
@@ -53,13 +54,13 @@ export function openWire(path: string, limits: WireLimits): Wire {
 
   function dial(): void {
     const socket = connect({ path });
-    const line: Line = { socket, calls: [], rest: Buffer.alloc(0), open: false };
+    const line: Line = { socket, calls: [], rest: Buffer.alloc(0), isOpen: false };
     lines.add(line);
     const timer = setTimeout(() => socket.destroy(new Error("the connection was not taken")), limits.connectMs);
     let why = "the vault closed the connection";
     socket.once("connect", () => {
       clearTimeout(timer);
-      [line.open, pauseMs] = [true, 0];
+      [line.isOpen, pauseMs] = [true, 0];
       pump();
     });
     socket.on("error", (error) => {
@@ -70,7 +71,7 @@ export function openWire(path: string, limits: WireLimits): Wire {
       clearTimeout(timer);
       lines.delete(line);
       for (const call of line.calls.splice(0)) fail(call, why);
-      if (!line.open) backOff(why);
+      if (!line.isOpen) backOff(why);
       if (!isClosed) pump();
     });
   }

@@ -1,0 +1,74 @@
+/** A founded vault as a process of its own, on a folder of its own: what the server talks to. */
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fromHex, toHex } from "../../core/src/bytes.ts";
+import type { Command } from "../../core/src/protocol/command.ts";
+import type { Nonce } from "../../core/src/signed/fields.ts";
+import { initialise } from "../../vault/src/host/boot.ts";
+import { openClient, PASSPHRASE, type Running, startVault, stopVault } from "../kill/process.ts";
+import * as world from "./world.ts";
+
+/** The least work that a keystore file may ask for. */
+const WORK = { memoryKiB: 19 * 1024, passes: 1, lanes: 1 };
+
+export type Standing = {
+  readonly folder: string;
+  readonly socket: string;
+  readonly made: world.World;
+  /** One checked receipt, straight from the vault. */
+  ask(
+    command: Parameters<typeof world.command>[0],
+  ): Promise<Awaited<ReturnType<Awaited<ReturnType<typeof openClient>>["call"]>>>;
+  /** Ends the process with SIGKILL. */
+  kill(): Promise<void>;
+  /** Starts it again on the same folder. */
+  start(): Promise<void>;
+  /** Ends it and removes the folder. */
+  clean(): Promise<void>;
+};
+
+/** A command with a nonce of its own. */
+function fresh(body: Parameters<typeof world.command>[0]): Command {
+  return { ...world.command(body), nonce: toHex(crypto.getRandomValues(new Uint8Array(16))) as Nonce };
+}
+
+/** Makes, starts and founds one. */
+export async function standVault(parts: Parameters<typeof world.makeWorld>[0] = {}): Promise<Standing> {
+  const folder = await mkdtemp(join(tmpdir(), "standing "));
+  const data = join(folder, "vault", "data");
+  await mkdir(join(folder, "vault"));
+  const identityKey = fromHex(await initialise(data, Buffer.from(PASSPHRASE), WORK));
+  const made = world.makeWorld({ ...parts, vaultKey: identityKey });
+  let running: Running = startVault("run", data);
+  await running.ready;
+  const ask: Standing["ask"] = async (command) => {
+    const client = await openClient(running.socket, identityKey);
+    try {
+      return await client.call(fresh(command));
+    } finally {
+      client.close();
+    }
+  };
+  const founded = await ask({ command: "found", genesis: made.signedGenesis, rulebook: made.signedRulebook });
+  assert.equal(founded.code, "OK");
+  return {
+    folder,
+    socket: running.socket,
+    made,
+    ask,
+    async kill() {
+      running.child.kill("SIGKILL");
+      await running.ended;
+    },
+    async start() {
+      running = startVault("run", data);
+      await running.ready;
+    },
+    async clean() {
+      if (running.child.exitCode === null && running.child.signalCode === null) await stopVault(running);
+      await rm(folder, { recursive: true });
+    },
+  };
+}
