@@ -1,9 +1,13 @@
 /** Every noun of the server, one line each per thing that it brings: handlers of the API, workers and keepers, and looks of health. */
 import { addresses } from "../addresses/http.ts";
+import { audit } from "../audit/http.ts";
+import { auditor, checkpointer, lookAtLog } from "../audit/jobs.ts";
 import { chains, deposits, lookAtChains } from "../chain/http.ts";
 import { chainKeepers } from "../chain/jobs.ts";
 import { clients } from "../clients/http.ts";
 import { entries } from "../entries/http.ts";
+import { events } from "../events/http.ts";
+import { sequencer } from "../events/jobs.ts";
 import { executions } from "../executions/http.ts";
 import { executionWorkers } from "../executions/jobs.ts";
 import { facts } from "../facts/http.ts";
@@ -25,15 +29,17 @@ import { wallets } from "../wallets/http.ts";
 import type { House } from "./context.ts";
 import { observers } from "./observers.ts";
 
-export const CHECKS: readonly Check[] = [...BASIC, ledgerHealth, lookAtChains, lookAtJobs];
+export const CHECKS: readonly Check[] = [...BASIC, ledgerHealth, lookAtChains, lookAtJobs, lookAtLog];
 
 export const HANDLERS: AllHandlers = {
   ...accounts,
   ...addresses,
+  ...audit,
   ...chains,
   ...clients,
   ...deposits,
   ...entries,
+  ...events,
   ...executions,
   ...facts,
   ...healthHandlers(CHECKS),
@@ -50,5 +56,5 @@ export const HANDLERS: AllHandlers = {
 export const WORKERS: Workers = { ...executionWorkers, ...factWorkers, ...requestWorkers, ...rulebookWorkers };
 
 export function keepersOf(house: House): readonly Keeper[] {
-  return chainKeepers([...house.config.chains.keys()], observers(house));
+  return [sequencer, checkpointer, auditor, ledgerKeeper, ...chainKeepers([...house.config.chains.keys()], observers(house))];
 }
