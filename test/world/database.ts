@@ -66,9 +66,10 @@ async function stop(): Promise<void> {
   rmSync(runFolder(), { recursive: true, force: true });
 }
 
-/** Closes a database; the last one after the tests takes PostgreSQL with it. */
+/** Closes a database; the last one after the tests takes PostgreSQL with it. Connections that are just ending are waited for by
+ *  PostgreSQL itself; the owner may not end those of another role. */
 async function closed(ownerUrl: string, name: string): Promise<void> {
-  await asOwner(ownerUrl, `drop database ${name} with (force)`);
+  await asOwner(ownerUrl, `drop database ${name}`);
   open--;
   if (isOver && open === 0) await stop();
 }
