@@ -53,11 +53,18 @@ export function houseOf(made: TestDatabase, now: () => number = Date.now): House
   return { db: made.db, log, now, metrics: openMetrics(), wake: () => undefined } as unknown as House;
 }
 
-type Parts = { made?: TestDatabase; handlers?: Partial<AllHandlers>; bounds?: Partial<Bounds>; now?: () => number };
+type Parts = {
+  made?: TestDatabase;
+  handlers?: Partial<AllHandlers>;
+  bounds?: Partial<Bounds>;
+  now?: () => number;
+  /** Vault and chains, where they are needed. */
+  more?: Partial<House>;
+};
 /** Opens one with an administrator of the unit `bank`. On a database of another one it serves the same institution. */
 export async function openApi(parts: Parts = {}): Promise<Api> {
   const made = parts.made ?? (await withDatabase());
-  const house = houseOf(made, parts.now);
+  const house = { ...houseOf(made, parts.now), ...parts.more };
   const { token: admin, hash: tokenHash } = makeToken();
   await transact(made.db, (tx) => ensureFirst(tx, { unit: "bank", user: "admin", tokenHash }, house.now()));
   const place = { host: "127.0.0.1", port: 0, bounds: parts.bounds ?? {} };

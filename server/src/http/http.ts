@@ -87,6 +87,8 @@ function openFastify(bounds: Bounds): FastifyInstance {
     requestIdHeader: false,
     exposeHeadRoutes: false,
     bodyLimit: limits.bodyBytes,
+    // A head is bounded; how long a part of a path may be is for its schema to say.
+    routerOptions: { maxParamLength: limits.headBytes },
     requestTimeout: bounds.requestMs,
     connectionTimeout: bounds.idleMs,
     keepAliveTimeout: limits.keepAliveMs,
