@@ -3,6 +3,7 @@ import { createHash, randomBytes } from "node:crypto";
 import type { Role } from "../../sdk/src/contract/permissions.ts";
 import { ENDPOINTS, type EndpointName } from "../../sdk/src/contract/table.ts";
 import { clients } from "../../server/src/clients/http.ts";
+import type { Reader } from "../../server/src/db/tables.ts";
 import { transact } from "../../server/src/db/transact.ts";
 import type { House } from "../../server/src/host/context.ts";
 import { openLog } from "../../server/src/host/log.ts";
@@ -48,9 +49,9 @@ export function handlersOf(given: Partial<AllHandlers>): AllHandlers {
 }
 
 /** What goes with a server that has neither vault nor chain. */
-export function houseOf(made: TestDatabase, now: () => number = Date.now): House {
+export function houseOf(db: Reader, now: () => number = Date.now): House {
   const { log } = openLog("silent");
-  return { db: made.db, log, now, metrics: openMetrics(), wake: () => undefined } as unknown as House;
+  return { db, log, now, metrics: openMetrics(), wake: () => undefined } as unknown as House;
 }
 
 type Parts = {
@@ -64,7 +65,7 @@ type Parts = {
 /** Opens one with an administrator of the unit `bank`. On a database of another one it serves the same institution. */
 export async function openApi(parts: Parts = {}): Promise<Api> {
   const made = parts.made ?? (await withDatabase());
-  const house = { ...houseOf(made, parts.now), ...parts.more };
+  const house = { ...houseOf(made.db, parts.now), ...parts.more };
   const { token: admin, hash: tokenHash } = makeToken();
   await transact(made.db, (tx) => ensureFirst(tx, { unit: "bank", user: "admin", tokenHash }, house.now()));
   const place = { host: "127.0.0.1", port: 0, bounds: parts.bounds ?? {} };

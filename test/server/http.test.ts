@@ -1,8 +1,12 @@
 /** The mount: what comes in is bounded and checked, what goes out is a problem or an answer, and nothing is done twice. */
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { connect } from "node:net";
+import process from "node:process";
+import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { PROBLEMS } from "../../sdk/src/contract/problems.ts";
 import { limits } from "../../server/src/host/limits.ts";
 import { Problem, problem } from "../../server/src/http/call.ts";
@@ -179,24 +183,27 @@ test("a call that failed is not kept: its key is still fresh", async () => {
   assert.equal((await api.ask("POST", "/v1/units", { body: unit("orphan"), headers })).status, 201);
 });
 
-test("two servers that get one key at once do it once", async () => {
-  const other = await openApi({ made: api.made });
-  const calls = [api, other].flatMap(({ url }) => Array.from({ length: 10 }, () => asking(url, api.admin)));
-  const answers = await Promise.all(
-    calls.map((ask) => ask("POST", "/v1/units", { body: unit("raced"), headers: { "idempotency-key": "race" } })),
-  );
-  assert.deepEqual(new Set(answers.map((answer) => answer.text)).size, 1);
-  assert.equal(answers.filter((answer) => answer.headers.get("idempotent-replayed") === null).length, 1);
-  const events = await api.made.db.selectFrom("event_outbox").select("id").where("subject", "=", "unit:raced").execute();
-  assert.equal(events.length, 1);
-  const mixed = await Promise.all(
-    calls.map((ask, at) => ask("POST", "/v1/units", { body: unit(`mixed-${at}`), headers: { "idempotency-key": "mixed" } })),
-  );
-  assert.deepEqual(
-    [201, 409].map((status) => mixed.filter((answer) => answer.status === status).length),
-    [1, calls.length - 1],
-  );
-  await other.close();
+test("two processes that get one key at once do it once", async () => {
+  const program = fileURLToPath(new URL("./serving.ts", import.meta.url));
+  const other = spawn(process.execPath, [program, api.made.url], { stdio: ["pipe", "pipe", "inherit"] });
+  const [url] = await once(createInterface(other.stdout), "line");
+  const calls = [api.url, url].flatMap((place) => Array.from({ length: 10 }, () => asking(place, api.admin)));
+  const all = (name: (at: number) => string, key: string) =>
+    Promise.all(
+      calls.map((ask, at) => ask("POST", "/v1/units", { body: unit(name(at)), headers: { "idempotency-key": key } })),
+    );
+  for (let round = 0; round < 5; round++) {
+    const same = await all(() => `raced-${round}`, `race-${round}`);
+    assert.equal(new Set(same.map((answer) => answer.text)).size, 1);
+    assert.equal(same.filter((answer) => answer.headers.get("idempotent-replayed") === null).length, 1);
+    const mixed = await all((at) => `mixed-${round}-${at}`, `mixed-${round}`);
+    const statuses = mixed.map((answer) => answer.status).sort();
+    assert.deepEqual(statuses, [201, ...Array.from({ length: calls.length - 1 }, () => 409)]);
+  }
+  const events = await api.made.db.selectFrom("event_outbox").select("id").where("subject", "like", "unit:raced-%").execute();
+  assert.equal(events.length, 5);
+  other.stdin.end();
+  await once(other, "exit");
 });
 
 test("a bug and a dead database say nothing of the inside", async () => {
