@@ -22,8 +22,6 @@ export const limits = {
   passphraseBytes: 1024,
   /** Requests that are listed. */
   requests: 10_000,
-  /** Life of an intent unless told otherwise. */
-  intentMs: 24 * 3_600_000,
   /** From one look of the watcher of a running demonstration to the next. */
   watchMs: 1_000,
 } as const;

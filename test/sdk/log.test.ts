@@ -16,7 +16,14 @@ import {
 import { ascii, type Hash, toHex } from "../../core/src/bytes.ts";
 import { Checkpoint } from "../../core/src/signed/checkpoint.ts";
 import { encode } from "../../core/src/signed/object.ts";
-import { checkConsistency, checkInclusion, checkLeaves, openCheckpoint, openLogNote } from "../../sdk/src/verify/log.ts";
+import {
+  checkConsistency,
+  checkInclusion,
+  checkLeaves,
+  openCheckpoint,
+  openEvent,
+  openLogNote,
+} from "../../sdk/src/verify/log.ts";
 import { type Device, someHash } from "../world/keys.ts";
 import { KEYS, makeWorld, signValue } from "../world/world.ts";
 
@@ -111,6 +118,33 @@ test("a log that was rewritten does not continue what an outsider has kept", () 
   }
   assert.throws(() => checkConsistency({ before: extent(3), after: extent(11) }, ["no hash"]), forged);
   assert.throws(() => checkConsistency({ before: extent(11), after: extent(3) }, []), forged);
+});
+
+test("an event is what its leaf says", () => {
+  const event = {
+    number: 3,
+    type: "client.created",
+    subject: "client:c-3",
+    actor: "ada",
+    unit: null,
+    client: null,
+    at: "1970-01-01T00:00:01.003Z",
+    leaf: leafOf(3),
+  };
+  assert.equal(openEvent(event, deployment).number, 3);
+  const changes = [
+    { number: 4 },
+    { type: "client.closed" },
+    { subject: "client:other" },
+    { actor: "ben" },
+    { unit: "root" },
+    { client: "acme" },
+    { at: "1970-01-01T00:00:01.004Z" },
+    { leaf: leafOf(4) },
+    { leaf: Uint8Array.of(1) },
+  ];
+  for (const change of changes) assert.throws(() => openEvent({ ...event, ...change }, deployment), forged);
+  assert.throws(() => openEvent(event, someHash("other")), forged);
 });
 
 test("all leaves together make the root that was signed, each in its place and of this deployment", () => {

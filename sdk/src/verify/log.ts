@@ -9,6 +9,7 @@ import { fromHex, type Hash, toHex } from "@strongroom/core/bytes";
 import { attempt } from "@strongroom/core/errors";
 import { Checkpoint } from "@strongroom/core/signed/checkpoint";
 import { decode } from "@strongroom/core/signed/object";
+import type { Event } from "../contract/log.ts";
 import { raise } from "../faults.ts";
 import { type Expected, openSigned, vaultOf } from "./receipt.ts";
 
@@ -53,6 +54,20 @@ export function checkInclusion(
   const place = { leaf: it.number, hash: leafHash(it.leaf) };
   const isIn = isIncluded(place, { size: head.size, root: fromHex(head.root) }, proof);
   return isIn ? leaf : raise("LOG_FORGED", "proof", `leaf ${it.number} is not in the log of ${head.size}`);
+}
+
+/** The leaf of an event as the API shows it, when the event says what its leaf says. `data` is not covered: the leaf commits to
+ *  it under a salt. That the leaf is in the log is for `checkInclusion` to say. Fails: LOG_FORGED. */
+export function openEvent(event: Omit<Event, "data">, deployment: Hash): Leaf {
+  const opened = attempt(() => decode(Leaf, event.leaf));
+  if (!opened.ok) raise("LOG_FORGED", opened.field, `it cannot be read: ${opened.code}`);
+  const leaf = opened.value;
+  if (leaf.deployment !== deployment) raise("LOG_FORGED", "leaf.deployment", "it is of another deployment");
+  const said = { ...event, at: Date.parse(event.at), unit: event.unit ?? undefined, client: event.client ?? undefined };
+  const wrong = (["number", "type", "actor", "subject", "at", "unit", "client"] as const).find(
+    (name) => said[name] !== leaf[name],
+  );
+  return wrong === undefined ? leaf : raise("LOG_FORGED", `event.${wrong}`, "its leaf says something else");
 }
 
 /** Fails: LOG_FORGED unless the log of `after` is that of `before` with leaves appended, or none. */
