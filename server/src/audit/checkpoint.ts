@@ -31,15 +31,27 @@ export async function signCheckpoint({ db, vault }: Signer): Promise<store.Check
   const view = await vault.view();
   const known = await store.newestCheckpoint(db);
   const size = await countEvents(db);
+  if (known !== null && known.size > size) tampered(`The vault has signed ${known.size} leaves; there are ${size}.`);
   if (size === 0 || known?.size === size) return known;
   const open = await transact(db, (tx) => store.noteAsking(tx, size));
   const extent = { origin: originOf(view.deployment), size, root: await look(db, (tx) => store.readRoot(tx, size)) };
   const receipt = await ask({ db, vault }, { extent, bases: [...open, known?.size ?? 0] });
-  // Another process was quicker, with more leaves.
-  if (receipt === null) return store.newestCheckpoint(db);
+  if (receipt === null) return demandLarger(db, size);
   const row = verified(receipt.body, { extent, view });
   await transact(db, (tx) => store.insertCheckpoint(tx, row));
   return row;
+}
+
+function tampered(detail: string, vaultCode?: string): never {
+  throw new Problem("RECORD_TAMPERED", { field: "log", detail, ...(vaultCode === undefined ? {} : { vaultCode }) });
+}
+
+/** The vault has signed more leaves than this process saw: because another one was quicker, or because leaves are gone. */
+async function demandLarger(db: Reader, size: number): Promise<store.CheckpointRow | null> {
+  const [isAsked, newest] = [await store.isAsked(db, size), await store.newestCheckpoint(db)];
+  if (!isAsked && (newest === null || newest.size <= size))
+    tampered(`The vault has signed more than ${size} leaves.`, "LOG_SHRUNK");
+  return newest;
 }
 
 /** Asks with a proof from each size that the vault may have signed last: normally the newest checkpoint that is stored, and where an
@@ -58,8 +70,7 @@ async function ask(
     if (last.code === "LOG_SHRUNK") return null;
     if (last.code !== "LOG_FORKED") break;
   }
-  const { code = "", field = "", detail = "" } = last ?? {};
-  throw new Problem("RECORD_TAMPERED", { field, detail: `The vault does not sign the log: ${detail}`, vaultCode: code });
+  return tampered(`The vault does not sign the log: ${last?.detail}`, last?.code);
 }
 
 /** What the vault answered, when both signatures hold and say what was asked. Fails: VAULT_UNREACHABLE. */

@@ -158,6 +158,11 @@ export async function noteAsking(tx: Tx, size: number): Promise<number[]> {
   return open.map((row) => row.size);
 }
 
+/** Whether somebody is asking, or has asked, for more leaves than these. Looked at before the checkpoints, into which it turns. */
+export async function isAsked(db: Reader, size: number): Promise<boolean> {
+  return (await db.selectFrom("audit_asked").select("size").where("size", ">", size).limit(1).executeTakeFirst()) !== undefined;
+}
+
 /** Stores a checkpoint and forgets the askings up to it. */
 export async function insertCheckpoint(tx: Tx, row: CheckpointRow): Promise<void> {
   await tx.deleteFrom("audit_asked").where("size", "<=", row.size).execute();
