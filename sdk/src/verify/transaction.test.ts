@@ -57,7 +57,6 @@ function executed(
     job: hash(5),
     state: "signed",
     transactions: [{ intent, id, raw, from, slots: [] }],
-    earlier: [],
   });
 }
 
