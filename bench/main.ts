@@ -16,6 +16,7 @@ import { codec } from "./figures/codec.ts";
 import { judgement } from "./figures/decide.ts";
 import { disk } from "./figures/disk.ts";
 import { judging } from "./figures/judge.ts";
+import { books } from "./figures/ledger.ts";
 import { restart } from "./figures/restart.ts";
 import { starting } from "./figures/start.ts";
 import { throughSocket } from "./figures/vault.ts";
@@ -29,6 +30,7 @@ const FIGURES: Readonly<Record<string, { readonly figure: Figure; readonly what:
   codec: { figure: codec, what: "encoding of intent, approval and signed envelope" },
   restart: { figure: restart, what: "restart with 10,000 and 1,000,000 records: time and memory" },
   start: { figure: starting, what: "from git clone to the first mined payment, cold and warm" },
+  ledger: { figure: books, what: "postings per second: row locks beside one writer with group commit" },
   disk: { figure: disk, what: "journal appends with their sync; opening the keystore" },
 };
 

@@ -126,10 +126,10 @@ export const limits = {
     checkRows: 256,
     findings: 100,
     /** Transfers up to which health goes over all of them each time. */
-    checkAtOnce: 20_000,
+    checkAtOnce: 2_000,
     /** How often what is new is checked, and how often everything. */
     checkMs: 60_000,
-    checkAllMs: 86_400_000,
+    checkAllMs: 3_600_000,
   },
   /** Public keys that are kept ready for use. */
   keysReady: 4_096,
