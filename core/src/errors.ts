@@ -158,6 +158,14 @@ export const REFUSALS = {
     what: "Nodes would not accept the replacement.",
     next: "Raise both fee rates by at least an eighth over the version before.",
   },
+  REPRICE_NOT_LIVE: {
+    what: "The intent has no transaction of its own that is signed and not final.",
+    next: "Look up its execution; replace or cancel by an approved intent what stands in its place.",
+  },
+  TOO_MANY_VERSIONS: {
+    what: "The intent's transaction has as many versions as it may have.",
+    next: "Have a replacement or a cancellation approved.",
+  },
   // things
   CHAIN_UNKNOWN: { what: "The rulebook does not know this chain.", next: "Use a chain of the rulebook." },
   ASSET_UNKNOWN: { what: "The rulebook does not know this asset on this chain.", next: "Use an asset of the rulebook." },

@@ -50,6 +50,7 @@ function* flips(bytes: Uint8Array): Generator<Uint8Array> {
 /** The command without what is free. */
 function bound(command: Command): unknown {
   const { nonce: _, ...rest } = command;
+  if (rest.command === "reprice") return rest.intent;
   if (rest.command !== "execute") return rest;
   return { ...rest, orders: rest.orders.map(({ intent }) => intent) };
 }
@@ -57,8 +58,9 @@ function bound(command: Command): unknown {
 /** What the transactions of the newest commitment move, without the fee. */
 function moved(vault: MemoryVault): unknown {
   const records = vault.journal.map((bytes) => openRecord(bytes).value);
-  const last = records.findLast((record) => record.kind === "committed");
-  return last?.parts.map((part) => {
+  const last = records.findLast((record) => record.kind === "committed" || record.kind === "repriced");
+  const parts = last?.kind === "repriced" ? [last.part] : last?.parts;
+  return parts?.map((part) => {
     const { feeMax: _, ...effect } = chainOf(part.family).read(part.unsigned);
     return { from: part.from, effect };
   });
@@ -116,6 +118,14 @@ flipped("a cancellation", () => {
   const intent = world.cancel(book, world.intentId(paid));
   const context = { maxFeePerGas: 40_000_000_000n, maxPriorityFeePerGas: 2_000_000_000n };
   return { vault, command: world.execute([intent], world.approveAll(vault.ground(), intent, TWO), { context }) };
+});
+
+flipped("a dearer version of a payment", () => {
+  const { vault, book } = besiege();
+  const intent = world.pay(book);
+  must(vault.run(intent, TWO));
+  const context = { maxFeePerGas: 40_000_000_000n, maxPriorityFeePerGas: 2_000_000_000n };
+  return { vault, command: world.reprice(intent, context) };
 });
 
 flipped("a payment approved with passkeys", () => {

@@ -15,7 +15,7 @@ import { Head } from "../../core/src/signed/head.ts";
 import { Intent, type IntentOf } from "../../core/src/signed/intent.ts";
 import { decode, encode } from "../../core/src/signed/object.ts";
 import { Rulebook } from "../../core/src/signed/rulebook.ts";
-import { MAX_REJECTED } from "../../vault/src/limits.ts";
+import { MAX_REJECTED, MAX_VERSIONS } from "../../vault/src/limits.ts";
 import { emptyMap } from "../../vault/src/state/map.ts";
 import type { Answer, KeyFault } from "../../vault/src/types.ts";
 import { type Device, passkey, someHash } from "../world/keys.ts";
@@ -266,6 +266,24 @@ const WAYS: Readonly<Record<VaultCode, Way>> = {
   REPLACES_UNKNOWN: paying(() => ({ replaces: world.ZERO })),
   REPLACES_MISMATCH: replacing({ amount: 1n }),
   FEE_TOO_LOW: replacing({}, {}),
+  REPRICE_NOT_LIVE: (siege) => {
+    const { vault, book } = siege;
+    vault.hold = true;
+    paying(() => ({}))(siege);
+    return vault.send(world.reprice(world.pay(book)));
+  },
+  TOO_MANY_VERSIONS: (siege) => {
+    const { vault, book } = siege;
+    paying(() => ({}), { context: { maxFeePerGas: 1n, maxPriorityFeePerGas: 1n } })(siege);
+    const raise = (rate: bigint) =>
+      vault.send(world.reprice(world.pay(book), { maxFeePerGas: rate, maxPriorityFeePerGas: rate }));
+    let rate = 1n;
+    for (let version = 1; version < MAX_VERSIONS; version++) {
+      rate = (rate * 9n) / 8n + 1n;
+      must(raise(rate));
+    }
+    return raise(2n * rate);
+  },
   CHAIN_UNKNOWN: ({ vault, book }) => vault.send(world.execute([world.wallet(book, { chain: 7, wallet: "second" })], [])),
   ASSET_UNKNOWN: ({ vault, book }) => vault.send(world.execute([world.pay(book, { asset: "btc" })], [])),
   WALLET_UNKNOWN: shown("wallet", "second"),

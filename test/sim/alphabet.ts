@@ -10,6 +10,7 @@ import {
   approval,
   BOOKS,
   type BookName,
+  bumped,
   bytesOf,
   CONTEXTS,
   type Ground,
@@ -96,6 +97,14 @@ export function register(intent: IntentName): Letter {
   };
 }
 
+/** The server wants a dearer version, at this many tenths of the usual rates; nobody is asked. */
+export function reprice(intent: IntentName, tenths: bigint): Letter {
+  const context = bumped(tenths);
+  const move = { does: "reprice", intent, rate: context.maxFeePerGas } as const;
+  const event: Event = { kind: "command", command: world.reprice(INTENTS[intent], context), move };
+  return () => [{ name: `reprice ${intent} at ${tenths} tenths`, event }];
+}
+
 /** An approver says no. */
 export function reject(intent: IntentName): Letter {
   const bytes = world.approve({ book: BOOKS.first, head: START.head, boot: world.ZERO }, INTENTS[intent], {
@@ -178,6 +187,23 @@ export function settle(...intents: readonly IntentName[]): Letter {
       return [
         { name: `${intent} is final`, event: { kind: "settle", intent: { intent: part.id, raw }, command: told } as const },
       ];
+    });
+}
+
+/** The chain takes the newest version of one that was made dearer. */
+export function settleDearer(...intents: readonly IntentName[]): Letter {
+  return ({ state, ghost }) =>
+    intents.flatMap((intent) => {
+      const used = get(state.intents, world.intentId(INTENTS[intent]));
+      const slot = used !== undefined && "job" in used ? get(state.jobs, used.job)?.parts[used.part]?.slots[0] : undefined;
+      const place = slot === undefined ? undefined : get(state.live, slot);
+      const part = place && get(state.jobs, place.job)?.parts[place.part];
+      if (part?.transaction === undefined || (ghost.released[intent]?.length ?? 0) < 2) return [];
+      if (part.id !== world.intentId(INTENTS[intent])) return [];
+      const { id, raw } = part.transaction;
+      const told = world.command({ command: "inform", facts: world.finality(BOOKS.first, id) });
+      const event = { kind: "settle", intent: { intent: part.id, raw }, command: told } as const;
+      return [{ name: `${intent} is final, dearer`, event }];
     });
 }
 

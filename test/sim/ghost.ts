@@ -37,6 +37,7 @@ export type Move =
   | { readonly does: "execute"; readonly intents: readonly IntentName[]; readonly sent: readonly Sent[] }
   | { readonly does: "register"; readonly intent: IntentName; readonly sent: readonly Sent[] }
   | { readonly does: "reject"; readonly intent: IntentName }
+  | { readonly does: "reprice"; readonly intent: IntentName; readonly rate: bigint }
   | { readonly does: "book"; readonly book: BookName; readonly signers: readonly string[]; readonly seen: readonly string[] }
   | { readonly does: "veto"; readonly book: BookName }
   | { readonly does: "other" };
@@ -49,7 +50,13 @@ type Committed = {
   /** When it was committed: by the true time, and by the vault's lower bound. */
   readonly clock: number;
   readonly lo: number;
+  /** Under which boot and rulebook its approvals were given. */
+  readonly boot: number;
+  readonly book: BookName;
 };
+
+/** A dearer version of a transaction. `rate`: wei per gas, in digits. */
+type Version = Pick<Committed, "job" | "status" | "clock"> & { readonly of: IntentName; readonly rate: string };
 
 /** `clock` is the true time since the start, which the vault does not know. */
 export type Ghost = {
@@ -63,7 +70,9 @@ export type Ghost = {
   /** Freezes in force, each with what was signed before it. */
   readonly freezes: Table<readonly string[]>;
   readonly committed: Table<Committed>;
-  readonly released: Table<string>;
+  readonly versions: Table<Version>;
+  /** What was given out of each intent, the newest first. */
+  readonly released: Table<readonly string[]>;
   readonly final: Table<true>;
   readonly halted: boolean;
 };
@@ -71,7 +80,7 @@ type Table<V> = { readonly [name: string]: V };
 
 export const BEGINNING: Ghost = {
   ...{ clock: 0, boot: 0, book: "first", proposed: null, vetoed: {}, registered: {}, rejected: {} },
-  ...{ freezes: {}, committed: {}, released: {}, final: {}, halted: false },
+  ...{ freezes: {}, committed: {}, versions: {}, released: {}, final: {}, halted: false },
 };
 
 /** What must hold, as the issue says it. */
@@ -85,6 +94,7 @@ export const PROMISES = [
   "limits hold",
   "lowering waits",
   "delays run",
+  "a dearer version stays within its approvals",
   "a restart loses nothing",
   "an answer is true",
 ] as const;
@@ -128,8 +138,10 @@ function change(ghost: Ghost, record: Journaled, seen: Seen): Ghost {
       return record.parts.reduce((left, part, at) => committed(left, { record, part, at }, seen), ghost);
     case "signed":
       return signed(ghost, record);
+    case "repriced":
+      return repriced(ghost, record, seen);
     case "withheld":
-      return everyPart(ghost, record.job, (part) => ({ ...part, status: "withheld" }));
+      return withheld(ghost, record);
     case "resumed":
       return resumed(ghost, record, seen);
     case "registered":
@@ -207,7 +219,11 @@ function committed(ghost: Ghost, { record, part }: CommittedPart, seen: Seen): G
     status: "committed",
     clock: ghost.clock,
     lo: seen.lo,
+    boot: ghost.boot,
+    book: ghost.book,
   };
+  for (const { of, status } of Object.values(ghost.versions))
+    if (status === "withheld" && ghost.committed[of]?.nonce === part.nonce) seen.note(`${name} over a withheld version`);
   const next = { ...ghost, committed: put(ghost.committed, name, entry) };
   const spent = spentWithin(next);
   hold(spent <= LIMIT, "limits hold", `${spent} were committed within one window, ${LIMIT} are allowed`);
@@ -257,12 +273,79 @@ function resumed(ghost: Ghost, { job }: RecordOf<"resumed">, seen: Seen): Ghost 
   const stale = partsOf(ghost, job).find((name) => seen.lo - (ghost.committed[name] as Committed).lo > WINDOW + WINDOW / 32);
   hold(stale === undefined, "limits hold", `${stale} is resumed, and counts in no limit any more`);
   const names = sent.map(({ who }) => (who === "tablet" ? "amy" : who));
+  hold(versionOf(ghost, job) === undefined, "what was withheld needs fresh approvals", "a dearer version is resumed");
+  const { boot, book } = ghost;
   return everyPart(ghost, job, (part) => {
-    return { ...part, status: "committed", persons: [...new Set([...part.persons, ...names])].sort() };
+    return { ...part, status: "committed", boot, book, persons: [...new Set([...part.persons, ...names])].sort() };
   });
 }
 
+function versionOf(ghost: Ghost, job: Hash): string | undefined {
+  return Object.keys(ghost.versions).find((name) => ghost.versions[name]?.job === job);
+}
+
+function withheld(ghost: Ghost, { job }: RecordOf<"withheld">): Ghost {
+  const version = versionOf(ghost, job);
+  if (version === undefined) return everyPart(ghost, job, (part) => ({ ...part, status: "withheld" }));
+  return { ...ghost, versions: put(ghost.versions, version, { ...(ghost.versions[version] as Version), status: "withheld" }) };
+}
+
+/** In which order intents may take one place on the chain. */
+const ORDER: readonly IntentName[] = ["first", "again", "cancel"];
+
+/** Nobody approves a dearer version, so it must be what was approved: still in force, still in its place, within its fee. */
+function repriced(ghost: Ghost, { job, part }: RecordOf<"repriced">, { move, hi }: Seen): Ghost {
+  const name = nameOfBytes(part.intent);
+  const own = ghost.committed[name];
+  const promise = "a dearer version stays within its approvals";
+  if (move.does !== "reprice" || move.intent !== name || own === undefined)
+    throw new Broken(promise, `nobody asked for ${name}`);
+  const intent = INTENTS[name];
+  hold(own.status === "signed", promise, `${name} is made dearer, it is ${own.status}`);
+  hold(own.boot === ghost.boot && own.book === ghost.book, promise, `the approvals of ${name} do not count any more`);
+  hold(intent.notAfter > NOW + hi, promise, `${name} has expired`);
+  const pays = (intent.kind === "pay" || intent.kind === "cancel") && BigInt(CONTEXT.gasLimit) * move.rate <= intent.totalFee;
+  hold(pays, promise, `${name} costs more than was approved`);
+  hold(part.nonce === own.nonce, "commitments are exclusive", `${name} takes another nonce`);
+  const over = Object.entries(ghost.committed).find(
+    ([other, { nonce }]) => nonce === own.nonce && ORDER.indexOf(other as IntentName) > ORDER.indexOf(name),
+  );
+  hold(over === undefined, "commitments are exclusive", `${name} is made dearer although ${over?.[0]} has its place`);
+  const ended = Object.keys(ghost.final).some((other) => ghost.committed[other]?.nonce === own.nonce);
+  hold(!ended, "commitments are exclusive", `${name} is made dearer although its place is final`);
+  const frozen = covering(ghost, name, own.persons);
+  hold(frozen === undefined && !ghost.halted, "freeze is final", `${name} is made dearer under the freeze ${frozen}`);
+  const low = ratesAt(ghost, own.nonce).find((rate) => move.rate * 8n < rate * 9n);
+  hold(low === undefined, promise, `${name} follows a version that is as dear`);
+  const version: Version = { of: name, job, rate: String(move.rate), status: "committed", clock: ghost.clock };
+  const next = { ...ghost, versions: put(ghost.versions, `${name} at ${move.rate}`, version) };
+  hold(spentWithin(next) <= LIMIT, "limits hold", "a dearer version goes over the limit");
+  return next;
+}
+
+/** Wei per gas of all that was committed for a nonce. */
+function ratesAt(ghost: Ghost, nonce: number): readonly bigint[] {
+  const own = Object.entries(ghost.committed).filter(([, part]) => part.nonce === nonce);
+  const first = own.map(([name]) => (CONTEXTS[name as IntentName] ?? CONTEXT).maxFeePerGas);
+  const later = Object.values(ghost.versions).filter(({ of }) => own.some(([name]) => name === of));
+  return [...first, ...later.map(({ rate }) => BigInt(rate))];
+}
+
+function signedVersion(ghost: Ghost, name: string): Ghost {
+  const version = ghost.versions[name] as Version;
+  hold(
+    version.status === "committed",
+    "what was withheld needs fresh approvals",
+    `${name} is signed, it was ${version.status}`,
+  );
+  const frozen = covering(ghost, version.of, (ghost.committed[version.of] as Committed).persons);
+  hold(frozen === undefined && !ghost.halted, "freeze is final", `${name} is signed under the freeze ${frozen}`);
+  return { ...ghost, versions: put(ghost.versions, name, { ...version, status: "signed" }) };
+}
+
 function signed(ghost: Ghost, { job, transactions }: RecordOf<"signed">): Ghost {
+  const version = versionOf(ghost, job);
+  if (version !== undefined) return signedVersion(ghost, version);
   const names = partsOf(ghost, job);
   hold(names.length === transactions.length, "no signature without quorum", "a job is signed that was never committed");
   let next = ghost;
@@ -285,9 +368,12 @@ function spentWithin(ghost: Ghost): bigint {
     if (clock <= ghost.clock - WINDOW) continue;
     const intent = INTENTS[name as IntentName];
     if (intent.kind === "pay" && intent.replaces === undefined) sum += intent.amount;
+    const own = Object.values(ghost.versions).filter(({ of }) => of === name);
     const { maxFeePerGas } = CONTEXTS[name as IntentName] ?? CONTEXT;
-    const fee = BigInt(CONTEXT.gasLimit) * maxFeePerGas;
-    if (fee > (fees.get(nonce) ?? 0n)) fees.set(nonce, fee);
+    for (const rate of [maxFeePerGas, ...own.map((version) => BigInt(version.rate))]) {
+      const fee = BigInt(CONTEXT.gasLimit) * rate;
+      if (fee > (fees.get(nonce) ?? 0n)) fees.set(nonce, fee);
+    }
   }
   return [...fees.values()].reduce((total, fee) => total + fee, sum);
 }
@@ -345,16 +431,27 @@ export function afterRelease(ghost: Ghost, transactions: readonly Released[], no
     const part = ghost.committed[name];
     hold(part?.status === "signed", "no signature without quorum", `${name} is given out, it is ${part?.status}`);
     const bytes = digest(raw);
-    hold((released[name] ?? bytes) === bytes, "an approval is consumed once", `${name} is given out as two transactions`);
+    const before = released[name] ?? [];
+    hold(mayBeNewest(ghost, name, bytes), "an approval is consumed once", `${name} is given out as two transactions`);
     const mined = Object.keys(ghost.final).some((other) => ghost.committed[other]?.nonce === part?.nonce);
     for (const [freeze, listed] of mined ? [] : Object.entries(ghost.freezes)) {
       const covered = covering({ ...ghost, freezes: { [freeze]: listed } }, name, part?.persons ?? []) !== undefined;
       hold(!covered || listed.includes(name), "freeze is final", `${name} is given out and ${freeze} did not list it`);
     }
-    if (released[name] === undefined) note(`released ${name}`);
-    released = put(released, name, bytes);
+    if (before.length === 0) note(`released ${name}`);
+    if (before[0] === bytes) continue;
+    if (before.length > 0) note(`released ${name}, dearer`);
+    released = put(released, name, [bytes, ...before]);
   }
   return { ...ghost, released };
+}
+
+/** Whether these bytes can be the newest transaction of an intent: the newest that was given out, or a version that was not. */
+export function mayBeNewest(ghost: Ghost, name: IntentName, bytes: string): boolean {
+  const [newest, ...older] = ghost.released[name] ?? [];
+  if (newest === undefined || newest === bytes) return true;
+  const versions = Object.values(ghost.versions).filter(({ of, status }) => of === name && status === "signed");
+  return !older.includes(bytes) && older.length < versions.length;
 }
 
 /** Whether an OK to a move says what is so. `live`: what the answer to a freeze lists. Fails: `Broken`. */

@@ -128,7 +128,7 @@ function heard(ghost: ghosts.Ghost, { to, code, body }: Answer, move: ghosts.Mov
   if (code !== "OK") return ghost;
   const freezes = move.does === "execute" && (move.intents[0] === "freeze" || move.intents[0] === "stolen");
   ghosts.afterOk(ghost, move, freezes ? decode(FreezeBody, body).live.map(({ intent }) => nameOf(intent)) : null);
-  const pays = move.does === "execute" && !freezes && body.length > 0;
+  const pays = move.does === "reprice" || (move.does === "execute" && !freezes && body.length > 0);
   if (to === null && !pays) return ghost;
   return ghosts.afterRelease(ghost, decode(ExecutionBody, body).transactions, notes.goal);
 }
@@ -168,13 +168,13 @@ function foldOf(mind: Mind, trail: Trail): State {
 /** Whatever was given out once is still answered with the same bytes. */
 function demandKept(mind: Mind, node: Node): void {
   if (node.ghost.halted) return;
-  for (const [name, raw] of Object.entries(node.ghost.released)) {
-    const id = world.intentId(INTENTS[name as IntentName]);
+  for (const name of Object.keys(node.ghost.released) as IntentName[]) {
+    const id = world.intentId(INTENTS[name]);
     const command = encode(Command, world.command({ command: "show", what: "execution", name: id }));
     const { effects } = mind.decide(node.state, { now: nowOf(node), command });
     const [answer] = effects.flatMap((effect) => ("reply" in effect && "code" in effect.reply ? [effect.reply] : []));
     const kept = answer?.code === "OK" ? decode(ExecutionBody, answer.body).transactions : [];
-    const same = kept.some((one) => one.intent === id && digest(one.raw) === raw);
+    const same = kept.some((one) => one.intent === id && ghosts.mayBeNewest(node.ghost, name, digest(one.raw)));
     ghosts.hold(same, "a restart loses nothing", `${name} was given out and is not known any more`);
   }
 }
@@ -230,7 +230,7 @@ function spell(state: State): string {
   const waits = waiting === null ? "" : `${waiting.book.id} ${waiting.until} ${waiting.signers}`;
   const fields = Object.entries(rest).map(([name, value]) => {
     const isMap = typeof value === "object" && value !== null && "root" in value;
-    return `${name}=${isMap ? dumpMap(value) : String(value)}`;
+    return `${name}=${isMap ? dumpMap(value) : JSON.stringify(value, replacer)}`;
   });
   return `${book?.id} ${waits} ${fields.join(" ")}`;
 }

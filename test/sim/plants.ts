@@ -60,7 +60,41 @@ function impatient(state: State): State {
   return state.waiting === null ? state : { ...state, waiting: { ...state.waiting, until: 0 } };
 }
 
+/** What was approved before a start or under another rulebook passes for approved now. */
+function approvedForEver(state: State): State {
+  let { jobs } = state;
+  const ground = { boot: state.boot, rulebook: state.book?.id };
+  for (const [id, job] of entries(jobs)) jobs = set(jobs, id, { ...job, ...ground });
+  return { ...state, jobs };
+}
+
+/** Whatever was carried out holds its place on the chain again, even when something else has taken it. */
+function placesGivenBack(state: State): State {
+  let { live } = state;
+  for (const [, used] of entries(state.intents)) {
+    if (!("job" in used)) continue;
+    const part = get(state.jobs, used.job)?.parts[used.part];
+    if (part?.pay.kind === "pay") for (const slot of part.slots) live = set(live, slot, used);
+  }
+  return { ...state, live };
+}
+
 export const PLANTS: readonly Plant[] = [
+  {
+    name: "a payment is made dearer on approvals that a start has voided",
+    world: "a dearer version",
+    promise: "a dearer version stays within its approvals",
+    mind: seeing(approvedForEver),
+  },
+  {
+    name: "a payment is made dearer after it was cancelled",
+    world: "a dearer version",
+    promise: "commitments are exclusive",
+    mind: {
+      apply,
+      decide: (state, input) => decide("command" in input ? placesGivenBack(state) : state, input),
+    },
+  },
   {
     name: "the freeze is not looked at again after signing",
     world: "a freeze",

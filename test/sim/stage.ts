@@ -116,7 +116,8 @@ function lawOf(book: Book, approvers: number): Law {
 }
 
 const book = made.book;
-const bumped = (tenths: bigint) => ({
+/** Chain context with this many tenths of the usual rates. */
+export const bumped = (tenths: bigint) => ({
   maxFeePerGas: (world.CONTEXT.maxFeePerGas * tenths) / 10n,
   maxPriorityFeePerGas: (world.CONTEXT.maxPriorityFeePerGas * tenths) / 10n,
 });

@@ -3,7 +3,7 @@
 import * as letter from "./alphabet.ts";
 import type { World } from "./search.ts";
 
-const { execute, register, reject, keystore, crash, time, settle, book } = letter;
+const { execute, register, reject, reprice, keystore, crash, time, settle, settleDearer, book } = letter;
 const BOTH = ["amy", "bob"];
 const LIFTERS = ["ben", "olga"];
 
@@ -12,9 +12,8 @@ const MOST = 60_000;
 
 /** All worlds. Deep ones have more time, more kills and more that may come in between. */
 export function worlds(deep: boolean): readonly World[] {
-  return [quorum, freezing, thief, replacing, withholding, pairs, limits, delays, rulebooks, ...(deep ? [everything] : [])].map(
-    (make) => make(deep),
-  );
+  const small = [quorum, freezing, thief, replacing, withholding, repricing, repricedLate, pairs, limits, delays, rulebooks];
+  return [...small, ...(deep ? [everything] : [])].map((make) => make(deep));
 }
 
 /** One payment, every way to be short of its quorum, a key store that errs, kills at every point. */
@@ -120,6 +119,56 @@ function withholding(deep: boolean): World {
       time(1),
     ],
     goals: ["unfroze", "resumed first", "resumed again", "released first", "released again", "released cancel"],
+  };
+}
+
+/** A stuck payment is made dearer, replaced, cancelled and made dearer again, in every order. */
+function repricing(deep: boolean): World {
+  return {
+    name: "a dearer version",
+    ...(deep && { most: MOST }),
+    boots: 1,
+    letters: [
+      execute(["first"], BOTH),
+      execute(["cancel"], BOTH),
+      ...(deep ? [execute(["again"], BOTH), reprice("again", 14n)] : []),
+      reprice("first", 12n),
+      reprice("first", 14n),
+      reprice("first", 60n),
+      reprice("cancel", 19n),
+      execute(["freeze"], []),
+      keystore("right"),
+      settle("first", "cancel"),
+      settleDearer("first", "cancel"),
+      crash(1),
+    ],
+    goals: [
+      ...["repriced", "released first, dearer", "released cancel, dearer", "settled", "withheld"],
+      "cancel over a withheld version",
+    ],
+  };
+}
+
+/** What ends it: a freeze that is lifted, a rulebook, the intent's life, a start. */
+function repricedLate(deep: boolean): World {
+  return {
+    name: "a dearer version after a freeze",
+    ...(deep && { most: MOST }),
+    boots: 0,
+    letters: [
+      execute(["first"], BOTH),
+      reprice("first", 12n),
+      reprice("first", 14n),
+      execute(["freeze"], []),
+      register("unfreeze"),
+      execute(["unfreeze"], LIFTERS),
+      book("tight", ["ada", "ben"]),
+      keystore("right", "fault"),
+      time(3),
+      letter.wallAhead,
+      ...(deep ? [crash(1)] : []),
+    ],
+    goals: ["repriced", "withheld", "unfroze", "adopted", "released first, dearer"],
   };
 }
 

@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { toHex } from "../../core/src/bytes.ts";
 import { evm } from "../../core/src/chain/evm/evm.ts";
 import { attempt } from "../../core/src/errors.ts";
-import type { Record } from "../../core/src/journal/record.ts";
+import type { Part, Record } from "../../core/src/journal/record.ts";
 import { Command } from "../../core/src/protocol/command.ts";
 import { Approval } from "../../core/src/signed/approval.ts";
 import { Entry } from "../../core/src/signed/entry.ts";
@@ -103,6 +103,7 @@ function goodCommands(): { readonly vault: MemoryVault; readonly list: readonly 
     world.command({ command: "address", wallet: "treasury", index: 1 }),
     world.command({ command: "witness", head }),
     checkpoint(LOG, { last: 3, size: 5 }),
+    world.reprice(paid, bumped()),
     world.command({ command: "inform", facts: world.finality(book, known, { at: vault.now.hi }) }),
     world.command({ command: "show", what: "execution", name: world.intentId(paid) }),
     change(next, [seen]),
@@ -217,17 +218,18 @@ function answerOf({ effects }: Outcome): Answer | undefined {
   return undefined;
 }
 
+function moved({ intent, unsigned }: Part): string {
+  return `${toHex(intent)} ${evm.read(unsigned).transfers.map(({ to, amount }) => `${to} ${amount}`)}`;
+}
+
 /** What a record does, without what nobody signs: its date, the chain's fees, the order of a batch, which good approvals came
  *  along. */
 function meaning(record: Record): unknown {
   switch (record.kind) {
     case "committed":
-      return record.parts
-        .map(
-          ({ intent, unsigned }) =>
-            `${toHex(intent)} ${evm.read(unsigned).transfers.map(({ to, amount }) => `${to} ${amount}`)}`,
-        )
-        .toSorted();
+      return record.parts.map(moved).toSorted();
+    case "repriced":
+      return moved(record.part);
     case "adopted":
     case "proposed":
       return decode(Signed, record.rulebook).body;

@@ -78,6 +78,10 @@ const STEPS: { readonly [name: string]: Step } = {
     if (intent !== undefined)
       send(stage.vault, cancelOf(stage.vault, intent, { reference: name(stage) }), bumped(BigInt(pick % 20)));
   },
+  reprice: (stage, pick) => {
+    const intent = pickOf(stage.paid, pick);
+    if (intent !== undefined) stage.vault.send(world.reprice(intent, bumped(BigInt(pick % 12))));
+  },
   settle: (stage, pick) => {
     const intent = pickOf(stage.paid, pick);
     if (intent !== undefined) settleOne(stage.vault, intent);
@@ -200,6 +204,7 @@ test("the fold over the journal's bytes gives the state of the running vault, af
     "retired",
     "rejected",
     "checkpointed",
+    "repriced",
   ];
   assert.deepEqual(
     rare.filter((kind) => !seen.has(kind)),

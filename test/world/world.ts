@@ -363,3 +363,9 @@ export function execute(
   const body = { command: "execute" as const, orders, approvals, facts: more.facts ?? [] };
   return command(body, more.name ?? intents.map((intent) => intent.reference).join(" ")) as CommandOf<"execute">;
 }
+
+/** A `reprice` of an intent on `CONTEXT` with these rates. */
+export function reprice(intent: Intent, context: Partial<EvmContext> = {}): CommandOf<"reprice"> {
+  const body = { command: "reprice" as const, intent: intentId(intent), context: { ...CONTEXT, ...context } };
+  return command(body, `reprice ${intent.reference}`) as CommandOf<"reprice">;
+}

@@ -25,6 +25,8 @@ export const WINDOW_BUCKETS = 64;
 export const FACT_AHEAD_MS = 5_000;
 /** Time passes in the journal about this often while a delay runs. */
 export const TICK_MS = 60_000;
+/** Versions of one intent's transaction, the first included. */
+export const MAX_VERSIONS = 32;
 /** A replacement's fee rates rise at least by this fraction: 1/8, as nodes demand at least 10 %. */
 export const BUMP_NUMERATOR = 9n;
 export const BUMP_DENOMINATOR = 8n;

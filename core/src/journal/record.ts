@@ -104,6 +104,7 @@ export const Record = kind(
       },
       halted: { number: 21, table: { evidence: field(20, blob(MAX_OBJECT_BYTES, 1), "signed head that this journal lacks") } },
       ticked: { number: 22, table: {} },
+      repriced: { number: 24, table: { job, part: field(20, Part, "dearer version of a transaction that is signed") } },
       checkpointed: {
         number: 23,
         table: {

@@ -30,6 +30,9 @@ const EvmContext = record({
 });
 export type EvmContext = Of<typeof EvmContext>;
 
+/** Versions of one intent's transaction before the newest that an answer lists; the vault makes no more. */
+const MAX_EARLIER = 31;
+
 const Order = record({
   intent: field(0, blob(MAX_OBJECT_BYTES, 1), "bytes of the intent"),
   context: optional(1, EvmContext, "chain context, for kinds that sign a transaction"),
@@ -76,6 +79,13 @@ export const Command = kind(
         table: {
           what: field(20, choice({ rulebook: 1, execution: 2, entry: 3, wallet: 4 }), "kind of thing"),
           name: field(21, text(64), "its name; for an execution the intent id; empty for the rulebook"),
+        },
+      },
+      reprice: {
+        number: 14,
+        table: {
+          intent: field(20, hash32, "intent id of a payment or cancellation that is signed and not final"),
+          context: field(21, EvmContext, "chain context with higher fee rates"),
         },
       },
       checkpoint: {
@@ -154,7 +164,16 @@ export const ExecutionBody = kind(
         }),
         MAX_INTENTS,
       ),
-      "one per intent, in the order of the command",
+      "one per intent, in the order of the command; its newest version",
+    ),
+    earlier: optional(
+      3,
+      list(
+        record({ intent: field(0, hash32, "intent id"), id: field(1, text(90, 1), "transaction id on the chain") }),
+        MAX_INTENTS * MAX_EARLIER,
+        1,
+      ),
+      "older signed versions of the same intents, any of which may still be mined instead",
     ),
   }),
   MAX_COMMAND_BYTES,

@@ -15,6 +15,7 @@ import { execute, readExecute, recall } from "./execute.ts";
 import { checkpoint, settle, witness } from "./inform.ts";
 import { object, register } from "./objection.ts";
 import { booted, created, signed } from "./outcome.ts";
+import { reprice } from "./payment/reprice.ts";
 import { changeRulebook, found } from "./rulebook.ts";
 import { head, show, status } from "./show.ts";
 import { attest } from "./wallet.ts";
@@ -72,6 +73,8 @@ function obey(state: State, now: Now, { command, kept }: Asked): Outcome {
       return changeRulebook(known, now, command);
     case "address":
       return attest(known, now, command);
+    case "reprice":
+      return reprice(known, now, command);
     case "checkpoint":
       return checkpoint(known, now, command);
     case "protections":

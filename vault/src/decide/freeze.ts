@@ -58,18 +58,19 @@ function isThere(state: Founded, { level, subject }: IntentOf<"freeze">): boolea
   }
 }
 
-/** The live signed transactions, all their versions: what the vault can no longer stop. The newest come first. */
+/** The live signed transactions, all their versions: what the vault can no longer stop. The newest come first, and one version
+ *  of each before a second one of any, so that no number of versions keeps another payment out of the list. */
 export function freezeBody(state: State, intent: Hash): Uint8Array {
   const open = [...entries(state.live)].map(([, place]) => place);
   const jobs = new Map(open.map(({ job }) => [job, (get(state.jobs, job) as JobState).seq]));
   const newest = open.sort((a, b) => Number(jobs.get(b.job)) - Number(jobs.get(a.job)) || a.part - b.part);
-  const live: FreezeBody["live"][number][] = [];
-  for (const place of newest) {
-    for (const { id, transaction } of versionsOf(state, partAt(state, place))) {
-      if (live.length < MAX_LIVE_LISTED && transaction !== undefined) live.push({ intent: id, id: transaction.id });
-    }
-  }
-  return encode(FreezeBody, { intent, live });
+  const versions = newest.map((place) =>
+    [...versionsOf(state, partAt(state, place))].flatMap(({ id, transaction }) => {
+      return transaction === undefined ? [] : [{ intent: id, id: transaction.id }];
+    }),
+  );
+  const live = [...versions.flatMap((all) => all.slice(0, 1)), ...versions.flatMap((all) => all.slice(1))];
+  return encode(FreezeBody, { intent, live: live.slice(0, MAX_LIVE_LISTED) });
 }
 
 /** Lifts a freeze; only device keys count. Fails: NOT_FROZEN, QUORUM_MISSING, NOT_REGISTERED, DELAY_RUNNING. */

@@ -12,7 +12,7 @@ import { recordAt, refusal } from "./draft.ts";
 import { touchedBy } from "./payment/resolve.ts";
 import { holdsSlots, signingJob } from "./payment/transaction.ts";
 import { freezesOf } from "./rules.ts";
-import { executionBody, walletBody } from "./show.ts";
+import { signedBody, walletBody } from "./show.ts";
 import { keySpec } from "./wallet.ts";
 
 const NOTHING: Outcome = { records: [], effects: [] };
@@ -37,7 +37,7 @@ export function signed(state: State, { now, signed: id, result }: Extract<Input,
     return chainOf(family).assemble(unsigned, result[at] as Uint8Array);
   });
   const record = recordAt(now, { kind: "signed", job: id, transactions });
-  return { records: [record], effects: [answer(id, executionBody(state, signedJob(job, transactions)))] };
+  return { records: [record], effects: [answer(id, signedBody(state, signedJob(job, transactions)))] };
 }
 
 /** What came after the commitment and holds its signature back: a halt, another version, a rejection or a freeze. */

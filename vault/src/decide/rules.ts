@@ -5,6 +5,7 @@ import { demand, refuse } from "@strongroom/core/errors";
 import type { Subject } from "@strongroom/core/rulebook/book";
 import { judge, quorumMet } from "@strongroom/core/rulebook/judge";
 import type { Intent } from "@strongroom/core/signed/intent";
+import type { Requirement } from "@strongroom/core/signed/rulebook";
 import type { Read } from "../state/intent.ts";
 import { get, has, values } from "../state/map.ts";
 import type { Founded, Freeze, State } from "../state/state.ts";
@@ -76,14 +77,7 @@ export type Judged = {
  *  NOT_REGISTERED, DELAY_RUNNING. */
 export function demandRules(state: Founded, now: Now, it: Judged): void {
   const persons = personsOf(it.approvers);
-  const [freeze] = freezesOf(state, [{ ...it.touched, persons }]);
-  if (freeze !== undefined) {
-    const { level, officer, subject } = freeze;
-    refuse("FROZEN", `freeze.${level}`, `${officer} froze ${level} ${subject}`);
-  }
-  const { denies, allows, requirements } = judge(state.book, it.subject);
-  if (denies[0] !== undefined) refuse("DENIED", `rules.${denies[0]}`, "this rule denies the action");
-  demand(allows.length > 0, "NOT_ALLOWED", "rules", `no rule allows this ${it.subject.kind}`);
+  const requirements = demandAllowed(state, { subject: it.subject, touched: { ...it.touched, persons } });
   for (const rule of requirements) {
     const met = quorumMet(state.book, rule, { initiator: it.subject.initiator, approvers: it.approvers });
     demand(met, "QUORUM_MISSING", `rules.${rule.id}`, `${persons.length} persons do not meet it: ${persons.join(", ")}`);
@@ -93,6 +87,21 @@ export function demandRules(state: Founded, now: Now, it: Judged): void {
   }
   const delayMs = requirements.reduce((longest, rule) => Math.max(longest, rule.delayMs), 0);
   demandDelay(state, now, { id: it.id, delayMs });
+}
+
+/** Refuses what is frozen, denied, or allowed by no rule. Gives the requirements that bind.
+ *  Fails: FROZEN at the level of the freeze, DENIED, NOT_ALLOWED. */
+export function demandAllowed(
+  state: Founded,
+  { subject, touched }: { readonly subject: Subject; readonly touched: Touched },
+): readonly Requirement[] {
+  const [freeze] = freezesOf(state, [touched]);
+  if (freeze !== undefined)
+    refuse("FROZEN", `freeze.${freeze.level}`, `${freeze.officer} froze ${freeze.level} ${freeze.subject}`);
+  const { denies, allows, requirements } = judge(state.book, subject);
+  if (denies[0] !== undefined) refuse("DENIED", `rules.${denies[0]}`, "this rule denies the action");
+  demand(allows.length > 0, "NOT_ALLOWED", "rules", `no rule allows this ${subject.kind}`);
+  return requirements;
 }
 
 /** Who they are, each person once. */

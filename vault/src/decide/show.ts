@@ -6,7 +6,16 @@ import { Entry } from "@strongroom/core/signed/entry";
 import { Head } from "@strongroom/core/signed/head";
 import { encode } from "@strongroom/core/signed/object";
 import { get, values } from "../state/map.ts";
-import type { Founded, JobState, State, Wallet } from "../state/state.ts";
+import {
+  type Founded,
+  type JobPart,
+  type JobState,
+  type Place,
+  partAt,
+  type State,
+  versionsOf,
+  type Wallet,
+} from "../state/state.ts";
 import type { Now, Outcome } from "../types.ts";
 import { ok } from "./draft.ts";
 
@@ -82,18 +91,55 @@ function execution(state: Founded, name: string): Uint8Array {
   return executionBody(state, job);
 }
 
-/** The outcome of a job; a withheld or unsigned one shows no transaction. */
-export function executionBody(state: Pick<State, "final">, job: JobState): Uint8Array {
-  const transactions = job.parts.flatMap(({ id: intent, transaction, from, slots }) =>
-    transaction === undefined ? [] : [{ intent, id: transaction.id, raw: transaction.raw, from, slots }],
+/** The outcome of a job, each intent in its newest signed version; what is withheld or unsigned shows no transaction. */
+export function executionBody(state: State, job: JobState): Uint8Array {
+  return bodyOf(
+    state,
+    job,
+    job.parts.map((part) => signedVersions(state, part)),
   );
-  return encode(ExecutionBody, { job: job.id, state: progress(state, job), transactions });
 }
 
-/** `settled` when finality facts ended every transaction, `replaced` when they ended another version of one instead. */
-function progress({ final }: Pick<State, "final">, { status, parts }: JobState): string {
-  const ends = parts.map((part) => get(final, part.slots[0] as string));
-  if (status !== "signed" || ends.includes(undefined)) return status;
-  const own = parts.every(({ chain, transaction }, at) => ends[at] === `${chain}:${transaction?.id}`);
-  return own ? "settled" : "replaced";
+/** The same for a job whose signatures the state does not hold yet. */
+export function signedBody(state: State, job: JobState): Uint8Array {
+  return bodyOf(
+    state,
+    job,
+    job.parts.map((part) => [part as SignedPart, ...signedVersions(state, part)]),
+  );
+}
+
+/** `versions`: those of each part, the newest first. */
+function bodyOf(state: State, job: JobState, versions: readonly (readonly SignedPart[])[]): Uint8Array {
+  const transactions = versions.flatMap((all) =>
+    all.slice(0, 1).map(({ id: intent, transaction, from, slots }) => ({ intent, ...transaction, from, slots })),
+  );
+  const earlier = versions.flatMap((all) => all.slice(1).map(({ id: intent, transaction: { id } }) => ({ intent, id })));
+  return encode(ExecutionBody, {
+    job: job.id,
+    state: progress(state, job),
+    transactions,
+    ...(earlier.length > 0 && { earlier }),
+  });
+}
+
+type SignedPart = JobPart & { readonly transaction: NonNullable<JobPart["transaction"]> };
+
+/** The signed versions of a part's intent in its place on the chain, the newest first. */
+function signedVersions(state: State, { id, slots }: JobPart): readonly SignedPart[] {
+  const holder = get(state.slots, slots[0] as string);
+  const mine = (version: JobPart): version is SignedPart => version.id === id && version.transaction !== undefined;
+  return [...versionsOf(state, holder && partAt(state, holder))].filter(mine);
+}
+
+/** `settled` when finality facts ended every intent's transaction, in whichever version, `replaced` when they ended that of
+ *  another intent instead. */
+function progress(state: State, { status, parts }: JobState): string {
+  if (status !== "signed") return status;
+  const owners = parts.map(({ slots }) => {
+    const end = get(state.final, slots[0] as string);
+    return end === undefined ? undefined : partAt(state, get(state.transactions, end) as Place).id;
+  });
+  if (owners.includes(undefined)) return status;
+  return parts.every(({ id }, at) => owners[at] === id) ? "settled" : "replaced";
 }

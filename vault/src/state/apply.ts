@@ -69,6 +69,8 @@ function change(state: State, record: Record): State {
       return unfroze(state, record.intent);
     case "committed":
       return committed(state, record);
+    case "repriced":
+      return repriced(state, record);
     case "signed":
       return signed(state, record);
     case "withheld":
@@ -207,22 +209,32 @@ function unfroze(state: State, bytes: Uint8Array): State {
   return { ...finish(state, { id, intent }, intent.freeze), freezes: remove(state.freezes, intent.freeze) };
 }
 
-function committed(state: State, { job: id, parts, at }: RecordOf<"committed">): State {
+function committed(state: State, { job: id, parts }: RecordOf<"committed">): State {
+  const { state: begun, made } = commit(state, id, parts);
+  return made.reduce((left, part, at) => use(left, { id: part.id, intent: part.pay }, { job: id, part: at }), begun);
+}
+
+/** The intent stays where it was carried out; only its place on the chain has a newer version. */
+function repriced(state: State, { job, part }: RecordOf<"repriced">): State {
+  return commit(state, job, [part]).state;
+}
+
+function commit(state: State, id: Hash, parts: readonly Part[]): { readonly state: State; readonly made: readonly JobPart[] } {
   const made: readonly JobPart[] = parts.map(({ intent: bytes, ...part }) => {
     const { id, intent: pay } = intentOf<"pay" | "cancel">(bytes);
-    const before = pay.replaces === undefined ? undefined : get(state.slots, part.slots[0] as string);
-    return { ...part, id, pay, before, transaction: undefined };
+    return { ...part, id, pay, before: get(state.slots, part.slots[0] as string), transaction: undefined };
   });
-  const job: JobState = { id, status: "committed", parts: made, at, seq: state.seq, withheldSeq: 0 };
+  const { at, seq, boot, book } = state;
+  const job: JobState = { id, status: "committed", parts: made, at, seq, withheldSeq: 0, boot, rulebook: book?.id };
   const begun = { ...state, jobs: set(state.jobs, id, job), pending: set(state.pending, id, true as const) };
-  return made.reduce((left, part, place) => commitPart(left, part, { job: id, part: place }), begun);
+  return { made, state: made.reduce((left, part, place) => commitPart(left, part, { job: id, part: place }), begun) };
 }
 
 function commitPart(state: State, part: JobPart, place: Place): State {
   const account = `${part.chain}:${part.from}`;
-  const fresh = part.pay.replaces === undefined;
+  const fresh = part.before === undefined;
   return {
-    ...use(state, { id: part.id, intent: part.pay }, place),
+    ...state,
     nonces: fresh ? set(state.nonces, account, part.nonce + 1) : state.nonces,
     outstanding: fresh ? set(state.outstanding, account, (get(state.outstanding, account) ?? 0) + 1) : state.outstanding,
     slots: part.slots.reduce((slots, slot) => set(slots, slot, place), state.slots),
@@ -255,7 +267,8 @@ function withheld(state: State, id: Hash): State {
 }
 
 function resumed(state: State, id: Hash): State {
-  const job: JobState = { ...need(state.jobs, id), status: "committed" };
+  const { boot, book } = state;
+  const job: JobState = { ...need(state.jobs, id), status: "committed", boot, rulebook: book?.id };
   return { ...state, jobs: set(state.jobs, id, job), pending: set(state.pending, id, true as const) };
 }
 

@@ -53,7 +53,8 @@ export type JobPart = Omit<Part, "intent"> & {
 };
 
 /** `committed`: reserved, to be signed. `signed`: out. `withheld`: something came before the signature, so it was not given
- *  out. `at`: when it was committed. `seq`: number of that record. `withheldSeq`: number of the newest withholding, or 0. */
+ *  out. `at`: when it was committed. `seq`: number of that record. `withheldSeq`: number of the newest withholding, or 0.
+ *  `boot`, `rulebook`: what its approvals name. */
 export type JobState = {
   readonly id: Hash;
   readonly status: "committed" | "signed" | "withheld";
@@ -61,6 +62,8 @@ export type JobState = {
   readonly at: Time;
   readonly seq: number;
   readonly withheldSeq: number;
+  readonly boot: Hash | null;
+  readonly rulebook: Hash | undefined;
 };
 
 /** What became of an intent: an on-chain job with the part's position, or done at once. */
@@ -138,8 +141,8 @@ export function partAt({ jobs }: Pick<State, "jobs">, { job, part }: Place): Job
 }
 
 /** A transaction and all that it replaces, the newest first. */
-export function* versionsOf(state: Pick<State, "jobs">, newest: JobPart): Generator<JobPart> {
-  let part: JobPart | undefined = newest;
+export function* versionsOf(state: Pick<State, "jobs">, newest: JobPart | undefined): Generator<JobPart> {
+  let part = newest;
   while (part !== undefined) {
     yield part;
     part = part.before && partAt(state, part.before);

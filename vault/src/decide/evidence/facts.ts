@@ -82,9 +82,14 @@ export function demandFacts(state: Founded, now: Now, need: Needed, { stated, su
   const at = `rules.${rule}.facts`;
   const mine = stated.filter(({ fact }) => fact.subject === subject && need.sources.includes(fact.source));
   demand(mine.length > 0, "FACT_MISSING", at, `${need.atLeast} ${need.type} facts on ${subject} are needed`);
-  const adverse = need.sources.some((source) => get(state.facts, `${source}|${subject}`)?.adverse);
-  demand(!adverse, "FACT_ADVERSE", at, `a screening speaks against ${subject}`);
+  demandNotAdverse(state, need, { subject, rule });
   const fresh = mine.filter(({ fact }) => fact.at + need.maxAgeMs >= now.hi);
   demand(fresh.length === mine.length, "FACT_STALE", at, `facts on ${subject} may be ${need.maxAgeMs} ms old`);
   demand(fresh.length >= need.atLeast, "FACT_MISSING", at, `${need.atLeast} ${need.type} facts on ${subject} are needed`);
+}
+
+/** Refuses when the newest word of any of the named sources speaks against `subject`. Fails: FACT_ADVERSE at the rule. */
+export function demandNotAdverse(state: Founded, { sources }: Needed, { subject, rule }: Omit<Asked, "stated">): void {
+  const adverse = sources.some((source) => get(state.facts, `${source}|${subject}`)?.adverse);
+  demand(!adverse, "FACT_ADVERSE", `rules.${rule}.facts`, `a screening speaks against ${subject}`);
 }

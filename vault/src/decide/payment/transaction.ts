@@ -98,10 +98,13 @@ function ratesOf({ maxFeePerGas, maxPriorityFeePerGas }: EvmContext): readonly b
   return [maxFeePerGas, maxPriorityFeePerGas];
 }
 
-/** Nodes take a replacement only when each of its fee rates rises. */
+/** Nodes take a replacement only when each of its fee rates rises, also from zero. So no two versions are the same bytes. */
 function demandBump({ context }: Resolved, replaced: JobPart): void {
   const now = ratesOf(context);
-  const rises = replaced.rates.every((before, at) => (now[at] as bigint) * BUMP_DENOMINATOR >= before * BUMP_NUMERATOR);
+  const rises = replaced.rates.every((before, at) => {
+    const rate = now[at] as bigint;
+    return rate > before && rate * BUMP_DENOMINATOR >= before * BUMP_NUMERATOR;
+  });
   demand(rises, "FEE_TOO_LOW", "orders.context", "every fee rate must rise by an eighth");
 }
 
