@@ -43,7 +43,8 @@ export type Job = { readonly id: JobId; readonly parts: readonly SigningPart[] }
 export type KeySpec = { readonly id: JobId; readonly path: string; readonly scheme: "secp256k1" };
 
 /** An answer. `to` is null for the command that is being decided, else the job whose askers are waiting. With `object` the
- *  host signs `body` with the identity key and answers with the signed object; a checkpoint also under its text. `wait`: the asker waits for that job. */
+ *  host signs `body` with the identity key and answers with the signed object; a checkpoint also under its text. `wait`: the
+ *  asker waits for that job. */
 export type Answer = {
   readonly to: JobId | null;
   readonly code: "OK" | RefusalCode;

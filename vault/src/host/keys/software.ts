@@ -39,8 +39,8 @@ export interface Keystore {
 
 /** The vault's own Ed25519 key, which signs every answer.
  *
- *  It signs two things that can never stand for one another: challenges, which are the tagged hashes of objects and have exactly
- *  32 bytes, and texts of checkpoints, which have more and begin with the log's name. Nothing else is signed. */
+ *  It signs two things that can never stand for one another: challenges, which are the tagged hashes of objects and have
+ *  exactly 32 bytes, and texts of checkpoints, which have more and begin with the log's name. Nothing else is signed. */
 export type Identity = {
   readonly id: Hash;
   /** 32 bytes. */
