@@ -1,8 +1,8 @@
 /** `npm run bench`: measures the figures of docs/figures.md on this machine. Progress goes to stderr, the tables to stdout.
  *
  *  Options: `--only NAME` (may come more than once), `--quick`, `--json` (one line of JSON instead of tables), `--markdown`.
- *  Each figure runs in a process of its own, so that none warms up or litters another's heap. Nothing here is a test: a figure
- *  that misses its limit is printed as missed. */
+ *  Each figure runs in a process of its own, so that none warms up or litters another's heap, with the heap's settings of the
+ *  vault's process. Nothing here is a test: a figure that misses its limit is printed as missed. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
@@ -11,6 +11,7 @@ import { join, resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { NURSERY } from "../vault/src/host/launch/launch.ts";
 import type { Figure, Table } from "./figure.ts";
 import { codec } from "./figures/codec.ts";
 import { judgement } from "./figures/decide.ts";
@@ -76,7 +77,7 @@ async function measure(name: string, { quick, folder }: { quick: boolean; folder
 
 /** In the parent: runs the child of one figure. Null when it failed; its words have gone to stderr. */
 async function runFigure(name: string, args: readonly string[]): Promise<readonly Table[] | null> {
-  const child = spawn(process.execPath, [...process.execArgv, MAIN, "--child", name, ...args], {
+  const child = spawn(process.execPath, [...process.execArgv, NURSERY, MAIN, "--child", name, ...args], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const chunks: Buffer[] = [];

@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { initialise } from "../../vault/src/host/boot.ts";
+import { NURSERY } from "../../vault/src/host/launch/launch.ts";
 
 export const PASSPHRASE = "only for the bench";
 
@@ -41,7 +42,7 @@ export async function startVault(
 ): Promise<VaultProcess> {
   const socket = join(dirname(data), "socket", "vault.sock");
   mkdirSync(dirname(socket), { recursive: true });
-  const args = [...flags, join(root, "vault/src/main.ts"), verb, "--data", data, "--socket", socket, "--stdin"];
+  const args = [NURSERY, ...flags, join(root, "vault/src/main.ts"), verb, "--data", data, "--socket", socket, "--stdin"];
   const since = performance.now();
   const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "inherit"] });
   const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));

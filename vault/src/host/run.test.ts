@@ -116,7 +116,7 @@ function start(t: TestContext, own: Partial<Parts<World>> = {}): Loop<World> {
     state: { log: [], jobs: [] },
     boot,
     journal: journalOf().journal,
-    fence: { held: async () => true },
+    fence: { held: () => true },
     keystore: keystoreOf(),
     receipts: receiptsOf(identity, boot),
     clock: () => ({ lo: 1000, hi: 2000 }),
@@ -172,7 +172,7 @@ test("a failed sync or a lost fence ends the loop and nobody is answered", async
   broken.journal.append = () => Promise.reject(new Fault("JOURNAL_WRITE", "EIO"));
   for (const [own, code] of [
     [{ journal: broken.journal }, "JOURNAL_WRITE"],
-    [{ fence: { held: async () => false } }, "DATA_FENCED"],
+    [{ fence: { held: () => false } }, "DATA_FENCED"],
   ] as const) {
     const loop = start(t, own);
     const answers: Uint8Array[] = [];

@@ -141,7 +141,7 @@ export class Loop<State> {
       await new Promise((next) => setImmediate(next));
       const { decided, records } = this.#decideSome();
       const head = await journal.append(records);
-      if (!(await fence.held())) throw new Fault("DATA_FENCED", "");
+      if (!fence.held()) throw new Fault("DATA_FENCED", "");
       if (this.#failed) return;
       this.#stand = this.#standAt(head);
       for (const one of decided) this.#perform(one);

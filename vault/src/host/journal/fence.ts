@@ -6,12 +6,13 @@
  *  written meanwhile is not in the journal, because the newer one goes on with a copy (`mend`). The file stays open, because a
  *  file system may give a number of a file that is gone to the next one. Source: docs/spec/journal.md, "One process". */
 import { randomBytes } from "node:crypto";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import { diskOf, type Files, FRESH } from "../disk.ts";
 
 export type Fence = {
-  /** Whether no other process has taken the folder since. */
-  held(): Promise<boolean>;
+  /** Whether no other process has taken the folder since. Asked after every sync, so it does not wait for another thread. */
+  held(): boolean;
   close(): Promise<void>;
 };
 
@@ -24,8 +25,8 @@ export async function takeFence(folder: string, files: Files): Promise<Fence> {
   await files.rename(mine, path);
   await diskOf(files).syncFolder(folder);
   return {
-    async held() {
-      const found = await files.stat(path);
+    held() {
+      const found = statSync(path);
       return found.ino === ino && found.dev === dev;
     },
     close: () => handle.close(),
