@@ -5,9 +5,20 @@ import { test } from "node:test";
 import { ENDPOINTS } from "../sdk/src/contract/table.ts";
 import { PAGE, written } from "./openapi.ts";
 
-type Json = { readonly [name: string]: Json } & Json[] & string;
+type Parameter = { readonly name: string; readonly in: string; readonly required: boolean; readonly schema: object };
+type Operation = {
+  readonly operationId: string;
+  readonly parameters: readonly Parameter[];
+  readonly responses: Readonly<Record<string, { readonly $ref?: string; readonly description?: string }>>;
+};
+type Document = {
+  readonly openapi: string;
+  readonly info: { readonly title: unknown; readonly version: unknown };
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly components: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+};
 const text = written();
-const doc = JSON.parse(text) as Json;
+const doc = JSON.parse(text) as Document;
 
 /** Every value in it with the path that leads there. */
 function* walk(value: unknown, path: string[] = []): Generator<{ path: string[]; value: unknown }> {
@@ -16,7 +27,7 @@ function* walk(value: unknown, path: string[] = []): Generator<{ path: string[];
   for (const [name, part] of Object.entries(value)) yield* walk(part, [...path, name]);
 }
 const operations = Object.entries(doc.paths).flatMap(([path, item]) =>
-  Object.entries(item).map(([method, operation]) => ({ path, method, operation: operation as Json })),
+  Object.entries(item).map(([method, operation]) => ({ path, method, operation })),
 );
 
 test("docs/openapi.json is that of the code", () => {
@@ -46,7 +57,7 @@ test("the document has the form of OpenAPI 3.1", () => {
     for (const field of Object.keys(operation)) assert.ok(allowed.includes(field), field);
     assert.ok(Object.keys(operation.responses).every((status) => /^[1-5]\d\d$/.test(status)));
     assert.ok(Object.keys(operation.responses).some((status) => status.startsWith("2")));
-    for (const response of Object.values(operation.responses) as Json[]) {
+    for (const response of Object.values(operation.responses)) {
       assert.ok(typeof (response.$ref ?? response.description) === "string");
     }
   }
@@ -64,9 +75,9 @@ test("parameters are those of their path, and named once", () => {
   for (const { path, operation } of operations) {
     const all = operation.parameters.map((parameter) => `${parameter.in} ${parameter.name}`);
     assert.equal(new Set(all).size, all.length);
-    const inPath = operation.parameters.filter((parameter) => parameter.in === ("path" as unknown));
+    const inPath = operation.parameters.filter((parameter) => parameter.in === "path");
     const templates = [...path.matchAll(/\{(\w+)\}/g)].map((found) => found[1]);
-    assert.deepEqual(inPath.map((parameter) => parameter.name as string).sort(), templates.sort());
+    assert.deepEqual(inPath.map((parameter) => parameter.name).sort(), templates.sort());
     for (const parameter of operation.parameters) {
       assert.equal(typeof parameter.schema, "object");
       if (inPath.includes(parameter)) assert.equal(parameter.required, true);
@@ -80,7 +91,7 @@ test("every reference leads somewhere, and every component is referred to", () =
     if (path.at(-1) !== "$ref") continue;
     const [, ...steps] = String(value).split("/");
     assert.ok(String(value).startsWith("#/components/"), String(value));
-    assert.ok(steps.reduce<unknown>((at, step) => (at as Json | undefined)?.[step], doc) !== undefined, String(value));
+    assert.ok(steps.reduce<unknown>((at, step) => Reflect.get(Object(at), step), doc) !== undefined, String(value));
     used.add(String(value));
   }
   for (const group of ["schemas", "responses"] as const) {

@@ -1,4 +1,5 @@
-/** The API on a real port with a real database, for tests of what is served; without vault and chain, which those do not reach. */
+/** The API on a real port with a real database, for tests of what is served; without vault and chain, which those do not
+ *  reach. */
 import { createHash, randomBytes } from "node:crypto";
 import type { Role } from "../../sdk/src/contract/permissions.ts";
 import { ENDPOINTS, type EndpointName } from "../../sdk/src/contract/table.ts";

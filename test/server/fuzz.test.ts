@@ -1,4 +1,5 @@
-/** Every endpoint of the table against what it does not take: the right code at the right field, never a bug, and nothing stored. */
+/** Every endpoint of the table against what it does not take: the right code at the right field, never a bug, and nothing
+ *  stored. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { Client } from "pg";
@@ -79,7 +80,7 @@ type Given = { params?: Record<string, unknown>; query?: Record<string, unknown>
 function ask({ method, path, params, query, body, permission }: Endpoint, given: Given = {}): Promise<Answer> {
   tried++;
   const search = new URLSearchParams(
-    Object.entries({ ...validPart(query), ...given.query }).map(([name, value]) => [name, String(value)]),
+    Object.entries({ ...validPart(query), ...given.query }).map(([name, value]): [string, string] => [name, String(value)]),
   );
   const place = fill(path, { ...validPart(params), ...given.params });
   const sent = body === undefined ? given.body : (given.body ?? validPart(body));
@@ -230,7 +231,8 @@ test("with other forms, too much, or from another site", () =>
     },
   ));
 
-/** One thing of each kind in the unit `inner`, of the client `ann`. What they say is no signed record, and only who may see them is told. */
+/** One thing of each kind in the unit `inner`, of the client `ann`. What they say is no signed record, and only who may see
+ *  them is told. */
 const ID = "018f0000-0000-7000-8000-0000000000ff";
 const HASH = "c".repeat(64);
 const RECORD = { unit: "inner", client: "ann", chain: 1, wallet: "theirs", index: 0 };

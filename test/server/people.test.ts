@@ -99,6 +99,7 @@ test("a user of one client sees that client alone, and adds users of it alone", 
   refused(await api.ask("POST", "/v1/users", { token, body: { ...body, client: "bob" } }), "FORBIDDEN", "body.client");
   assert.equal((await api.ask("POST", "/v1/users", { token, body: { ...body, client: "ann" } })).status, 201);
   refused(await api.ask("POST", "/v1/clients", { token, body: { name: "new", label: "New", unit: "branch" } }), "FORBIDDEN");
+  refused(await api.ask("POST", "/v1/units", { token, body: { name: "new", label: "New", parent: "branch" } }), "FORBIDDEN");
 });
 
 test("a user stands in a visible unit that holds his client", async () => {

@@ -1,4 +1,5 @@
-/** What may be given to the parts of an endpoint, and what may not: made from their schemas, so that a new endpoint is tried too. */
+/** What may be given to the parts of an endpoint, and what may not: made from their schemas, so that a new endpoint is tried
+ *  too. */
 import { z } from "zod";
 
 /** Texts of every kind that the table has; what a schema takes is found among them. */

@@ -1,5 +1,5 @@
-/** A server of the API as a process of its own, on a database that is there: `serving.ts URL`. Prints where it listens, and ends with
- *  its standard input. */
+/** A server of the API as a process of its own, on a database that is there: `serving.ts URL`. Prints where it listens, and
+ *  ends with its standard input. */
 import process from "node:process";
 import { openDatabase } from "../../server/src/db/open.ts";
 import { openHttp } from "../../server/src/http/http.ts";

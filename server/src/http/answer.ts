@@ -1,5 +1,5 @@
-/** What happens to a call that was let in: what is given is read, the handler runs in a transaction, its answer is encoded, and under
- *  an idempotency key kept. Knows nothing of the framework. */
+/** What happens to a call that was let in: what is given is read, the handler runs in a transaction, its answer is encoded, and
+ *  under an idempotency key kept. Knows nothing of the framework. */
 import { createHash } from "node:crypto";
 import type { Endpoint } from "@strongroom/sdk/contract/endpoint";
 import type { EndpointName } from "@strongroom/sdk/contract/table";

@@ -1,5 +1,5 @@
-/** Limits of how much one asks for: token buckets by key, and slots that are held while something is open. In memory and of this
- *  process only: behind several processes each grants its own. */
+/** Limits of how much one asks for: token buckets by key, and slots that are held while something is open. In memory and of
+ *  this process only: behind several processes each grants its own. */
 
 export type Rate = { readonly burst: number; readonly perSecond: number };
 /** What is left, and in how many seconds there is one more (`wait`, 0 when there is one) and all (`reset`). */

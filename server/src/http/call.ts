@@ -1,8 +1,8 @@
-/** What a noun's `http.ts` offers: one handler per endpoint of the table, given what was checked and decoded. Handlers know neither
- *  the framework nor JSON.
+/** What a noun's `http.ts` offers: one handler per endpoint of the table, given what was checked and decoded. Handlers know
+ *  neither the framework nor JSON.
  *
- *  A handler of an endpoint that is followed (`text/event-stream`) only gives the page after `after`; waiting for it to fill and
- *  streaming are the mount's work. */
+ *  A handler of an endpoint that is followed (`text/event-stream`) only gives the page after `after`; waiting for it to fill
+ *  and streaming are the mount's work. */
 import type { Given, Returned } from "@strongroom/sdk/contract/endpoint";
 import { PROBLEMS, type ProblemCode } from "@strongroom/sdk/contract/problems";
 import type { EndpointName, Endpoints } from "@strongroom/sdk/contract/table";
@@ -10,9 +10,9 @@ import type { Tx } from "../db/tables.ts";
 import type { House } from "../host/context.ts";
 import type { Caller } from "../users/rules.ts";
 
-/** One call. `tx`: the transaction that holds all that the call changes, its idempotency record included; one that only reads sees
- *  one state of the database in it and cannot write. A handler may run again when the database asks for it, so whatever it does
- *  besides must bear that. */
+/** One call. `tx`: the transaction that holds all that the call changes, its idempotency record included; one that only reads
+ *  sees one state of the database in it and cannot write. A handler may run again when the database asks for it, so whatever it
+ *  does besides must bear that. */
 export type Call = {
   readonly house: House;
   readonly caller: Caller;
@@ -34,8 +34,8 @@ export type Handlers<Noun extends string> = { readonly [N in Extract<EndpointNam
 /** A handler for every endpoint. */
 export type AllHandlers = { readonly [N in EndpointName]: Handler<N> };
 
-/** An expected failure, told to the caller. `field`: where it lies; `detail`: one sentence. `vaultCode`: the vault's own refusal.
- *  `waitSeconds`: when to come again. */
+/** An expected failure, told to the caller. `field`: where it lies; `detail`: one sentence. `vaultCode`: the vault's own
+ *  refusal. `waitSeconds`: when to come again. */
 export class Problem extends Error {
   readonly code: ProblemCode;
   readonly field: string;

@@ -1,5 +1,5 @@
-/** Following a list that only grows: a long-poll waits until there is something, a stream (server-sent events) goes on. Each look is a
- *  short transaction of its own that also looks whether the caller is still let in.
+/** Following a list that only grows: a long-poll waits until there is something, a stream (server-sent events) goes on. Each
+ *  look is a short transaction of its own that also looks whether the caller is still let in.
  *
  *  Source: HTML, "Server-sent events". */
 import { setTimeout as sleep } from "node:timers/promises";
@@ -47,8 +47,8 @@ export async function poll({ look, after, gone, now, lookMs }: Followed, waitMs:
   }
 }
 
-/** Text of a stream. It ends by itself after `lifeMs`, and with a comment that names the failure when a look fails; whoever comes
- *  again says with Last-Event-ID where he was. */
+/** Text of a stream. It ends by itself after `lifeMs`, and with a comment that names the failure when a look fails; whoever
+ *  comes again says with Last-Event-ID where he was. */
 export async function* stream(it: Followed & { fail: (error: unknown) => string }, lifeMs: number): AsyncGenerator<string> {
   const until = it.now() + lifeMs;
   let after = it.after;

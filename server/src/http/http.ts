@@ -1,6 +1,8 @@
-/** The API on a port: mounts the endpoint table on Fastify, which does sockets, routes and bodies; all else is done here or beside.
+/** The API on a port: mounts the endpoint table on Fastify, which does sockets, routes and bodies; all else is done here or
+ *  beside.
  *
- *  Order: request id → address → origin → token → role → user's rate → body → answer. No CORS: pages of other sites read nothing. */
+ *  Order: request id → address → origin → token → role → user's rate → body → answer. No CORS: pages of other sites read
+ *  nothing. */
 import { Readable } from "node:stream";
 import type { Endpoint } from "@strongroom/sdk/contract/endpoint";
 import { Bytes } from "@strongroom/sdk/contract/fields";
@@ -11,15 +13,24 @@ import type { House } from "../host/context.ts";
 import { Fault } from "../host/fault.ts";
 import { limits } from "../host/limits.ts";
 import { answer, type Reply } from "./answer.ts";
-import { Buckets, Slots } from "./buckets.ts";
+import { Buckets, type Rate, Slots } from "./buckets.ts";
 import { type AllHandlers, Problem, problem } from "./call.ts";
-import { follow } from "./follow.ts";
+import { type FollowBounds, follow } from "./follow.ts";
 import { type Admitted, type Arrival, type Gate, openGate } from "./gate.ts";
 import { describe } from "./openapi.ts";
 import { document, earlyProblem, PROBLEM_TYPE, problemHeaders, problemOf } from "./problems.ts";
 
-/** What a mount bounds; tests set it lower. */
-export const BOUNDS = {
+/** What a mount bounds. */
+export type Bounds = {
+  readonly user: Rate;
+  readonly address: Rate;
+  readonly headMs: number;
+  readonly requestMs: number;
+  readonly idleMs: number;
+  readonly follow: FollowBounds;
+  readonly followsEach: number;
+};
+const BOUNDS: Bounds = {
   user: { burst: limits.userBurst, perSecond: limits.userPerSecond },
   address: { burst: limits.addressBurst, perSecond: limits.addressPerSecond },
   headMs: limits.headMs,
@@ -28,9 +39,9 @@ export const BOUNDS = {
   follow: { lookMs: limits.followLookMs, beatMs: limits.followBeatMs, lifeMs: limits.followMs },
   followsEach: limits.followsEach,
 };
-export type Bounds = typeof BOUNDS;
 
 export type Listening = { readonly url: string; readonly close: () => Promise<void> };
+/** `bounds`: those that differ from the limits. */
 type Place = { readonly host: string; readonly port: number; readonly bounds?: Partial<Bounds> };
 
 /** Opens the API. Throws Fault PORT_TAKEN. `close` lets calls that run end, and ends what is followed. */

@@ -23,7 +23,7 @@ test("what it takes is what JSON.parse makes of it", () => {
   fc.assert(
     fc.property(shallow, fc.constantFrom(0, 1, 2), (value, space) => {
       const text = JSON.stringify({ value }, null, space);
-      const isFree = !text.includes("__proto__") && !/\d{20}|e[+-]?\d/.test(text);
+      const isFree = !text.includes("__proto__") && !/[-+.\de]{20}/i.test(text);
       if (isFree) assert.deepEqual(parseJson(bytes(text)), JSON.parse(text));
     }),
   );

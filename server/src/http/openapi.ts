@@ -1,4 +1,5 @@
-/** The OpenAPI 3.1 document of the endpoint table. Types that the contract exports become components; all else stands where it is. */
+/** The OpenAPI 3.1 document of the endpoint table. Types that the contract exports become components; all else stands where it
+ *  is. */
 import * as books from "@strongroom/sdk/contract/books";
 import * as chains from "@strongroom/sdk/contract/chains";
 import * as custody from "@strongroom/sdk/contract/custody";

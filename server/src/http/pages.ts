@@ -1,5 +1,5 @@
-/** Pages of a list. A cursor is the sort key of the last item that was shown, with the list's name and a checksum, as base64url. It
- *  is no secret and grants nothing: every page is filtered for its caller. */
+/** Pages of a list. A cursor is the sort key of the last item that was shown, with the list's name and a checksum, as
+ *  base64url. It is no secret and grants nothing: every page is filtered for its caller. */
 import { createHash } from "node:crypto";
 import { PAGE } from "@strongroom/sdk/contract/fields";
 import type { EndpointName } from "@strongroom/sdk/contract/table";

@@ -1,5 +1,5 @@
-/** Reads what is given to an endpoint: parameters, query and body, each against its schema. The first thing that is wrong is named by
- *  its path: `body.client`, `query.limit`. */
+/** Reads what is given to an endpoint: parameters, query and body, each against its schema. The first thing that is wrong is
+ *  named by its path: `body.client`, `query.limit`. */
 import type { Endpoint } from "@strongroom/sdk/contract/endpoint";
 import type { z } from "zod";
 import { problem } from "./call.ts";

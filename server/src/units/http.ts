@@ -18,6 +18,7 @@ const showUnit = (row: store.UnitRow): Unit => ({
 
 export const units: Handlers<"units"> = {
   async "units.create"({ tx, caller, house }, { body }) {
+    if (caller.client !== null) problem("FORBIDDEN", "", "A user of one client adds no units.");
     const parent = caller.units.includes(body.parent) ? await store.findUnit(tx, body.parent) : undefined;
     if (parent === undefined) return problem("NOT_FOUND", "body.parent", "There is no such unit.");
     const there = await store.findUnit(tx, body.name);

@@ -1,4 +1,5 @@
-/** The tree of units. The path of a unit is the names from the root, each followed by a slash, so what lies below begins with it. */
+/** The tree of units. The path of a unit is the names from the root, each followed by a slash, so what lies below begins with
+ *  it. */
 
 export function pathBelow(parent: string, name: string): string {
   return `${parent}${name}/`;

@@ -1,7 +1,8 @@
 /** Who calls and what he may see and do. Nothing here moves value: that takes signatures that the vault checks. */
 import { type Permission, type Role, mayDo as roleMayDo } from "@strongroom/sdk/contract/permissions";
 
-/** The user behind a call. `units`: names of his unit and of all below it. `client`: if there is one, he sees nothing of others. */
+/** The user behind a call. `units`: names of his unit and of all below it. `client`: if there is one, he sees nothing of
+ *  others. */
 export type Caller = {
   readonly name: string;
   readonly role: Role;
@@ -21,8 +22,8 @@ export function sees(caller: Caller, { unit, client }: { unit: string; client: s
   return caller.units.includes(unit) && (caller.client === null || caller.client === client);
 }
 
-/** What a change of a user would do to the one who asks for it: nobody takes his own role or access away, so that an institution
- *  never loses its last administrator. */
+/** What a change of a user would do to the one who asks for it: nobody takes his own role or access away, so that an
+ *  institution never loses its last administrator. */
 export function locksOut(
   caller: Caller,
   name: string,

@@ -149,8 +149,8 @@ const FIRST_LIFE_SECONDS = 366 * 86_400;
 /** The first administrator, who adds all other users; the only one that nobody added. `unit`: the root. */
 export type First = { readonly unit: string; readonly user: string; readonly tokenHash: string };
 
-/** Makes the root unit and in it an administrator with a token, unless there is a user already; whether it did. Of several processes
- *  that start at once one does: the others wait for its unit and then find its user. */
+/** Makes the root unit and in it an administrator with a token, unless there is a user already; whether it did. Of several
+ *  processes that start at once one does: the others wait for its unit and then find its user. */
 export async function ensureFirst(tx: Tx, { unit, user, tokenHash }: First, now: number): Promise<boolean> {
   const anyone = await tx.selectFrom("app_user").select("name").limit(1).executeTakeFirst();
   if (anyone !== undefined) return false;
