@@ -1,5 +1,5 @@
-/** Postings per second on a PostgreSQL that waits for its disk: the ledger as it is, under row locks, and beside it in the same run a
- *  prototype with one writer and group commit. */
+/** Postings per second on a PostgreSQL that waits for its disk: the ledger as it is, under row locks, and beside it in the
+ *  same run a prototype with one writer and group commit. */
 import { join } from "node:path";
 import { keyText } from "../../core/src/ledger/account.ts";
 import type { Transfer } from "../../core/src/ledger/transfer.ts";
@@ -106,8 +106,9 @@ function tableOf({ underLocks, oneWriter, checked }: { underLocks: Result[]; one
       { what: "rows followed by the check of the books", unit: "/s", values: [checked, ...CASES.slice(1).map(() => null)] },
     ],
     notes: [
-      `PostgreSQL on the same machine with fsync; row locks through ${CONNECTIONS} connections of one process, the writer through one at a time.`,
-      "Both write the same insert-only rows with both sides' sequence, totals and hashes. The writer holds all heads in memory.",
+      "PostgreSQL on the same machine, with fsync.",
+      `Row locks through ${CONNECTIONS} connections of one process; the writer commits one batch after the other.`,
+      "Both write the same rows with both sides' sequence, totals and hashes. The writer holds all heads in memory.",
       "The check counts a row once for each of its two accounts.",
     ],
   };

@@ -1,5 +1,6 @@
-/** The design that may come later, as a prototype to be measured: one writer holds the heads of all accounts in memory, makes the rows
- *  of whatever waits, and commits them as one batch under its epoch. It writes the same rows by the same rules as the ledger does.
+/** The design that may come later, as a prototype to be measured: one writer holds the heads of all accounts in memory, makes
+ *  the rows of whatever waits, and commits them as one batch under its epoch. It writes the same rows by the same rules as
+ *  the ledger does.
  *
  *  Not here: taking over from a writer that died, and finding old transfers that are sent again. */
 import { sql } from "kysely";

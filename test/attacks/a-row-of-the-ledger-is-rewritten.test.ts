@@ -1,5 +1,5 @@
-/** A row of the ledger is edited, deleted, inserted or moved by hand, with the rights of the owner of the database and without any
- *  constraint in the way. Each is found and its row is named, and nothing is paid on it. */
+/** A row of the ledger is edited, deleted, inserted or moved by hand, with the rights of the owner of the database and
+ *  without any constraint in the way. Each is found and its row is named, and nothing is paid on it. */
 import assert from "node:assert/strict";
 import { after, before, describe } from "node:test";
 import { sql } from "kysely";
@@ -197,8 +197,8 @@ describe("the ledger", () => {
       "update ledger_head set last = null",
       "update ledger_account set asset = 'btc'",
       // Back to before the payment.
-      `update ledger_head set sequence = 2, last = (select id from ledger_transfer where credit_account = account and credit_sequence = 2)
-        where account = '${account}'`,
+      `update ledger_head set sequence = 2, last = t.id from ledger_transfer t
+        where credit_account = account and credit_sequence = 2 and account = '${account}'`,
     ]) {
       await run(edit);
       const asset = edit.includes("btc") ? "btc" : "eth";
@@ -231,8 +231,8 @@ describe("the ledger", () => {
     await fails(async () => assert.ok(isMarked(await found(cut))));
     await run(`insert into event (number, id, type, subject, actor, at, data, salt, leaf, leaf_hash)
       select 0, id, type, subject, actor, at, data, decode(repeat('00', 32), 'hex'), '', repeat('0', 64) from event_outbox`);
-    const remark =
-      "update ledger_mark m set hash = t.hash from ledger_transfer t where m.account = t.debit_account and m.sequence = t.debit_sequence";
+    const remark = `update ledger_mark m set hash = t.hash from ledger_transfer t
+        where m.account = t.debit_account and m.sequence = t.debit_sequence`;
     const forged = async () => {
       await rewriteFrom(last, richer);
       await run(remark);

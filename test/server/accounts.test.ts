@@ -115,9 +115,8 @@ test("what was edited is not shown, and health names it", async () => {
   );
   const owner = openDatabase({ url: api.made.ownerUrl, connections: 1 });
   const [account] = items(await list("?client=ben"));
-  await sql`update ledger_transfer set credit_credits_posted = 1000 where credit_account = ${account?.id} and credit_sequence = 3`.execute(
-    owner.db,
-  );
+  await sql`update ledger_transfer set credit_credits_posted = 1000
+    where credit_account = ${account?.id} and credit_sequence = 3`.execute(owner.db);
   await owner.close();
   assert.equal((await api.ask("GET", `/v1/accounts/${account?.id}/lines`)).json.code, "RECORD_TAMPERED");
   const [finding] = await ledgerHealth.look(api.house);

@@ -16,7 +16,7 @@ export type AccountKey = {
 
 export type Side = "debit" | "credit";
 
-/** Everything that was ever debited or credited for good, and what is pending at the moment; base units, each 0 to 2^256−1. */
+/** Everything that was ever debited or credited for good, and what is pending now; base units, each 0 to 2^256−1. */
 export type Totals = {
   readonly debitsPosted: bigint;
   readonly creditsPosted: bigint;
@@ -26,8 +26,8 @@ export type Totals = {
 
 export const NO_TOTALS: Totals = { debitsPosted: 0n, creditsPosted: 0n, debitsPending: 0n, creditsPending: 0n };
 
-/** An account as people read it. `posted`: booked for good, on the account's own side. `incoming`: seen and not final. `held`: set
- *  aside for payments. `available`: posted less held. */
+/** An account as people read it. `posted`: booked for good, on the account's own side. `incoming`: seen and not final.
+ *  `held`: set aside for payments. `available`: posted less held. */
 export type Balance = {
   readonly posted: bigint;
   readonly incoming: bigint;

@@ -1,5 +1,5 @@
-/** Makes the rows of one posting from where its accounts stand. Nothing is changed: whoever keeps the ledger writes the rows, all or
- *  none. */
+/** Makes the rows of one posting from where its accounts stand. Nothing is changed: whoever keeps the ledger writes the rows,
+ *  all or none. */
 import type { Time } from "../bytes.ts";
 import { type AccountKey, keyText, type Side } from "./account.ts";
 import { type Head, headOf, type Leg, type Row, rowHash } from "./row.ts";

@@ -37,8 +37,8 @@ export const NO_ROW = "0".repeat(64) as Hash;
 export const NO_HEAD: Head = { sequence: 0, hash: NO_ROW, totals: NO_TOTALS };
 
 /** What is wrong with a row. `EDITED`: its hash is another one. `GAP`: a row before it is missing, or one too many is there.
- *  `LINK`: it continues another row than the one before. `TOTALS`: its totals do not follow. `PENDING`: what it resolves is another
- *  transfer, or none. */
+ *  `LINK`: it continues another row than the one before. `TOTALS`: its totals do not follow. `PENDING`: what it resolves is
+ *  another transfer, or none. */
 export type Flaw = "EDITED" | "GAP" | "LINK" | "TOTALS" | "PENDING";
 
 /** The hash of a row: over its lines of text, of which none can hold a line feed. */

@@ -5,12 +5,13 @@ import { ascii, hashBytes, toHex } from "../bytes.ts";
 import { AMOUNT_MAX } from "../money/amount.ts";
 import { type AccountKey, balance, keyText, type Side, sideOf, type Totals } from "./account.ts";
 
-/** `posted`: booked for good at once. `pending`: announced or set aside. `post`: books a pending one, or less of it, and releases
- *  the rest. `void`: releases a pending one. A pending transfer is resolved once, by a transfer between the same accounts. */
+/** `posted`: booked for good at once. `pending`: announced or set aside. `post`: books a pending one, or less of it, and
+ *  releases the rest. `void`: releases a pending one. A pending transfer is resolved once, by a transfer between the same
+ *  accounts. */
 export type TransferKind = "posted" | "pending" | "post" | "void";
 
-/** `id`: a UUID; a transfer is booked once under it. `pending`: the one that is resolved. `amount`: for `void` that of the pending
- *  one. `cause`: why, as `<noun>:<id>`. */
+/** `id`: a UUID; a transfer is booked once under it. `pending`: the one that is resolved. `amount`: for `void` that of the
+ *  pending one. `cause`: why, as `<noun>:<id>`. */
 export type Transfer = {
   readonly id: string;
   readonly amount: bigint;
@@ -58,8 +59,8 @@ export function faultOfTransfer({ amount, asset, debit, credit, cause }: Transfe
   return debit.pool === credit.pool ? null : "OTHER_POOL";
 }
 
-/** What is wrong with the totals that a movement leads to. Accounts on the credit side pay only what is available; resolving takes
- *  nothing that was not set aside. A wallet follows its chain, which may spend what is not final yet. */
+/** What is wrong with the totals that a movement leads to. Accounts on the credit side pay only what is available; resolving
+ *  takes nothing that was not set aside. A wallet follows its chain, which may spend what is not final yet. */
 export function faultOfTotals({ type }: AccountKey, side: Side, { kind }: Movement, after: Totals): Fault | null {
   const { debitsPosted, creditsPosted, debitsPending, creditsPending } = after;
   if ([debitsPosted, creditsPosted, debitsPending, creditsPending].some((total) => total > AMOUNT_MAX)) return "OVERFLOW";
@@ -67,8 +68,8 @@ export function faultOfTotals({ type }: AccountKey, side: Side, { kind }: Moveme
   return pays && balance(type, after).available < 0n ? "SHORT" : null;
 }
 
-/** The id of a transfer that a cause leads to: the same whenever it is derived again. UUID version 7 with the time of the cause, the
- *  rest from H("strongroom/transfer-id/1", cause ‖ LF ‖ step).   Source: RFC 9562, section 5.7. */
+/** The id of a transfer that a cause leads to: the same whenever it is derived again. UUID version 7 with the time of the
+ *  cause, the rest from H("strongroom/transfer-id/1", cause ‖ LF ‖ step).   Source: RFC 9562, section 5.7. */
 export function transferId({
   cause,
   step,

@@ -1,5 +1,5 @@
-/** Goes over the books without end: what is new often, everything now and then. When something was touched, nothing is booked any
- *  more until a person has looked. */
+/** Goes over the books without end: what is new often, everything now and then. When something was touched, nothing is booked
+ *  any more until a person has looked. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Reader } from "../db/tables.ts";
 import { transact } from "../db/transact.ts";

@@ -1,5 +1,5 @@
-/** What is booked when: deposits and payments as transfers. Pure; docs/spec/ledger.md says why. The ids of the transfers follow from
- *  their cause, so that whoever books the same again changes nothing. */
+/** What is booked when: deposits and payments as transfers. Pure; docs/spec/ledger.md says why. The ids of the transfers
+ *  follow from their cause, so that whoever books the same again changes nothing. */
 import type { AccountKey } from "@strongroom/core/ledger/account";
 import { type Transfer, transferId } from "@strongroom/core/ledger/transfer";
 
@@ -22,8 +22,8 @@ export function payerOf(wallet: Holding, requestClient: string | null): Payer {
   return client === null ? HOUSE : clientOf(client);
 }
 
-/** A deposit is the wallet's client's; in an omnibus wallet that of the address's client, or else of whoever paid it out of another
- *  wallet of ours. What is left is nobody's yet. */
+/** A deposit is the wallet's client's; in an omnibus wallet that of the address's client, or else of whoever paid it out of
+ *  another wallet of ours. What is left is nobody's yet. */
 export function creditorOf(
   wallet: Holding,
   { addressClient, payer }: { readonly addressClient: string | null; readonly payer: Payer | null },
@@ -66,8 +66,8 @@ export function finaliseDeposit(deposit: DepositBooking): Transfer[] {
   return resolveDeposit(deposit, { kind: "post", step: "final" });
 }
 
-/** Its block is no part of the chain any more. Only what is pending goes back: a final deposit is never taken back, since a chain
- *  that is reorganised below what was final is halted before anything is booked. */
+/** Its block is no part of the chain any more. Only what is pending goes back: a final deposit is never taken back, since a
+ *  chain that is reorganised below what was final is halted before anything is booked. */
 export function reverseDeposit(deposit: DepositBooking): Transfer[] {
   return resolveDeposit(deposit, { kind: "void", step: "reorged" });
 }
@@ -92,8 +92,8 @@ function depositStep({ id, at }: DepositBooking, step: string): string {
   return transferId({ cause: `deposit:${id}`, step, at });
 }
 
-/** `id`: of the execution; `at`: when that was made, in milliseconds, part of the ids. `amount`: 0 for a cancellation. `totalFee`: most
- *  that all versions of the transaction together may cost, in the chain's `native` asset. */
+/** `id`: of the execution; `at`: when that was made, in milliseconds, part of the ids. `amount`: 0 for a cancellation.
+ *  `totalFee`: most that all versions of the transaction together may cost, in the chain's `native` asset. */
 export type PaymentBooking = {
   readonly id: string;
   readonly at: number;
@@ -124,11 +124,11 @@ export function reservePayment(payment: PaymentBooking): Transfer[] {
     }));
 }
 
-/** The transaction is final. `moved`: what left the wallet, 0 if it failed; `fee`: what the chain took. The rest is released. */
-export function settlePayment(
-  payment: PaymentBooking,
-  { moved, fee }: { readonly moved: bigint; readonly fee: bigint },
-): Transfer[] {
+/** What became of a payment on its chain. `moved`: what left the wallet, 0 if it failed. `fee`: what the chain took. */
+export type Outcome = { readonly moved: bigint; readonly fee: bigint };
+
+/** The transaction is final: books what it moved and cost, and releases the rest. */
+export function settlePayment(payment: PaymentBooking, { moved, fee }: Outcome): Transfer[] {
   const spent = payment.amount > 0n ? [moved, fee] : [fee];
   return reservePayment(payment).map((held, at) => resolvePayment(payment, held, spent[at] ?? 0n));
 }

@@ -1,7 +1,7 @@
 /** The ledger in the database: postings, balances, statements and sums. What the rows mean: docs/spec/ledger.md.
  *
- *  Nothing is believed because it is there: whatever a posting or an answer builds on is hashed again. The check of everything is in
- *  `integrity/store.ts`. */
+ *  Nothing is believed because it is there: whatever a posting or an answer builds on is hashed again. The check of
+ *  everything is in `integrity/store.ts`. */
 import type { Hash, Time } from "@strongroom/core/bytes";
 import { type AccountKey, type Balance, balance, keyText, type Side, sideOf } from "@strongroom/core/ledger/account";
 import { draft } from "@strongroom/core/ledger/draft";
@@ -55,11 +55,11 @@ export type LedgerTables = {
   };
 };
 
-/** Books the transfers, all or none of them; one that is booked already changes nothing. Locks their accounts in the order of their
- *  ids until the transaction ends: call it once in a transaction, as late as may be.
+/** Books the transfers, all or none of them; one that is booked already changes nothing. Locks their accounts in the order of
+ *  their ids until the transaction ends: call it once in a transaction, as late as may be.
  *
- *  Refuses: POSITION_SHORT; RECORD_TAMPERED when the books are closed or a row that this builds on was edited. Anything else that
- *  is wrong with a transfer is a bug. */
+ *  Refuses: POSITION_SHORT; RECORD_TAMPERED when the books are closed or a row that this builds on was edited. Anything else
+ *  that is wrong with a transfer is a bug. */
 export async function post(tx: Tx, transfers: readonly Transfer[]): Promise<void> {
   if (transfers.length === 0) return;
   if (transfers.length > limits.ledger.transfers) throw new Error(`${transfers.length} transfers are too many for one posting`);
@@ -86,19 +86,15 @@ export async function post(tx: Tx, transfers: readonly Transfer[]): Promise<void
   if (made.rows.length > 0) await write(tx, made.rows);
 }
 
-/** Ids of the accounts on either side, by their keys; those that are not there yet are opened. */
+/** Ids of the accounts on either side, by their keys; those that are not there yet are opened, in the order of their keys. */
 async function openAccounts(tx: Tx, transfers: readonly Transfer[]): Promise<Map<string, string>> {
   const keys = new Map(transfers.flatMap(({ debit, credit }) => [debit, credit]).map((key) => [keyText(key), key]));
   const found = await findAccounts(tx, [...keys.values()]);
-  const missing = [...keys.keys()].filter((text) => !found.has(text)).sort();
+  const missing = [...keys].filter(([text]) => !found.has(text)).sort(([a], [b]) => (a < b ? -1 : 1));
   if (missing.length === 0) return found;
-  const rows = missing.flatMap((text) => {
-    const key = keys.get(text);
-    return key === undefined ? [] : [{ id: uuid(), ...columnsOf(key), side: sideOf(key.type) }];
-  });
   const opened = await tx
     .insertInto("ledger_account")
-    .values(rows)
+    .values(missing.map(([, key]) => ({ id: uuid(), ...columnsOf(key), side: sideOf(key.type) })))
     .onConflict((on) => on.constraint("ledger_account_key").doNothing())
     .returning("id as account")
     .execute();
@@ -141,8 +137,8 @@ async function lockHeads(tx: Tx, accounts: readonly string[]): Promise<{ heads: 
   };
 }
 
-/** The last rows of the accounts, the rows of the transfers if they are booked already, those that they resolve, and what resolved
- *  these. No row may come after a head. */
+/** The last rows of the accounts, the rows of the transfers if they are booked already, those that they resolve, and what
+ *  resolved these. No row may come after a head. */
 async function readRows(tx: Tx, transfers: readonly Transfer[], heads: ReadonlyMap<string, HeadRow>): Promise<Row[]> {
   const pending = transfers.flatMap((transfer) => ("pending" in transfer ? [transfer.pending] : []));
   const last = [...heads.values()].flatMap((head) => head.last ?? []);
@@ -212,39 +208,31 @@ export function rowsOf(db: Reader) {
     .innerJoin("ledger_account as d", "d.id", "t.debit_account")
     .innerJoin("ledger_account as c", "c.id", "t.credit_account")
     .selectAll("t")
-    .select(["d.type as d_type", "d.subject as d_subject", "d.pool as d_pool", "d.asset as d_asset"])
-    .select(["c.type as c_type", "c.subject as c_subject", "c.pool as c_pool", "c.asset as c_asset"]);
+    .select(["d.type as debit_type", "d.subject as debit_subject", "d.pool as debit_pool", "d.asset as debit_asset"])
+    .select(["c.type as credit_type", "c.subject as credit_subject", "c.pool as credit_pool", "c.asset as credit_asset"]);
 }
 type Found = Awaited<ReturnType<ReturnType<typeof rowsOf>["execute"]>>[number];
 
 /** The row as it stands in the database, whether or not it is whole. */
 export function rowFrom(it: Found): Row {
-  const debit = {
-    account: it.debit_account,
-    key: { type: it.d_type, subject: it.d_subject, pool: it.d_pool, asset: it.d_asset },
-    sequence: it.debit_sequence,
-    before: it.debit_before as Hash,
+  const { id, kind, pending, amount, resolved, asset, cause, epoch, at } = it;
+  const sides = { debit: legFrom(it, "debit"), credit: legFrom(it, "credit") };
+  return { id, kind, pending, amount, resolved, asset, ...sides, cause, epoch, at: at.getTime(), hash: it.hash as Hash };
+}
+
+function legFrom(it: Found, side: Side): Leg {
+  return {
+    account: it[`${side}_account`],
+    key: { type: it[`${side}_type`], subject: it[`${side}_subject`], pool: it[`${side}_pool`], asset: it[`${side}_asset`] },
+    sequence: it[`${side}_sequence`],
+    before: it[`${side}_before`] as Hash,
     totals: {
-      debitsPosted: it.debit_debits_posted,
-      creditsPosted: it.debit_credits_posted,
-      debitsPending: it.debit_debits_pending,
-      creditsPending: it.debit_credits_pending,
+      debitsPosted: it[`${side}_debits_posted`],
+      creditsPosted: it[`${side}_credits_posted`],
+      debitsPending: it[`${side}_debits_pending`],
+      creditsPending: it[`${side}_credits_pending`],
     },
   };
-  const credit = {
-    account: it.credit_account,
-    key: { type: it.c_type, subject: it.c_subject, pool: it.c_pool, asset: it.c_asset },
-    sequence: it.credit_sequence,
-    before: it.credit_before as Hash,
-    totals: {
-      debitsPosted: it.credit_debits_posted,
-      creditsPosted: it.credit_credits_posted,
-      debitsPending: it.credit_debits_pending,
-      creditsPending: it.credit_credits_pending,
-    },
-  };
-  const { id, kind, pending, amount, resolved, asset, cause, epoch, at, hash } = it;
-  return { id, kind, pending, amount, resolved, asset, debit, credit, cause, epoch, at: at.getTime(), hash: hash as Hash };
 }
 
 /** The row, which nobody has edited. Refuses: RECORD_TAMPERED. */
@@ -268,7 +256,8 @@ export async function balanceOf(db: Reader, key: AccountKey): Promise<Balance> {
 
 export type AccountView = { readonly id: string; readonly sequence: number } & AccountKey & Balance;
 
-/** The accounts with their balances. One statement, so that a posting meanwhile looks like nothing else. Refuses: RECORD_TAMPERED. */
+/** The accounts with their balances. One statement, so that a posting meanwhile looks like nothing else. Refuses:
+ *  RECORD_TAMPERED. */
 async function viewsOf(db: Reader, accounts: readonly (AccountKey & { readonly id: string })[]): Promise<AccountView[]> {
   if (accounts.length === 0) return [];
   const ids = accounts.map(({ id }) => id);
@@ -302,8 +291,8 @@ function isRow(joined: { readonly [C in keyof Found]: Found[C] | null }): joined
   return joined.id !== null;
 }
 
-/** Whoever is bound to no client and belongs to the root unit sees every account. Everybody else sees those of the clients that he
- *  sees, and neither wallets nor what is the institution's or nobody's: these are not of one unit. */
+/** Whoever is bound to no client and belongs to the root unit sees every account. Everybody else sees those of the clients
+ *  that he sees, and neither wallets nor what is the institution's or nobody's: these are not of one unit. */
 function accountsFor(db: Reader, caller: Caller) {
   const client = visible(caller, { unit: "client.unit", client: "client.name" });
   const ofClient = sql<boolean>`type = 'client' and exists (select from client where client.name = subject and ${client})`;
@@ -360,7 +349,8 @@ export type LineView = {
   readonly at: Time;
 };
 
-/** Lines of an account by their sequence, `from` to `to`, `take` at most. Each must follow the one before. Refuses: RECORD_TAMPERED. */
+/** Lines of an account by their sequence, `from` to `to`, `take` at most. Each must follow the one before. Refuses:
+ *  RECORD_TAMPERED. */
 export async function linesOf(
   db: Reader,
   account: string,

@@ -1,5 +1,5 @@
-/** Whether anybody has touched the rows of the ledger: follows every account from row to row and names what does not follow. What
- *  it finds and what it cannot find: docs/spec/ledger.md. */
+/** Whether anybody has touched the rows of the ledger: follows every account from row to row and names what does not follow.
+ *  What it finds and what it cannot find: docs/spec/ledger.md. */
 import { ascii, type Hash, hash } from "@strongroom/core/bytes";
 import type { Side } from "@strongroom/core/ledger/account";
 import {
@@ -19,8 +19,9 @@ import { look } from "../../db/transact.ts";
 import { limits } from "../../host/limits.ts";
 import { checkLedger, rowFrom, rowsOf } from "../store.ts";
 
-/** `HEAD`: the account's head names another row than the last. `MARK`: a row that was found whole once is another one now, or gone.
- *  `ACCOUNT`: a row is on an account that is not there. `SUM`: sums are not zero, or clients have more than their pools. */
+/** `HEAD`: the account's head names another row than the last. `MARK`: a row that was found whole once is another one now, or
+ *  gone. `ACCOUNT`: a row is on an account that is not there. `SUM`: sums are not zero, or clients have more than their
+ *  pools. */
 export type Finding = {
   readonly flaw: Flaw | "HEAD" | "MARK" | "ACCOUNT" | "SUM";
   /** The account's id, or the asset for `SUM`. */
@@ -37,8 +38,8 @@ export type Mark = { readonly account: string; readonly sequence: number; readon
 /** `rows`: how often a row was followed, once for each of its accounts. `marks`: where the accounts that were followed end. */
 export type Verdict = { readonly findings: readonly Finding[]; readonly rows: number; readonly marks: readonly Mark[] };
 
-/** Follows all accounts in one state of the database: from their first rows, or from where they were found whole before. Stops after
- *  `limits.ledger.findings` findings. */
+/** Follows all accounts in one state of the database: from their first rows, or from where they were found whole before.
+ *  Stops after `limits.ledger.findings` findings. */
 export function verifyLedger(db: Reader, { from }: { readonly from: "start" | "marks" }): Promise<Verdict> {
   return look(db, async (tx) => {
     const findings: Finding[] = [];
