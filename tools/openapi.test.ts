@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { Validator } from "@seriousme/openapi-schema-validator";
 import { ENDPOINTS } from "../sdk/src/contract/table.ts";
 import { PAGE, written } from "./openapi.ts";
 
@@ -32,6 +33,13 @@ const operations = Object.entries(doc.paths).flatMap(([path, item]) =>
 
 test("docs/openapi.json is that of the code", () => {
   assert.equal(readFileSync(PAGE, "utf8") === text, true, "run: node tools/openapi.ts");
+});
+
+test("the document is one by the schema of OpenAPI 3.1", async () => {
+  const { valid, errors } = await new Validator().validate(JSON.parse(text));
+  assert.equal(valid, true, JSON.stringify(errors));
+  const broken = { ...JSON.parse(text), paths: { "/v1/me": { get: { responses: "none" } } } };
+  assert.equal((await new Validator().validate(broken)).valid, false);
 });
 
 test("the document has the form of OpenAPI 3.1", () => {
