@@ -163,10 +163,9 @@ function repricedLate(deep: boolean): World {
       register("unfreeze"),
       execute(["unfreeze"], LIFTERS),
       book("tight", ["ada", "ben"]),
-      keystore("right", "fault"),
+      keystore("right"),
       time(3),
-      letter.wallAhead,
-      ...(deep ? [crash(1)] : []),
+      ...(deep ? [letter.wallAhead, crash(1)] : []),
     ],
     goals: ["repriced", "withheld", "unfroze", "adopted", "released first, dearer"],
   };
