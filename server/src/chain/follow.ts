@@ -60,7 +60,7 @@ async function advance(it: Follower, turn: Turn, watched: WatchedSet): Promise<S
 export async function followOne(it: Follower, lease: Lease, watched: WatchedSet): Promise<Step> {
   const head = it.online.head();
   if (head === null) throw new Problem("CHAIN_UNREACHABLE", { field: "chain", detail: it.online.trouble() });
-  const place = await placeOf(it, head);
+  const place = await placeOf(it);
   if (place === null) {
     await begin(it, lease, head);
     return { at: "moved" };
@@ -78,11 +78,11 @@ export async function followOne(it: Follower, lease: Lease, watched: WatchedSet)
   return { at: "moved" };
 }
 
-async function placeOf(it: Follower, head: Head): Promise<Place | null> {
+async function placeOf(it: Follower): Promise<Place | null> {
   const cursor = await store.readCursor(it.db, it.chain);
   if (cursor === undefined) await store.writeState(it.db, it.chain, { state: "catching-up", reason: "" });
   const { processed, hash } = cursor ?? {};
-  return head !== null && typeof processed === "number" && typeof hash === "string" ? { number: processed, hash } : null;
+  return typeof processed === "number" && typeof hash === "string" ? { number: processed, hash } : null;
 }
 
 /** Begins before the first block that is followed: as deep below the head as a reorganisation may go. */

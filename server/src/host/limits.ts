@@ -7,6 +7,8 @@ export const limits = {
   /** Connections of one process to the database, and how long one is waited for. */
   connections: 16,
   connectMs: 5_000,
+  /** After so long without a word from whoever holds it the database ends a transaction. */
+  idleTransactionMs: 60_000,
   /** How long it is remembered that a transaction was committed, for whoever does not know. */
   commitMarkMs: 3_600_000,
   /** A job or a lease is taken from whoever was silent for so long; he says that he lives three times as often. */
@@ -54,6 +56,8 @@ export const limits = {
   /** One node of a chain: one answer, connections, calls of one batch, and what is kept of its words. */
   nodeMs: 10_000,
   nodeIdleMs: 60_000,
+  /** How long the nodes' heads are waited for; who is slower is seen later. */
+  nodePatienceMs: 1_000,
   nodeAnswerBytes: 64 * 1024 * 1024,
   nodeSockets: 8,
   nodeBatch: 100,
@@ -103,10 +107,10 @@ export const limits = {
   /** From one look whether calls still run to the next while the server closes. */
   idleSweepMs: 50,
   /** Calls at once and per second of a user, of a remote address, and how many of either are remembered. */
-  userBurst: 400,
-  userPerSecond: 200,
-  addressBurst: 2_000,
-  addressPerSecond: 1_000,
+  userBurst: 2_000,
+  userPerSecond: 1_000,
+  addressBurst: 10_000,
+  addressPerSecond: 5_000,
   buckets: 20_000,
   /** Long-polls and event streams that are open: of one user, of all; from one look to the next, and how long one lives. */
   followsEach: 8,

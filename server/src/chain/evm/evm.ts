@@ -81,10 +81,7 @@ function headOf({ number, hash, parent, seconds, baseFee }: Header): Head {
 }
 
 async function headerAt(nodes: Nodes, number: number): Promise<Header> {
-  const at = `0x${number.toString(16)}`;
-  const ask = `block ${number}`;
-  const found = await nodes.agree(ask, async (rpc) => readHeader(await rpc.call("eth_getBlockByNumber", at, false)), number);
-  return found ?? gone(ask);
+  return (await nodes.block(number)) ?? gone(`block ${number}`);
 }
 
 /** The chain has changed while it was read, or the nodes are not what their heads say. */

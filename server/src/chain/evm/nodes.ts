@@ -4,6 +4,7 @@
  *  A quorum is more than half, so that no two can disagree. All nodes in good standing are asked, the answer is there as soon as
  *  enough agree, and those that come later are judged by it. Liars are asked too, without a vote, so that they can come back. */
 import { performance } from "node:perf_hooks";
+import { setTimeout as sleep } from "node:timers/promises";
 import { limits } from "../../host/limits.ts";
 import { problem } from "../../http/call.ts";
 import type { NodeHealth } from "../types.ts";
@@ -33,6 +34,8 @@ export type Nodes = {
   /** What enough nodes answer of those that have got as far as block `at`. `about` names the question to people.
    *  Fails: CHAIN_UNREACHABLE. */
   agree<T>(about: string, ask: Ask<T>, at: number): Promise<T | null>;
+  /** The block of this number; whoever has another one is forked.   Fails: CHAIN_UNREACHABLE. */
+  block(number: number): Promise<Header | null>;
   /** What each good node answers, without comparing; those that fail are left out. */
   each<T>(ask: (rpc: Rpc) => Promise<T>): Promise<readonly (T | NodeFault)[]>;
   close(): Promise<void>;
@@ -44,14 +47,22 @@ type Member = {
   standing: Standing;
   head: number | null;
   latencyMs: number | null;
+  /** A look at its head that is under way. */
+  look: Promise<Seen | null> | null;
 };
 type Seen = { readonly member: Member; readonly header: Header };
 type Answered<T> = { readonly key: string; readonly value: T | null } | NodeFault;
 type Won<T> = { readonly key: string; readonly value: T | null } | null;
+type Question = { readonly about: string; readonly dissent: "lying" | "forked" };
 type Given<T> = { readonly member: Member; readonly answer: Answered<T> };
 
 /** What a node is asked in each poll, to people. */
 const HEAD = "the head";
+const SLOW: Verdict = {
+  state: "lagging",
+  reason: `It takes more than ${limits.nodePatienceMs} ms to tell its head.`,
+  about: HEAD,
+};
 
 export function openNodes(config: NodesConfig): Nodes {
   const { quorum, nodes, now } = config;
@@ -66,6 +77,7 @@ export function openNodes(config: NodesConfig): Nodes {
     standing: newStanding(now()),
     head: null,
     latencyMs: null,
+    look: null,
   }));
   const late = new Set<Promise<void>>();
   let agreed: Header | null = null;
@@ -75,7 +87,12 @@ export function openNodes(config: NodesConfig): Nodes {
     member.standing = judge(member.standing, verdict, now());
   };
 
-  async function agree<T>(about: string, ask: Ask<T>, at: number): Promise<T | null> {
+  /** `dissent`: what whoever answers otherwise is. */
+  async function agree<T>(
+    about: string,
+    ask: Ask<T>,
+    { at, dissent }: { at: number; dissent: "lying" | "forked" },
+  ): Promise<T | null> {
     const able = members.filter(({ head }) => head !== null && head >= at);
     const voters = able.filter(({ standing }) => standing.state === "good");
     const shadows = able.filter(({ standing }) => standing.state === "lying");
@@ -89,7 +106,7 @@ export function openNodes(config: NodesConfig): Nodes {
     const asked = voters.map((member) => put(member, ask));
     const overheard = shadows.map((member) => put(member, ask));
     const winner = firstQuorum(asked, quorum);
-    hold(judgeAll(winner, [...asked, ...overheard], about));
+    hold(judgeAll(winner, [...asked, ...overheard], { about, dissent }));
     const won = await winner;
     if (won !== null) return won.value;
     return problem(
@@ -99,10 +116,10 @@ export function openNodes(config: NodesConfig): Nodes {
     );
   }
 
-  async function judgeAll<T>(winner: Promise<Won<T>>, asked: readonly Promise<Given<T>>[], about: string): Promise<void> {
+  async function judgeAll<T>(winner: Promise<Won<T>>, asked: readonly Promise<Given<T>>[], question: Question): Promise<void> {
     const won = await winner;
     if (won === null) return;
-    for (const one of await Promise.all(asked)) rule(one.member, verdictOn(one, won.key, about));
+    for (const one of await Promise.all(asked)) rule(one.member, verdictOn(one, won.key, question));
   }
 
   /** What is still under way when an answer is given. */
@@ -111,14 +128,27 @@ export function openNodes(config: NodesConfig): Nodes {
     rest.finally(() => late.delete(rest));
   }
 
+  /** Whoever is away or was slow is asked as well and holds nobody up: what he says is seen by the poll in which it comes. */
   async function poll(): Promise<void> {
-    const heads = await Promise.all(members.map((member) => lookAt(member)));
-    const seen = heads.filter((one) => one !== null);
-    agreed = seen.length < quorum ? null : await common(seen);
-    if (agreed === null) {
-      trouble =
-        seen.length < quorum ? `${seen.length} nodes answer and ${quorum} are needed` : "no two nodes agree on any late block";
-    }
+    const seen: Seen[] = [];
+    const looks = members.map((member) => {
+      const isAway = member.standing.state === "unreachable" || member.look !== null;
+      member.look ??= lookAt(member).finally(() => {
+        member.look = null;
+      });
+      const noted = member.look.then((one) => void (one !== null && seen.push(one)));
+      return { noted, isAway };
+    });
+    const areAllAway = looks.every(({ isAway }) => isAway);
+    await patiently(looks.filter(({ isAway }) => areAllAway || !isAway).map(({ noted }) => noted));
+    for (const member of members) if (member.look !== null && member.standing.state === "good") rule(member, SLOW);
+    const answered = [...seen];
+    agreed = answered.length < quorum ? null : await common(answered);
+    if (agreed !== null) return;
+    trouble =
+      answered.length < quorum
+        ? `${answered.length} nodes answer and ${quorum} are needed`
+        : `no ${quorum} nodes agree on any of the last ${config.depth} blocks`;
   }
 
   /** Asks one node which chain it serves and what its newest block is. */
@@ -148,25 +178,42 @@ export function openNodes(config: NodesConfig): Nodes {
     const newest = seen.map(({ header }) => header.number).sort((a, b) => b - a)[quorum - 1] ?? 0;
     for (let number = newest; number >= Math.max(0, newest - config.depth); number--) {
       const able = seen.filter(({ header }) => header.number >= number);
-      const given = able.map(({ member, header }) => put(member, (rpc) => blockAt(rpc, header, number)));
+      const given = able.map(({ member, header }) =>
+        put(member, async (rpc) => (header.number === number ? header : blockAt(rpc, number))),
+      );
       const won = await firstQuorum(given, quorum);
       if (won === null || won.value === null) continue;
       const found = won.value;
-      const answers = new Map((await Promise.all(given)).map(({ member, answer }) => [member, answer]));
-      for (const one of seen) rule(one.member, verdictOnHead(one, answers.get(one.member), found));
+      const told = await Promise.all(given);
+      const agreeing = told.filter(({ answer }) => !(answer instanceof NodeFault) && answer.key === won.key);
+      const answers = new Map(told.map(({ member, answer }) => [member, answer]));
+      for (const one of seen) {
+        const isBehind = one.header.number < number;
+        const answer = isBehind ? { key: "", value: one.header } : answers.get(one.member);
+        const truth = isBehind ? await blockOf(agreeing, one.header.number) : found;
+        rule(one.member, verdictOnHead(one, { answer, truth, found }));
+      }
       trouble = number < newest - config.lagBlocks ? `The nodes disagree from block ${number + 1} on.` : "";
       return found;
     }
     return null;
   }
 
-  function verdictOnHead({ header }: Seen, answer: Answered<Header> | undefined, found: Header): Verdict {
+  /** An older block of those that agree on the head. */
+  async function blockOf(agreeing: readonly Given<Header>[], number: number): Promise<Header | null> {
+    const asked = agreeing.map(({ member }) => put(member, (rpc) => blockAt(rpc, number)));
+    return (await firstQuorum(asked, quorum))?.value ?? null;
+  }
+
+  type Compared = { answer: Answered<Header> | undefined; truth: Header | null; found: Header };
+
+  /** `answer`: what a node says of the block that is in `truth` what enough others say. */
+  function verdictOnHead({ header }: Seen, { answer, truth, found }: Compared): Verdict {
     const ahead = header.number - found.number;
     if (answer instanceof NodeFault) return { state: "unreachable", reason: answer.message, about: HEAD };
     if (answer?.value === null) return { state: "lagging", reason: `It does not have block ${found.number}.`, about: HEAD };
-    if (answer !== undefined && answer.value.hash !== found.hash) {
-      const reason = `Its block ${found.number} is ${answer.value.hash}, that of the others ${found.hash}.`;
-      return { state: "forked", reason, about: HEAD };
+    if (answer !== undefined && truth !== null && answer.value.hash !== truth.hash) {
+      return { state: "forked", reason: forkWords(answer.value, truth), about: HEAD };
     }
     if (ahead > config.lagBlocks) {
       return { state: "lying", reason: `It claims block ${header.number}, ${ahead} beyond the others.`, about: HEAD };
@@ -177,7 +224,8 @@ export function openNodes(config: NodesConfig): Nodes {
 
   return {
     poll,
-    agree,
+    agree: (about, ask, at) => agree(about, ask, { at, dissent: "lying" }),
+    block: (number) => agree(`block ${number}`, (rpc) => blockAt(rpc, number), { at: number, dissent: "forked" }),
     head: () => agreed,
     trouble: () => trouble,
     health: () => members.map(healthOf),
@@ -185,9 +233,17 @@ export function openNodes(config: NodesConfig): Nodes {
       Promise.all(members.filter(({ standing }) => standing.state === "good").map(({ rpc }) => ask(rpc).catch(faultOf))),
     async close() {
       for (const { rpc } of members) rpc.close();
-      await Promise.all(late);
+      await Promise.all([...late, ...members.map(({ look }) => look)]);
     },
   };
+}
+
+/** Until all are done or patience ends. */
+async function patiently(all: readonly Promise<void>[]): Promise<void> {
+  const calm = new AbortController();
+  const end = sleep(limits.nodePatienceMs, undefined, { signal: calm.signal }).catch(() => undefined);
+  await Promise.race([Promise.all(all), end]);
+  calm.abort();
 }
 
 async function put<T>(member: Member, ask: Ask<T>): Promise<Given<T>> {
@@ -221,7 +277,7 @@ function firstQuorum<T>(asked: readonly Promise<Given<T>>[], quorum: number): Pr
 /** Method that the node does not have; that is no fault of its standing.   Source: JSON-RPC 2.0, section 5.1. */
 const NO_METHOD = -32_601;
 
-function verdictOn<T>({ answer }: Given<T>, key: string, about: string): Verdict {
+function verdictOn<T>({ answer }: Given<T>, key: string, { about, dissent }: Question): Verdict {
   if (answer instanceof NodeFault) {
     if (answer.kind === "refused" && answer.number === NO_METHOD) return { state: "good", reason: "", about: "" };
     const state = answer.kind === "refused" ? "lagging" : "unreachable";
@@ -230,7 +286,7 @@ function verdictOn<T>({ answer }: Given<T>, key: string, about: string): Verdict
   if (answer.key === key) return { state: "good", reason: "", about };
   if (answer.value === null) return { state: "lagging", reason: `It does not have ${about}.`, about };
   const reason = key === ABSENT ? `It claims ${about}, which the others do not have.` : `It tells ${about} unlike the others.`;
-  return { state: "lying", reason, about };
+  return { state: dissent, reason, about };
 }
 
 function wordsOf<T>(given: readonly Given<T>[]): string {
@@ -249,9 +305,13 @@ function keyOf(value: unknown): string {
   return JSON.stringify(value, (_, part: unknown) => (typeof part === "bigint" ? part.toString() : part)) ?? ABSENT;
 }
 
-async function blockAt(rpc: Rpc, head: Header, number: number): Promise<Header | null> {
-  if (head.number === number) return head;
+/** A block by its number, which is another one on a fork. */
+export async function blockAt(rpc: Rpc, number: number): Promise<Header | null> {
   return readHeader(await rpc.call("eth_getBlockByNumber", `0x${number.toString(16)}`, false));
+}
+
+function forkWords(own: Header, truth: Header): string {
+  return `Its block ${own.number} is ${own.hash}, that of the others ${truth.hash}.`;
 }
 
 /** The result of one call of a batch. Fails: NodeFault. */
