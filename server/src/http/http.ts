@@ -3,6 +3,7 @@
  *
  *  Order: request id → address → origin → token → role → user's rate → body → answer. No CORS: pages of other sites read
  *  nothing. */
+import type { Socket } from "node:net";
 import { Readable } from "node:stream";
 import type { Endpoint } from "@strongroom/sdk/contract/endpoint";
 import { Bytes } from "@strongroom/sdk/contract/fields";
@@ -124,7 +125,7 @@ function requestIdOf(header: string | string[] | undefined): string {
 }
 
 /** What Node's parser refuses never becomes a request. */
-function refuseSocket(error: Error & { code?: string }, socket: import("node:net").Socket): void {
+function refuseSocket(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
   const code = error.code === "HPE_HEADER_OVERFLOW" ? "TOO_LARGE" : "BAD_REQUEST";
   const status = { HPE_HEADER_OVERFLOW: "431 Head Too Large", ERR_HTTP_REQUEST_TIMEOUT: "408 Timeout" }[error.code ?? ""];

@@ -38,12 +38,12 @@ export async function unitsBelow(db: Reader, name: string): Promise<readonly str
   return rows.map((row) => row.name);
 }
 
-/** Adds a unit, or gives nothing when the name is taken. */
+/** Adds a unit, or gives nothing when its name is taken, or it is a second root. */
 export async function insertUnit(tx: Tx, unit: Omit<UnitRow, "version">): Promise<UnitRow | undefined> {
   return tx
     .insertInto("unit")
     .values(unit)
-    .onConflict((on) => on.column("name").doNothing())
+    .onConflict((on) => on.doNothing())
     .returningAll()
     .executeTakeFirst();
 }

@@ -144,6 +144,10 @@ export async function countTokens(db: Reader, { user, at }: { user: string; at: 
   return count;
 }
 
+async function hasUsers(db: Reader): Promise<boolean> {
+  return (await db.selectFrom("app_user").select("name").limit(1).executeTakeFirst()) !== undefined;
+}
+
 const FIRST_LIFE_SECONDS = 366 * 86_400;
 
 /** The first administrator, who adds all other users; the only one that nobody added. `unit`: the root. */
@@ -152,10 +156,10 @@ export type First = { readonly unit: string; readonly user: string; readonly tok
 /** Makes the root unit and in it an administrator with a token, unless there is a user already; whether it did. Of several
  *  processes that start at once one does: the others wait for its unit and then find its user. */
 export async function ensureFirst(tx: Tx, { unit, user, tokenHash }: First, now: number): Promise<boolean> {
-  const anyone = await tx.selectFrom("app_user").select("name").limit(1).executeTakeFirst();
-  if (anyone !== undefined) return false;
+  if (await hasUsers(tx)) return false;
   const at = new Date(now);
   await insertUnit(tx, { name: unit, label: unit, parent: null, path: `${unit}/`, created_at: at });
+  if (await hasUsers(tx)) return false;
   const admin = { name: user, label: user, unit, client: null, role: "administrator", person: null, created_at: at } as const;
   if ((await insertUser(tx, admin)) === undefined) return false;
   const life = { life_seconds: FIRST_LIFE_SECONDS, created_at: at, expires_at: new Date(now + FIRST_LIFE_SECONDS * 1_000) };
