@@ -40,6 +40,7 @@ const FAST = {
   max_connections: "200",
   shared_buffers: "32MB",
   jit: "off",
+  deadlock_timeout: "100ms",
 };
 
 let running: Promise<Postgres> | null = null;
@@ -80,6 +81,8 @@ export async function withDatabase(): Promise<TestDatabase> {
   const name = `test_${++made}`;
   open++;
   await asOwner(ownerUrl, `create database ${name} template strongroom`);
+  // Rights on a database are not copied with it.
+  await asOwner(ownerUrl, `revoke create, temporary on database ${name} from public`);
   const own = { url: naming(url, name), ownerUrl: naming(ownerUrl, name) };
   const { db, close } = openDatabase({ url: own.url, connections: 8 });
   return {

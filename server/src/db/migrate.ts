@@ -95,7 +95,7 @@ async function demandRole(client: Client): Promise<void> {
   }
 }
 
-/** Row 0 of the table is the lock: whoever holds it migrates. */
+/** Row 0 of the table is the lock: whoever holds it migrates. Nobody but the owner makes anything, not even for a session. */
 const PREPARE = `
   create table if not exists migration (
     number integer primary key check (number >= 0),
@@ -108,9 +108,11 @@ const PREPARE = `
 
 /** Several that make the table at once get in each other's way; one of them succeeds, then so do the others. */
 async function prepare(client: Client): Promise<void> {
+  const { rows } = await client.query<{ name: string }>("select current_database() as name");
+  const own = client.escapeIdentifier(rows[0]?.name ?? "");
   for (let tried = 1; ; tried++) {
     try {
-      await client.query(PREPARE);
+      await client.query(`${PREPARE} revoke create, temporary on database ${own} from public;`);
       return;
     } catch (error) {
       // XX000: "tuple concurrently updated", as grants at the same time are told.

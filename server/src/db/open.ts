@@ -34,6 +34,8 @@ export function openDatabase({ url, connections, hear }: Opening): Database {
     connectionString: url,
     max: connections,
     connectionTimeoutMillis: limits.connectMs,
+    // A process that was cut off must not hold its locks until the network notices.
+    idle_in_transaction_session_timeout: limits.idleTransactionMs,
     types: { getTypeParser: ((oid: number) => parsers.get(oid) ?? types.getTypeParser(oid)) as typeof types.getTypeParser },
   });
   // An idle connection that breaks is replaced by the pool; what was using one hears of it at its next query. Without a listener a
