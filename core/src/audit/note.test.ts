@@ -131,6 +131,8 @@ test("keys as verifiers are given them", () => {
     `${name}+${note.noteHint(LOG)}+${encoded(Uint8Array.of(2, ...publicKey))}`,
     `${name}+${note.noteHint(cut)}+${encoded(Uint8Array.of(1, ...cut.publicKey))}`,
     `${name}+${note.noteHint(LOG)}+`,
+    text.replace(name, "ä"),
+    note.formatNoteKey({ name: "x".repeat(129), publicKey }),
   ];
   for (const bad of keys) assert.throws(() => note.parseNoteKey(bad), MALFORMED, bad);
 });

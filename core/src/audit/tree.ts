@@ -182,7 +182,7 @@ function half(value: number): number {
 }
 
 function areHashes(hashes: readonly Uint8Array[]): boolean {
-  return hashes.length <= MAX_PROOF + 2 && hashes.every((hash) => hash.length === HASH_BYTES);
+  return hashes.every((hash) => hash.length === HASH_BYTES);
 }
 
 /** All that appending needs of a tree: its size and the hashes of its largest complete sub-trees, left to right. */
