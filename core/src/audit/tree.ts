@@ -63,7 +63,7 @@ function levelOf(count: number): number {
 }
 
 /** The leaves from `from` up to `to`, as complete sub-trees. */
-function cover({ from, to }: { from: number; to: number }): readonly Node[] {
+function cover({ from, to }: Range): readonly Node[] {
   const nodes: Node[] = [];
   for (let at = from; at < to; at += 2 ** (nodes.at(-1) as Node).level) {
     const level = levelOf(to - at);
@@ -77,19 +77,7 @@ function cover({ from, to }: { from: number; to: number }): readonly Node[] {
 export function planInclusion({ leaf, size }: { leaf: number; size: number }): Plan {
   demand(isSize(size), "BAD_VALUE", "size", "a number of leaves is expected");
   demand(isSize(leaf) && leaf < size, "BAD_VALUE", "leaf", "the tree has no such leaf");
-  const plan: (readonly Node[])[] = [];
-  let from = 0;
-  let to = size;
-  while (to - from > 1) {
-    const middle = from + splitOf(to - from);
-    if (leaf < middle) {
-      plan.push(cover({ from: middle, to }));
-      to = middle;
-    } else {
-      plan.push(cover({ from, to: middle }));
-      from = middle;
-    }
-  }
+  const { plan } = descend(size, { isThere: ({ from, to }) => to - from === 1, isLeft: (middle) => leaf < middle });
   return plan.reverse();
 }
 
@@ -99,21 +87,31 @@ export function planConsistency({ first, size }: { first: number; size: number }
   demand(isSize(size), "BAD_VALUE", "size", "a number of leaves is expected");
   demand(isSize(first) && first <= size, "BAD_VALUE", "first", "the first tree is not the larger one");
   if (first === 0) return [];
-  const plan: (readonly Node[])[] = [];
-  let from = 0;
-  let to = size;
-  while (first < to) {
-    const middle = from + splitOf(to - from);
-    if (first <= middle) {
-      plan.push(cover({ from: middle, to }));
-      to = middle;
-    } else {
-      plan.push(cover({ from, to: middle }));
-      from = middle;
-    }
-  }
-  if (from > 0) plan.push(cover({ from, to }));
+  const { plan, range } = descend(size, { isThere: ({ to }) => to === first, isLeft: (middle) => first <= middle });
+  if (range.from > 0) plan.push(cover(range));
   return plan.reverse();
+}
+
+type Range = { readonly from: number; readonly to: number };
+
+/** From the root down to a sub-tree: what is left aside at each level, the highest first, and where the way ends. */
+function descend(
+  size: number,
+  way: { readonly isThere: (range: Range) => boolean; readonly isLeft: (middle: number) => boolean },
+): { readonly plan: (readonly Node[])[]; readonly range: Range } {
+  const plan: (readonly Node[])[] = [];
+  let range: Range = { from: 0, to: size };
+  while (!way.isThere(range)) {
+    const middle = range.from + splitOf(range.to - range.from);
+    const [left, right] = [
+      { ...range, to: middle },
+      { ...range, from: middle },
+    ];
+    const isLeft = way.isLeft(middle);
+    plan.push(cover(isLeft ? right : left));
+    range = isLeft ? left : right;
+  }
+  return { plan, range };
 }
 
 function isSize(value: number): boolean {
