@@ -140,7 +140,10 @@ export function openNodes(config: NodesConfig): Nodes {
       return { noted, isAway };
     });
     const areAllAway = looks.every(({ isAway }) => isAway);
-    await patiently(looks.filter(({ isAway }) => areAllAway || !isAway).map(({ noted }) => noted));
+    const waited = Promise.all(looks.filter(({ isAway }) => areAllAway || !isAway).map(({ noted }) => noted));
+    await patiently(waited);
+    // Where the others are not enough there is no hurry.
+    if (seen.length < quorum) await waited;
     for (const member of members) if (member.look !== null && member.standing.state === "good") rule(member, SLOW);
     const answered = [...seen];
     agreed = answered.length < quorum ? null : await common(answered);
@@ -238,11 +241,11 @@ export function openNodes(config: NodesConfig): Nodes {
   };
 }
 
-/** Until all are done or patience ends. */
-async function patiently(all: readonly Promise<void>[]): Promise<void> {
+/** Until it is done or patience ends. */
+async function patiently(work: Promise<unknown>): Promise<void> {
   const calm = new AbortController();
   const end = sleep(limits.nodePatienceMs, undefined, { signal: calm.signal }).catch(() => undefined);
-  await Promise.race([Promise.all(all), end]);
+  await Promise.race([work, end]);
   calm.abort();
 }
 
