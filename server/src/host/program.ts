@@ -45,12 +45,17 @@ type Values = ReturnType<typeof parse>["values"];
 const say = (event: object) => process.stdout.write(`${JSON.stringify(event)}\n`);
 const configOf = ({ config: file }: Values) => readConfig({ file, env: process.env });
 
-/** Resolves when this process is asked to end: by SIGTERM, SIGINT, SIGHUP, or by the end of its standard input where it is tethered. */
+/** Resolves when this process is asked to end: by SIGTERM, SIGINT, SIGHUP, or by the end of its standard input where it is tethered. The
+ *  input is let go of then, since an open one would keep the process. */
 function wishToEnd(isTethered: boolean): Promise<null> {
-  return new Promise((done) => {
-    for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => done(null));
+  return new Promise((resolve) => {
+    const done = () => {
+      if (isTethered) process.stdin.destroy();
+      resolve(null);
+    };
+    for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, done);
     if (!isTethered) return;
-    for (const end of ["end", "close", "error"] as const) process.stdin.once(end, () => done(null));
+    for (const end of ["end", "close", "error"] as const) process.stdin.once(end, done);
     process.stdin.resume();
   });
 }

@@ -1,0 +1,48 @@
+/** The main job through the front door: a deposit, a payment that two people approve, its settlement, and one that is refused. */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { CHAIN } from "../world/chain.ts";
+import { furnish, inState, openHouse, PAYEE, pay, say, settled, stateFinality, type TestHouse, until } from "../world/house.ts";
+import { ETH } from "../world/world.ts";
+
+let house: TestHouse;
+before(async () => {
+  house = await openHouse();
+});
+after(() => house.close());
+
+test("a deposit is booked, and a payment that two people approve is settled", async () => {
+  const { address } = await furnish(house);
+  const client = house.as("admin");
+  const asked = await pay(house, 2n * ETH);
+  assert.equal(asked.state, "open");
+  await say(house, asked.id, { by: "amy" });
+  await say(house, asked.id, { by: "bob" });
+  const execution = await settled(house, asked.id);
+  assert.equal(BigInt(await house.chain.rpc<string>("eth_getBalance", PAYEE, "latest")) >= 2n * ETH, true);
+  const { items } = await client.call("accounts.list", { query: { asset: "eth" } });
+  const wallet = items.find(({ type }) => type === "wallet");
+  const house_ = items.find(({ type }) => type === "house");
+  const balance = BigInt(await house.chain.rpc<string>("eth_getBalance", address, "latest"));
+  assert.equal(wallet?.posted, balance);
+  assert.equal(house_?.posted, balance);
+  assert.equal(house_?.held, 0n);
+  const check = await client.call("ledger.check", {});
+  assert.ok(check.assets.every(({ balanced, backed }) => balanced && backed));
+  assert.equal((await inState(house, asked.id, "consumed")).execution, execution.id);
+  await house.enrol("source", "source");
+  await stateFinality(house, execution.transactions[0]?.id ?? "");
+  await until("the vault knows that it is final", async () => (await client.call("vault.get", {})).live === 0);
+  assert.equal(execution.transactions[0]?.chain, CHAIN);
+});
+
+test("a payment that the position does not cover is refused at once", async () => {
+  await assert.rejects(pay(house, 1_000n * ETH), { code: "POSITION_SHORT" });
+});
+
+test("a rejection ends a request", async () => {
+  const asked = await pay(house, ETH);
+  const rejected = await say(house, asked.id, { by: "amy", decision: "reject" });
+  assert.equal(rejected.state, "rejected");
+  await assert.rejects(say(house, asked.id, { by: "bob" }), { code: "STATE_CONFLICT" });
+});
