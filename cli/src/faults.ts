@@ -5,6 +5,7 @@
  *  not answer. */
 import { REFUSALS, type RefusalCode, Refused } from "@strongroom/core/errors";
 import type { Json } from "@strongroom/core/signed/codec";
+import { ApiProblem } from "@strongroom/sdk/client/problem";
 import { FAULTS as SDK_FAULTS, SdkFault, type SdkFaultCode } from "@strongroom/sdk/faults";
 import { VaultRefused } from "@strongroom/sdk/vault/session";
 
@@ -195,6 +196,10 @@ export function failureOf(error: unknown): Failure {
   if (error instanceof Fault || error instanceof SdkFault) {
     const { code, field, detail } = error;
     return { code, field, detail, ...FAULTS[code] };
+  }
+  if (error instanceof ApiProblem) {
+    const { code, vaultCode, field, detail, next } = error;
+    return { code: vaultCode ?? code, what: "The server refused.", field, detail, next, exit: EXIT.refused };
   }
   if (error instanceof VaultRefused) return refusal(error.receipt.code, error.receipt.field, error.receipt.detail);
   if (error instanceof Refused) return refusal(error.code, error.field, error.detail);

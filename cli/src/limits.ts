@@ -18,6 +18,8 @@ export const limits = {
   stopMs: 6_000,
   /** Any file of this device that is read whole. */
   fileBytes: 2 * 1024 * 1024,
+  /** Any file of an audit log: 256 leaves with their lengths. */
+  logFileBytes: 1024 * 1024,
   passphraseBytesMin: 8,
   passphraseBytes: 1024,
   /** Requests that are listed. */

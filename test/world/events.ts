@@ -8,11 +8,11 @@ import { emit } from "../../server/src/events/store.ts";
 import { type Lease, takeLease } from "../../server/src/jobs/store.ts";
 
 /** Tells `count` events in one transaction; their subjects are `<name>:<n>`. */
-export async function tell(db: Reader, name: string, count: number): Promise<void> {
+export async function tell(db: Reader, name: string, count: number, unit = "desk"): Promise<void> {
   await transact(db, async (tx) => {
     for (let at = 0; at < count; at++) {
       const data = { amount: "1250000000000000000", note: `payment ${at} of ${name}` };
-      await emit(tx, { type: "payment.made", subject: `${name}:${at}`, actor: "tom", client: "c-1", unit: "desk", data });
+      await emit(tx, { type: "payment.made", subject: `${name}:${at}`, actor: "tom", client: "c-1", unit, data });
     }
   });
 }

@@ -1,5 +1,6 @@
 /** Every verb, one line each, in the order in which help shows them. */
 import type { Verb } from "../verb.ts";
+import { auditExport, auditVerify } from "./audit.ts";
 import { completionVerb } from "./completion.ts";
 import { approve, reject } from "./decide.ts";
 import { entryNew, entryRetire } from "./entry.ts";
@@ -37,6 +38,8 @@ export const VERBS: readonly Verb[] = [
   keyShow,
   ceremonyDemo,
   journalVerify,
+  auditVerify,
+  auditExport,
   completionVerb(() => VERBS),
   helpVerb(() => VERBS),
 ];
