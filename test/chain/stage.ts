@@ -137,6 +137,7 @@ function listening(heard: Heard[]): Observers {
     transactionReorged: hear("transactionReorged"),
     transactionReplaced: hear("transactionReplaced"),
     transactionStuck: hear("transactionStuck"),
+    blockEnded: async () => undefined,
   };
 }
 

@@ -126,6 +126,7 @@ async function enter(it: Follower, tx: Tx, { lease, place, block, brought, chang
   }
   for (const deposit of await store.finishDeposits(tx, chain, block.number)) await observers.depositFinal(tx, deposit);
   for (const sent of await store.finishTransactions(tx, chain, block.number)) await observers.transactionFinal(tx, sent);
+  await observers.blockEnded(tx);
 }
 
 /** Undoes what is not of the chain any more, the newest block first, or says why that is not done. */
@@ -169,4 +170,5 @@ async function undo(it: Follower, tx: Tx, { lease, number }: { lease: Lease; num
   for (const sent of await store.undoTransactions(tx, chain, block, new Date(now()))) {
     await observers.transactionReorged(tx, sent);
   }
+  await observers.blockEnded(tx);
 }

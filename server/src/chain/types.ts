@@ -200,4 +200,6 @@ export type Observers = {
   readonly transactionReorged: Told<ChainTransaction>;
   readonly transactionReplaced: Told<ChainTransaction>;
   readonly transactionStuck: Told<ChainTransaction>;
+  /** The last that is told of a block, or of its undoing: what was gathered is to be written now. */
+  readonly blockEnded: (tx: Tx) => Promise<void>;
 };

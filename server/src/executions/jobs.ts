@@ -3,6 +3,7 @@
  *  Every step is a transaction of its own and may be taken again: the hold has the execution's id, the vault gives one intent its one
  *  execution whatever comes with it, and what the chain shows is told inside the block's own transaction. */
 import type { Hash } from "@strongroom/core/bytes";
+import type { Transfer } from "@strongroom/core/ledger/transfer";
 import type { EvmContext } from "@strongroom/core/protocol/command";
 import type { Receipt } from "@strongroom/core/signed/receipt";
 import { findAddress } from "../addresses/store.ts";
@@ -233,14 +234,18 @@ type OurObservers = Pick<
   Observers,
   "transactionIncluded" | "transactionFinal" | "transactionReorged" | "transactionReplaced" | "transactionStuck"
 >;
+/** Books transfers at the end of the block's transaction. */
+type Book = (tx: Tx, transfers: readonly Transfer[]) => void;
 
 /** What the chain shows of our transactions, inside the transaction of the block. */
-export function observeExecutions({ now }: Pick<House, "now">): OurObservers {
+export function observeExecutions({ now }: Pick<House, "now">, book: Book): OurObservers {
   const at = () => new Date(now());
   return {
     transactionIncluded: (tx, it) => tell(tx, it, { what: "included", state: "broadcasting", at: at() }),
     transactionReorged: (tx, it) => tell(tx, it, { what: "reorged", state: "broadcasting", at: at() }),
-    transactionFinal: (tx, it) => settle(tx, it, at()),
+    async transactionFinal(tx, it) {
+      book(tx, await settle(tx, it, at()));
+    },
     async transactionReplaced(tx, it) {
       // A version of ours that was mined instead ends all of them when it is final; only a stranger's leaves this one open.
       if (!(await isOurs(tx, it))) await tell(tx, it, { what: "displaced", state: "held", at: at() });
@@ -268,11 +273,11 @@ async function tell(tx: Tx, it: ChainTransaction, { what, state, at }: Told): Pr
   await emit(tx, { type: `execution.${what}`, subject, actor: "chain", unit, client, data });
 }
 
-/** One version of a transaction is final: it is paid, and every other version's hold is released. */
-async function settle(tx: Tx, it: ChainTransaction, at: Date): Promise<void> {
+/** One version of a transaction is final: it is paid, and every other version's hold is released. Gives what that books. */
+async function settle(tx: Tx, it: ChainTransaction, at: Date): Promise<readonly Transfer[]> {
   const versions = await lockSlot(tx, (await lockExecution(tx, it.execution)).slot ?? "");
   const winner = versions.find(({ id }) => id === it.execution);
-  if (winner === undefined || winner.state === "settled") return;
+  if (winner === undefined || winner.state === "settled") return [];
   const [paying, ...others] = await heldOf(tx, [winner, ...versions.filter(({ id }) => id !== winner.id)]);
   const [moved, fee] = [it.moved ?? 0n, it.fee ?? 0n];
   for (const row of versions) {
@@ -284,7 +289,7 @@ async function settle(tx: Tx, it: ChainTransaction, at: Date): Promise<void> {
     const data = { request, transaction: it.id, succeeded: it.succeeded, fee: fee.toString(), moved: moved.toString() };
     await emit(tx, { type: `execution.${state}`, subject, actor: "chain", unit, client, data });
   }
-  if (paying !== undefined) await post(tx, settleSlot(paying, { others, moved, fee }));
+  return paying === undefined ? [] : settleSlot(paying, { others, moved, fee });
 }
 
 export const executionWorkers: Workers = {

@@ -1,5 +1,6 @@
 /** What is done when a chain shows something: deposits are booked, executions move on, and an event tells it, all of it in the block's own
  *  transaction. Here, because the chain gateway knows neither ledger nor executions. */
+import type { Transfer } from "@strongroom/core/ledger/transfer";
 import { trackedTransaction } from "../chain/store.ts";
 import type { Deposit, Observers } from "../chain/types.ts";
 import type { Tx } from "../db/tables.ts";
@@ -16,27 +17,49 @@ import {
   payerOf,
   reverseDeposit,
 } from "../ledger/rules.ts";
-import { post } from "../ledger/store.ts";
+import { partiesOf, post } from "../ledger/store.ts";
 import { findWallet } from "../wallets/store.ts";
 import type { House } from "./context.ts";
+import { limits } from "./limits.ts";
 
 export function observers(house: Pick<House, "now">): Observers {
+  const books = new Books();
+  const book = (tx: Tx, transfers: readonly Transfer[]) => books.add(tx, transfers);
   return {
     async depositSeen(tx, deposit) {
       await tell(tx, deposit, "seen");
-      await post(tx, bookDeposit(await bookingOf(tx, deposit)));
+      book(tx, bookDeposit(await bookingOf(tx, deposit)));
     },
     async depositFinal(tx, deposit) {
       await tell(tx, deposit, "booked");
-      await post(tx, finaliseDeposit(await bookingOf(tx, deposit)));
+      book(tx, finaliseDeposit(await bookedAs(tx, deposit, books)));
     },
     async depositReorged(tx, deposit) {
       await tell(tx, deposit, "reorged");
-      await post(tx, reverseDeposit(await bookingOf(tx, deposit)));
+      book(tx, reverseDeposit(await bookedAs(tx, deposit, books)));
     },
     depositOdd: (tx, deposit) => tell(tx, deposit, "suspected"),
-    ...observeExecutions(house),
+    ...observeExecutions(house, book),
+    blockEnded: (tx) => books.close(tx),
   };
+}
+
+/** What a block books, gathered and posted at its end, so that its accounts are locked once and in one order. */
+class Books {
+  readonly #open = new WeakMap<Tx, Transfer[]>();
+
+  add(tx: Tx, transfers: readonly Transfer[]): void {
+    this.#open.set(tx, [...this.gathered(tx), ...transfers]);
+  }
+  gathered(tx: Tx): readonly Transfer[] {
+    return this.#open.get(tx) ?? [];
+  }
+  async close(tx: Tx): Promise<void> {
+    const all = this.gathered(tx);
+    this.#open.delete(tx);
+    const most = limits.ledger.transfers;
+    for (let at = 0; at < all.length; at += most) await post(tx, all.slice(at, at + most));
+  }
 }
 
 async function tell(tx: Tx, deposit: Deposit, what: string): Promise<void> {
@@ -53,6 +76,17 @@ async function bookingOf(tx: Tx, deposit: Deposit): Promise<DepositBooking> {
   const payer = (await payerBehind(tx, deposit)) ?? HOUSE;
   const creditor = creditorOf(wallet, { addressClient: client, payer });
   return { id, at: seenAt.getTime(), wallet, creditor, asset: asset ?? "", amount };
+}
+
+/** The booking of a deposit with the creditor that it was seen with, whatever is known of its sender now. */
+async function bookedAs(tx: Tx, deposit: Deposit, books: Books): Promise<DepositBooking> {
+  const booking = await bookingOf(tx, deposit);
+  const [seen] = bookDeposit(booking);
+  if (seen === undefined) return booking;
+  const parties = books.gathered(tx).find(({ id }) => id === seen.id) ?? (await partiesOf(tx, seen.id));
+  if (parties === null) throw new Error(`deposit ${deposit.id} was never booked as seen`);
+  const { type, subject } = parties.credit;
+  return { ...booking, creditor: { type, subject } as DepositBooking["creditor"] };
 }
 
 /** Who paid, when the deposit is a payment out of another wallet of ours. */

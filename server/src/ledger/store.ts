@@ -157,6 +157,14 @@ async function readRows(tx: Tx, transfers: readonly Transfer[], heads: ReadonlyM
   return rows;
 }
 
+/** The two accounts of a transfer that is booked, or null. Refuses: RECORD_TAMPERED. */
+export async function partiesOf(db: Reader, transfer: string): Promise<Pick<Transfer, "debit" | "credit"> | null> {
+  const found = await rowsOf(db).where("t.id", "=", transfer).executeTakeFirst();
+  if (found === undefined) return null;
+  const { debit, credit } = wholeRow(found);
+  return { debit: debit.key, credit: credit.key };
+}
+
 /** Where an account stands by its last row. */
 function headIn(rows: ReadonlyMap<string, Row>, head: HeadRow | undefined): Head {
   if (head?.sequence === 0 && head.last === null) return NO_HEAD;
