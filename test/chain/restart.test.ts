@@ -92,7 +92,7 @@ for (const [name, fault] of Object.entries(FAULTS)) {
       if (!isHurt()) break;
       deaths += 1;
     }
-    assert.equal(deaths, 14, "eight are seen and six are final");
+    assert.equal(deaths, 19, "eight are seen, six are final, and five blocks end");
   });
 
   test(`${name} at each step of a reorganisation`, async () => {
