@@ -37,7 +37,7 @@ grant select, insert, update, delete on job to strongroom_app;
 create table lease (
   name text primary key check (length(name) between 1 and 120),
   holder uuid not null,
-  epoch bigint not null check (epoch >= 1),
+  epoch bigint not null check (epoch >= 0),
   until timestamptz not null
 );
 grant select, insert, update on lease to strongroom_app;

@@ -156,7 +156,7 @@ export async function takeLease(db: Reader, { name, holder, leaseMs }: Claim): P
   const known = await db.selectFrom("lease").select(isFree.as("free")).where("name", "=", name).executeTakeFirst();
   if (known?.free === false) return null;
   if (known === undefined) {
-    const row = { name, holder, epoch: 1, until: sql<Date>`'-infinity'::timestamptz` };
+    const row = { name, holder, epoch: 0, until: sql<Date>`'-infinity'::timestamptz` };
     await db
       .insertInto("lease")
       .values(row)
