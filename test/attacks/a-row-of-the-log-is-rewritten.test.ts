@@ -1,5 +1,6 @@
-/** Attack: whoever owns the database edits, deletes, inserts and reorders rows of the audit log by hand, also so that the rows fit one
- *  another. Each edit is found and named by the first leaf that it touches; and the vault signs nothing that was rewritten. */
+/** Attack: whoever owns the database edits, deletes, inserts and reorders rows of the audit log by hand, also so that the
+ *  rows fit one another. Each edit is found and named by the first leaf that it touches; and the vault signs nothing that was
+ *  rewritten. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { type Kysely, sql } from "kysely";
@@ -66,27 +67,27 @@ async function foundAfter(edit: (tx: Tx) => Promise<unknown>): Promise<{ number:
 async function forge(tx: Tx, at: number): Promise<void> {
   const [row] = await readEvents(tx, { from: at, to: at + 1 });
   assert.ok(row?.data !== null && row?.salt !== null && row !== undefined);
-  const { leaf, leaf_hash, number: _, salt, ...rest } = row;
+  const { leaf: _leaf, leaf_hash: _hash, number: _, salt, ...rest } = row;
   const forged = eventOf(
     { ...rest, data: row.data, subject: "forged" },
     { deployment: house.made.deployment, number: at, salt },
   );
-  await sql`update event set subject = 'forged', leaf = ${forged.leaf}, leaf_hash = ${forged.leaf_hash} where number = ${at}`.execute(
-    tx,
-  );
+  const { leaf: bytes, leaf_hash: hash } = forged;
+  const change = sql`update event set subject = 'forged', leaf = ${bytes}, leaf_hash = ${hash} where number = ${at}`;
+  await change.execute(tx);
 }
 
 /** Makes a tile anew from what lies below it. */
 async function retile(tx: Tx, index: number): Promise<void> {
   const bytes = await makeTile(tx, { level: 0, index, width: 256 });
-  await sql`update audit_tile set bytes = ${bytes}, hash = ${toHex(hashOver(bytes))} where level = 0 and index = ${index}`.execute(
-    tx,
-  );
+  const hash = toHex(hashOver(bytes));
+  await sql`update audit_tile set bytes = ${bytes}, hash = ${hash} where level = 0 and index = ${index}`.execute(tx);
 }
 
 const run = (statement: string) => (tx: Tx) => sql.raw(statement).execute(tx);
 const swap = (one: number, two: number, columns: string) =>
-  run(`update event e set (${columns}) = (select ${columns} from event o where o.number = case e.number when ${one} then ${two} else ${one} end)
+  run(`update event e
+       set (${columns}) = (select ${columns} from event o where o.number = case e.number when ${one} then ${two} else ${one} end)
        where number in (${one}, ${two})`);
 const EDITS: Record<string, [edit: (tx: Tx) => Promise<unknown>, number: number, names: RegExp]> = {
   "a type": [run("update event set type = 'payment.unmade' where number = 5"), 5, /type/],

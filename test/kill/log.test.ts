@@ -1,4 +1,5 @@
-/** The sequencer is killed at every statement, and while two of them run: no event is lost, doubled or moved, and the tree holds. */
+/** The sequencer is killed at every statement, and while two of them run: no event is lost, doubled or moved, and the tree
+ *  holds. */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";

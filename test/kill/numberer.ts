@@ -1,7 +1,8 @@
 /** A process that numbers events, for tests that kill it. `numberer.ts URL DEPLOYMENT HOLDER [STEP]`.
  *
- *  Without a step it works as a server's sequencer until it is ended. With one it numbers a single batch and kills itself at a statement
- *  of that: `before 3` is never sent, `sent 3` gets no answer, `after 3` has one. Each statement is told on standard output. */
+ *  Without a step it works as a server's sequencer until it is ended. With one it numbers a single batch and kills itself at
+ *  a statement of that: `before 3` is never sent, `sent 3` gets no answer, `after 3` has one. Each statement is told on
+ *  standard output. */
 import { setImmediate as turn } from "node:timers/promises";
 import pg from "pg";
 import type { Hash } from "../../core/src/bytes.ts";

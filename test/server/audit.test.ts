@@ -1,4 +1,5 @@
-/** The log over the API and as files: proofs, visibility, export and offline verification by the CLI, and every lie in a folder found. */
+/** The log over the API and as files: proofs, visibility, export and offline verification by the CLI, and every lie in a
+ *  folder found. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";

@@ -1,5 +1,5 @@
-/** Brings a log from a server into a folder that needs no server any more. What is there already and full is not fetched again. The
- *  checkpoint comes last, so that a folder with one is whole. */
+/** Brings a log from a server into a folder that needs no server any more. What is there already and full is not fetched
+ *  again. The checkpoint comes last, so that a folder with one is whole. */
 import { join } from "node:path";
 import { formatTile, TILE_WIDTH, type Tile, widthOf } from "@strongroom/core/audit/tile";
 import { decode, Signed } from "@strongroom/core/signed/object";

@@ -1,5 +1,6 @@
-/** Verifies a whole log from files alone: the genesis that is pinned, the vault's signatures in both forms, every leaf, every tile and the
- *  root; and, with a checkpoint that somebody has kept, that nothing before it was rewritten. Believes nobody. */
+/** Verifies a whole log from files alone: the genesis that is pinned, the vault's signatures in both forms, every leaf, every
+ *  tile and the root; and, with a checkpoint that somebody has kept, that nothing before it was rewritten. Believes nobody.
+ *  */
 import { Leaf } from "@strongroom/core/audit/leaf";
 import { formatTile, readEntries, TILE_WIDTH, type Tile } from "@strongroom/core/audit/tile";
 import { append, type Frontier, leafHash, NO_LEAVES, rootOf } from "@strongroom/core/audit/tree";
@@ -29,8 +30,8 @@ export type Verified = {
   readonly epoch: number | null;
 };
 
-/** `genesis`: the signed record where it is not to be taken from the place. `since`: a checkpoint that an outsider kept, as a note or as
- *  the signed object. */
+/** `genesis`: the signed record where it is not to be taken from the place. `since`: a checkpoint that an outsider kept, as a
+ *  note or as the signed object. */
 export type Given = { readonly pin: Hash; readonly genesis: Uint8Array | null; readonly since: Uint8Array | null };
 
 /** Fails: GENESIS_FOREIGN, LOG_FORGED, RULEBOOK_UNTRUSTED for a lie; FILE_UNFIT for what is missing. */

@@ -1,5 +1,5 @@
-/** Goes over the whole log as it lies in the database and names the first thing that somebody has changed: leaves against their columns
- *  and data, tiles against leaves, roots against what the vault has signed. Reads only. */
+/** Goes over the whole log as it lies in the database and names the first thing that somebody has changed: leaves against
+ *  their columns and data, tiles against leaves, roots against what the vault has signed. Reads only. */
 import { TILE_WIDTH as WIDTH } from "@strongroom/core/audit/tile";
 import { append, type Frontier, NO_LEAVES, rootOf } from "@strongroom/core/audit/tree";
 import { fromHex, toHex } from "@strongroom/core/bytes";

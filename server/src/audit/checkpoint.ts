@@ -1,6 +1,7 @@
 /** Checkpoints: has the vault sign how far the log goes, and stores what it signed once that was verified in both forms.
  *
- *  The vault signs only what continues its last checkpoint, so everything here may fail, run twice or run in several processes. */
+ *  The vault signs only what continues its last checkpoint, so everything here may fail, run twice or run in several
+ *  processes. */
 import { formatCheckpoint, formatNote, openCheckpoint } from "@strongroom/core/audit/note";
 import { planConsistency } from "@strongroom/core/audit/tree";
 import { ascii, type Hash, toHex } from "@strongroom/core/bytes";
@@ -54,8 +55,8 @@ async function demandLarger(db: Reader, size: number): Promise<store.CheckpointR
   return newest;
 }
 
-/** Asks with a proof from each size that the vault may have signed last: normally the newest checkpoint that is stored, and where an
- *  answer was lost one that was asked for. Null when the vault has signed more leaves already. */
+/** Asks with a proof from each size that the vault may have signed last: normally the newest checkpoint that is stored, and
+ *  where an answer was lost one that was asked for. Null when the vault has signed more leaves already. */
 async function ask(
   { db, vault }: Signer,
   { extent, bases }: { extent: Extent; bases: readonly number[] },

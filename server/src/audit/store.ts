@@ -34,7 +34,8 @@ export type LookRow = Selectable<LookTable>;
 
 const WIDTH = tiles.TILE_WIDTH;
 
-/** Adds the full tiles that the leaves from `from` up to `to` complete. The leaves are there already. Fails: RECORD_TAMPERED. */
+/** Adds the full tiles that the leaves from `from` up to `to` complete. The leaves are there already. Fails: RECORD_TAMPERED.
+ *  */
 export async function growTree(tx: Tx, { from, to }: { from: number; to: number }): Promise<void> {
   let [first, end] = [Math.floor(from / WIDTH), Math.floor(to / WIDTH)];
   for (let level = 0; first < end; level++) {
@@ -158,7 +159,8 @@ export async function noteAsking(tx: Tx, size: number): Promise<number[]> {
   return open.map((row) => row.size);
 }
 
-/** Whether somebody is asking, or has asked, for more leaves than these. Looked at before the checkpoints, into which it turns. */
+/** Whether somebody is asking, or has asked, for more leaves than these. Looked at before the checkpoints, into which it
+ *  turns. */
 export async function isAsked(db: Reader, size: number): Promise<boolean> {
   return (await db.selectFrom("audit_asked").select("size").where("size", ">", size).limit(1).executeTakeFirst()) !== undefined;
 }

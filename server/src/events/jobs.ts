@@ -1,5 +1,6 @@
-/** The sequencer: gives what waits in the outbox its numbers, each exactly once and without a gap, and grows the tree by its leaves, all
- *  in one transaction. However many processes run, one of them does it, and whoever has lost the lease writes nothing. */
+/** The sequencer: gives what waits in the outbox its numbers, each exactly once and without a gap, and grows the tree by its
+ *  leaves, all in one transaction. However many processes run, one of them does it, and whoever has lost the lease writes
+ *  nothing. */
 import { randomBytes } from "node:crypto";
 import { SALT_BYTES } from "@strongroom/core/audit/leaf";
 import type { Hash } from "@strongroom/core/bytes";

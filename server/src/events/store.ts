@@ -5,7 +5,8 @@ import type { Reader, Tx } from "../db/tables.ts";
 import type { Caller } from "../users/rules.ts";
 
 type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [name: string]: JsonValue };
-/** What an event tells beside its columns. Amounts are strings. May hold personal data: the log commits to it by a salted hash. */
+/** What an event tells beside its columns. Amounts are strings. May hold personal data: the log commits to it by a salted
+ *  hash. */
 export type EventData = { readonly [name: string]: JsonValue };
 
 /** What happened. `type`: `<noun>.<past participle>`; `subject`: what it happened to; `actor`: the user's name, or the part

@@ -1,4 +1,5 @@
-/** The vault as the server sees it: every reply is checked before anything of it is used, by the key that the pinned genesis names.
+/** The vault as the server sees it: every reply is checked before anything of it is used, by the key that the pinned genesis
+ *  names.
  *
  *  Not for deciding anything: whatever is wrong with a reply, it counts as none. */
 import { randomBytes } from "node:crypto";
@@ -174,8 +175,8 @@ type ViewSource = {
   readonly viewMs: number;
 };
 
-/** The newest view. A receipt that shows a later head or another boot makes it stale; whoever asks meanwhile shares one refresh, which
- *  fetches the rulebook only when it is another one. */
+/** The newest view. A receipt that shows a later head or another boot makes it stale; whoever asks meanwhile shares one
+ *  refresh, which fetches the rulebook only when it is another one. */
 function cachedView({ demand, identity, viewMs }: ViewSource): { get(): Promise<View>; heard(receipt: Receipt): void } {
   let known: View | null = null;
   let heard: Pick<Receipt, "head" | "boot"> | null = null;

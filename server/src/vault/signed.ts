@@ -1,5 +1,5 @@
-/** Whether stored bytes are what somebody signed. The server is not trusted to decide; it checks so that an edited database is found
- *  and nobody is shown what would not hold on his own device.
+/** Whether stored bytes are what somebody signed. The server is not trusted to decide; it checks so that an edited database is
+ *  found and nobody is shown what would not hold on his own device.
  *
  *  The rule for Ed25519 is core's; only the equation runs in node:crypto, which is sixty times faster. */
 import { createPublicKey, type KeyObject, verify } from "node:crypto";

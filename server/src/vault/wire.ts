@@ -1,8 +1,9 @@
 /** The vault's socket: commands go out, replies come back in their order. Bytes only; what they mean is checked in `link.ts`.
  *
- *  Some connections, each with a few commands on their way. Nothing is ever sent twice. A command that is not answered in time ends
- *  its connection, so that a late reply cannot be taken for another command's.   Source: docs/spec/vault-protocol.md, Transport. */
-import { connect, type Socket } from "node:net";
+ *  Some connections, each with a few commands on their way. Nothing is ever sent twice. A command that is not answered in
+ *  time ends its connection, so that a late reply cannot be taken for another command's.   Source:
+ *  docs/spec/vault-protocol.md, Transport. */
+import { connect } from "node:net";
 import { MAX_COMMAND_BYTES } from "@strongroom/core/protocol/command";
 import { Problem } from "../http/call.ts";
 
@@ -26,7 +27,14 @@ export type Wire = {
 };
 
 type Call = { readonly command: Uint8Array; readonly timer: NodeJS.Timeout } & PromiseWithResolvers<Uint8Array>;
-type Line = { readonly socket: Socket; readonly calls: Call[]; rest: Buffer; isOpen: boolean };
+/** One connection. `isOpen`: connected and still of use; one that is to end takes nothing more. */
+type Line = {
+  readonly calls: Call[];
+  readonly isConnected: () => boolean;
+  readonly isOpen: () => boolean;
+  readonly send: (call: Call) => void;
+  readonly end: (why: string) => void;
+};
 
 export function openWire(path: string, limits: WireLimits): Wire {
   const lines = new Set<Line>();
@@ -37,43 +45,27 @@ export function openWire(path: string, limits: WireLimits): Wire {
 
   /** Hands what waits to connections with room, and opens a further one when all are full. */
   function pump(): void {
-    const room = (line: Line) => line.isOpen && !line.socket.destroyed && line.calls.length < limits.inFlight;
     for (const line of lines) {
-      while (queue.length > 0 && room(line)) send(line, queue.shift() as Call);
+      while (queue.length > 0 && line.isOpen() && line.calls.length < limits.inFlight) line.send(queue.shift() as Call);
     }
-    const isDialing = [...lines].some((line) => !line.isOpen);
-    if (queue.length > 0 && !isDialing && pause === null && lines.size < limits.connections) dial();
+    const isDialing = [...lines].some((line) => !line.isConnected());
+    if (queue.length > 0 && !isDialing && pause === null && lines.size < limits.connections) open();
   }
 
-  function send(line: Line, call: Call): void {
-    const size = Buffer.alloc(4);
-    size.writeUInt32BE(call.command.length);
-    line.calls.push(call);
-    line.socket.write(Buffer.concat([size, call.command]));
-  }
-
-  function dial(): void {
-    const socket = connect({ path });
-    const line: Line = { socket, calls: [], rest: Buffer.alloc(0), isOpen: false };
+  function open(): void {
+    const line = dial(path, limits.connectMs, {
+      onRoom() {
+        pauseMs = 0;
+        pump();
+      },
+      onGone(why) {
+        lines.delete(line);
+        for (const call of line.calls.splice(0)) fail(call, why);
+        if (!line.isConnected()) backOff(why);
+        if (!isClosed) pump();
+      },
+    });
     lines.add(line);
-    const timer = setTimeout(() => socket.destroy(new Error("the connection was not taken")), limits.connectMs);
-    let why = "the vault closed the connection";
-    socket.once("connect", () => {
-      clearTimeout(timer);
-      [line.isOpen, pauseMs] = [true, 0];
-      pump();
-    });
-    socket.on("error", (error) => {
-      why = error.message;
-    });
-    socket.on("data", (chunk) => receive(line, chunk));
-    socket.once("close", () => {
-      clearTimeout(timer);
-      lines.delete(line);
-      for (const call of line.calls.splice(0)) fail(call, why);
-      if (!line.isOpen) backOff(why);
-      if (!isClosed) pump();
-    });
   }
 
   /** Nobody answered: whoever waits is told, and whoever comes waits until the next try. */
@@ -87,28 +79,10 @@ export function openWire(path: string, limits: WireLimits): Wire {
     pause.unref();
   }
 
-  function receive(line: Line, chunk: Buffer): void {
-    line.rest = line.rest.length === 0 ? chunk : Buffer.concat([line.rest, chunk]);
-    while (line.rest.length >= 4) {
-      const size = line.rest.readUInt32BE(0);
-      const [call] = line.calls;
-      if (size > MAX_COMMAND_BYTES || call === undefined) {
-        line.socket.destroy(new Error(call === undefined ? "a reply to nothing" : `the reply announces ${size} bytes`));
-        return;
-      }
-      if (line.rest.length < 4 + size) break;
-      line.calls.shift();
-      clearTimeout(call.timer);
-      call.resolve(new Uint8Array(line.rest.subarray(4, 4 + size)));
-      line.rest = line.rest.subarray(4 + size);
-    }
-    pump();
-  }
-
   function overdue(call: Call): void {
     const why = `no reply within ${limits.replyMs} ms`;
     const line = [...lines].find(({ calls }) => calls.includes(call));
-    if (line !== undefined) line.socket.destroy(new Error(why));
+    if (line !== undefined) line.end(why);
     else queue.splice(queue.indexOf(call), 1);
     fail(call, why);
   }
@@ -129,8 +103,60 @@ export function openWire(path: string, limits: WireLimits): Wire {
       isClosed = true;
       if (pause !== null) clearTimeout(pause);
       for (const call of queue.splice(0)) fail(call, "the link is closed");
-      for (const { socket } of lines) socket.destroy();
+      for (const line of lines) line.end("the link is closed");
     },
+  };
+}
+
+/** Opens a connection. `onRoom`: it can take commands, or more of them; `onGone`: it has ended, and its calls get no reply. */
+function dial(path: string, connectMs: number, { onRoom, onGone }: { onRoom(): void; onGone(why: string): void }): Line {
+  const socket = connect({ path });
+  const calls: Call[] = [];
+  let rest: Buffer = Buffer.alloc(0);
+  let isConnected = false;
+  let why = "the vault closed the connection";
+  const end = (reason: string): void => {
+    socket.destroy(new Error(reason));
+  };
+  const timer = setTimeout(() => end("the connection was not taken"), connectMs);
+  socket.once("connect", () => {
+    clearTimeout(timer);
+    isConnected = true;
+    onRoom();
+  });
+  socket.on("error", (error) => {
+    why = error.message;
+  });
+  socket.once("close", () => {
+    clearTimeout(timer);
+    onGone(why);
+  });
+  socket.on("data", (chunk) => {
+    rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    while (rest.length >= 4) {
+      const size = rest.readUInt32BE(0);
+      const [call] = calls;
+      if (call === undefined) return end("a reply to nothing");
+      if (size > MAX_COMMAND_BYTES) return end(`the reply announces ${size} bytes`);
+      if (rest.length < 4 + size) break;
+      calls.shift();
+      clearTimeout(call.timer);
+      call.resolve(new Uint8Array(rest.subarray(4, 4 + size)));
+      rest = rest.subarray(4 + size);
+    }
+    return onRoom();
+  });
+  return {
+    calls,
+    isConnected: () => isConnected,
+    isOpen: () => isConnected && !socket.destroyed,
+    send(call) {
+      const size = Buffer.alloc(4);
+      size.writeUInt32BE(call.command.length);
+      calls.push(call);
+      socket.write(Buffer.concat([size, call.command]));
+    },
+    end,
   };
 }
 
