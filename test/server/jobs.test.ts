@@ -33,7 +33,7 @@ function startProcess({ url }: TestDatabase, name: string): Process {
   const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "inherit"] });
   children.add(child);
   const heard: Said[] = [];
-  let look = () => undefined as void;
+  let look = (): void => undefined;
   createInterface({ input: child.stdout }).on("line", (line) => {
     heard.push(JSON.parse(line) as Said);
     look();
