@@ -15,10 +15,13 @@ import { type LookRow, readLooks, saveLook } from "./store.ts";
 export const checkpointer: Keeper = {
   name: "checkpointer",
   async run(house, { lease, signal }) {
+    let last = "";
     while (!signal.aborted) {
       const found = await sign(house);
-      if (found !== null) await keepLook(house, lease, found);
-      await pause(limits.log.checkpointMs, signal);
+      const isNews = found !== null && found.detail !== last;
+      if (isNews) await keepLook(house, lease, found);
+      last = found?.detail ?? last;
+      await pause(isNews ? limits.log.checkpointMs : limits.log.checkpointPollMs, signal);
     }
   },
 };

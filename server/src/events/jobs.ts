@@ -7,12 +7,13 @@ import type { Hash } from "@strongroom/core/bytes";
 import { growTree } from "../audit/store.ts";
 import type { Reader } from "../db/tables.ts";
 import { transact } from "../db/transact.ts";
+import type { Check } from "../health/http.ts";
 import { Bell } from "../host/bell.ts";
 import { limits } from "../host/limits.ts";
 import type { Keeper } from "../jobs/jobs.ts";
 import { demandFence, type Lease } from "../jobs/store.ts";
 import { eventOf } from "./rules.ts";
-import { countEvents, hasOutbox, insertEvents, takeOutbox } from "./store.ts";
+import { countEvents, hasOutbox, insertEvents, readBacklog, takeOutbox } from "./store.ts";
 
 /** One batch; gives how many events it numbered. Fails: LEASE_LOST, RECORD_TAMPERED. */
 export async function sequence(db: Reader, { lease, deployment }: { lease: Lease; deployment: Hash }): Promise<number> {
@@ -41,5 +42,15 @@ export const sequencer: Keeper = {
       if (count < limits.log.batch) await pause.wait(limits.log.pollMs);
     }
     signal.removeEventListener("abort", stop);
+  },
+};
+
+/** Trouble: events that nobody numbers, so that nobody hears of them and no auditor ever will. */
+export const lookAtEvents: Check = {
+  name: "events",
+  async look({ db }) {
+    const { waiting, oldestMs } = await readBacklog(db);
+    const detail = `${waiting} wait for a number, the oldest for ${oldestMs} ms.`;
+    return [{ name: "events", ok: oldestMs < limits.log.overdueMs, detail }];
   },
 };

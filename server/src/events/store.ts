@@ -68,6 +68,16 @@ export async function hasOutbox(db: Reader): Promise<boolean> {
   return (await db.selectFrom("event_outbox").select("id").limit(1).executeTakeFirst()) !== undefined;
 }
 
+/** How many events wait for a number, and for how many milliseconds the oldest of them. */
+export async function readBacklog(db: Reader): Promise<{ waiting: number; oldestMs: number }> {
+  const oldest = sql<number>`coalesce(extract(epoch from clock_timestamp() - min(at)) * 1000, 0)::bigint`;
+  const { waiting, ms } = await db
+    .selectFrom("event_outbox")
+    .select(({ fn }) => [fn.countAll<number>().as("waiting"), oldest.as("ms")])
+    .executeTakeFirstOrThrow();
+  return { waiting, oldestMs: Math.max(ms, 0) };
+}
+
 /** Takes the oldest of what waits for a number, in its order. */
 export async function takeOutbox(tx: Tx, most: number): Promise<OutboxRow[]> {
   const oldest = tx.selectFrom("event_outbox").select("id").orderBy("id").limit(most);

@@ -26,6 +26,8 @@ export const limits = {
   /** From the wish to stop until work that is under way is told to break off, and until it is left behind. */
   drainMs: 10_000,
   abandonMs: 3_000,
+  /** From that wish until the process ends regardless. */
+  stopMs: 30_000,
   /** One look of health at one thing; how long the most overdue job may wait before that counts as trouble. */
   lookMs: 5_000,
   overdueMs: 60_000,
@@ -146,8 +148,11 @@ export const limits = {
     /** Events that are numbered at once, and from one look for new ones to the next. */
     batch: 500,
     pollMs: 100,
-    /** From one checkpoint to the next. The vault writes down 10,000 in a day. */
+    /** How long an event may wait for its number until health says so. */
+    overdueMs: 30_000,
+    /** From one checkpoint to the next; the vault writes down 10,000 in a day. And from one look whether there is anything new. */
     checkpointMs: 10_000,
+    checkpointPollMs: 1_000,
     /** Leaves that are checked at once; the pause after all were, which is never less than ten times as long as that took. */
     checkRows: 1_000,
     checkMs: 60_000,

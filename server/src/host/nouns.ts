@@ -7,7 +7,7 @@ import { chainKeepers } from "../chain/jobs.ts";
 import { clients } from "../clients/http.ts";
 import { entries } from "../entries/http.ts";
 import { events } from "../events/http.ts";
-import { sequencer } from "../events/jobs.ts";
+import { lookAtEvents, sequencer } from "../events/jobs.ts";
 import { executions } from "../executions/http.ts";
 import { executionWorkers } from "../executions/jobs.ts";
 import { facts } from "../facts/http.ts";
@@ -29,7 +29,7 @@ import { wallets } from "../wallets/http.ts";
 import type { House } from "./context.ts";
 import { observers } from "./observers.ts";
 
-export const CHECKS: readonly Check[] = [...BASIC, ledgerHealth, lookAtChains, lookAtJobs, lookAtLog];
+export const CHECKS: readonly Check[] = [...BASIC, ledgerHealth, lookAtChains, lookAtEvents, lookAtJobs, lookAtLog];
 
 export const HANDLERS: AllHandlers = {
   ...accounts,
