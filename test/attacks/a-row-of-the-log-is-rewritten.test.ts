@@ -87,7 +87,7 @@ async function retile(tx: Tx, index: number): Promise<void> {
 const run = (statement: string) => (tx: Tx) => sql.raw(statement).execute(tx);
 const swap = (one: number, two: number, columns: string) =>
   run(`update event e
-       set (${columns}) = (select ${columns} from event o where o.number = case e.number when ${one} then ${two} else ${one} end)
+       set (${columns}) = (select ${columns} from event o where o.number = ${one} + ${two} - e.number)
        where number in (${one}, ${two})`);
 const EDITS: Record<string, [edit: (tx: Tx) => Promise<unknown>, number: number, names: RegExp]> = {
   "a type": [run("update event set type = 'payment.unmade' where number = 5"), 5, /type/],

@@ -51,7 +51,8 @@ export const BASIC: readonly Check[] = [
     name: "vault",
     look: async ({ vault }) => {
       const { head } = await vault.view();
-      return [{ name: "vault", ok: true, detail: `It answers; its head is ${head.head.seq}.` }];
+      const words = head.halted ? "It was rolled back and has stopped for good" : "It answers";
+      return [{ name: "vault", ok: !head.halted, detail: `${words}; its head is ${head.head.seq}.` }];
     },
   },
 ];

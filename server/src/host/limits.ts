@@ -150,7 +150,7 @@ export const limits = {
     pollMs: 100,
     /** How long an event may wait for its number until health says so. */
     overdueMs: 30_000,
-    /** From one checkpoint to the next; the vault writes down 10,000 in a day. And from one look whether there is anything new. */
+    /** From one checkpoint to the next; the vault writes down 10,000 in a day. From one look for anything new to the next. */
     checkpointMs: 10_000,
     checkpointPollMs: 1_000,
     /** Leaves that are checked at once; the pause after all were, which is never less than ten times as long as that took. */

@@ -39,9 +39,8 @@ type Line = {
 export function openWire(path: string, limits: WireLimits): Wire {
   const lines = new Set<Line>();
   const queue: Call[] = [];
-  let pauseMs = 0;
   let pause: NodeJS.Timeout | null = null;
-  let isClosed = false;
+  let [pauseMs, isClosed] = [0, false];
 
   /** Hands what waits to connections with room, and opens a further one when all are full. */
   function pump(): void {
