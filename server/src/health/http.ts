@@ -10,16 +10,16 @@ import { readVersion } from "./store.ts";
 export type Check = { readonly name: string; readonly look: (house: House) => Promise<readonly Finding[]> };
 
 /** All findings, however long a look takes or whatever it throws. */
-export async function examine(house: House, checks: readonly Check[]): Promise<Finding[]> {
-  const found = await Promise.all(checks.map((check) => patiently(house, check)));
+export async function examine(house: House, checks: readonly Check[], lookMs: number = limits.lookMs): Promise<Finding[]> {
+  const found = await Promise.all(checks.map((check) => patiently(house, check, lookMs)));
   return arrange(found.flat());
 }
 
-async function patiently(house: House, { name, look }: Check): Promise<readonly Finding[]> {
+async function patiently(house: House, { name, look }: Check, lookMs: number): Promise<readonly Finding[]> {
   const calm = new AbortController();
-  const late = sleep(limits.lookMs, null, { signal: calm.signal }).catch(() => null);
+  const late = sleep(lookMs, null, { signal: calm.signal }).catch(() => null);
   try {
-    return (await Promise.race([look(house), late])) ?? [{ name, ok: false, detail: `No finding within ${limits.lookMs} ms.` }];
+    return (await Promise.race([look(house), late])) ?? [{ name, ok: false, detail: `No finding within ${lookMs} ms.` }];
   } catch (error) {
     house.log.warn({ check: name, error }, "a check failed");
     return [{ name, ok: false, detail: error instanceof Error ? error.message : String(error) }];

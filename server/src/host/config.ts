@@ -152,9 +152,10 @@ const confirmation: read.Part<Confirmation> = (value, at) => {
 
 /** A quorum is more than half of the nodes: less could be two quorums that say different things. */
 const chain: read.Part<ChainConfig> = (value, at) => {
-  const { lagBlocks, stuckMs, resendMs, dust, start, ...must } = read.object(
+  const { family, lagBlocks, stuckMs, resendMs, dust, start, ...must } = read.object(
     value,
     {
+      family: read.optional(read.oneOf(["evm"]), null),
       nodes: read.list(read.fields({ name: slug, url: nodeUrl }), { least: 1, most: limits.nodes }),
       quorum: read.whole(1, limits.nodes),
       confirmations: read.list(confirmation, { least: 1, most: 64 }),
@@ -177,7 +178,7 @@ const chain: read.Part<ChainConfig> = (value, at) => {
   }
   const names = new Set(must.nodes.map(({ name }) => name));
   if (names.size !== must.nodes.length) read.refuse(`${at}.nodes`, "nodes of different names");
-  const may = Object.entries({ lagBlocks, stuckMs, resendMs, dust, start }).filter(([, said]) => said !== null);
+  const may = Object.entries({ family, lagBlocks, stuckMs, resendMs, dust, start }).filter(([, said]) => said !== null);
   return { ...must, ...Object.fromEntries(may) };
 };
 

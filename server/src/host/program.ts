@@ -12,8 +12,10 @@ import { keepPostgres } from "../db/postgres/keep.ts";
 import { transact } from "../db/transact.ts";
 import { describe as describeApi } from "../http/openapi.ts";
 import { ensureFirst } from "../users/store.ts";
+import { Bell } from "./bell.ts";
 import { describe, readConfig } from "./config.ts";
 import { EXIT, Fault, lastWords } from "./fault.ts";
+import { limits } from "./limits.ts";
 import { openLog } from "./log.ts";
 import { startServer } from "./start.ts";
 
@@ -70,7 +72,10 @@ async function serve(values: Values): Promise<void> {
     say({ event: "ready", url: server.url, pid: process.pid });
     const fault = await Promise.race([ending, server.broken]);
     log.log.info("stopping");
-    await server.stop();
+    // What does not end by then is left behind: nothing is lost by that, as by no kill.
+    const left = new Bell();
+    void server.stop().then(() => left.ring());
+    await left.wait(limits.stopMs);
     if (fault !== null) throw fault;
   } finally {
     log.flush();
@@ -109,11 +114,11 @@ async function administrator(values: Values): Promise<void> {
   if (url === undefined) throw new Fault("CONFIG", "At database: the URL of a database is needed.");
   const { db, close } = openDatabase({ url, connections: 1 });
   try {
-    await transact(db, (tx) => ensureFirst(tx, { unit, user, tokenHash }, Date.now()));
+    const done = await transact(db, (tx) => ensureFirst(tx, { unit, user, tokenHash }, Date.now()));
+    say({ event: "administrator", user, unit, done });
   } finally {
     await close();
   }
-  say({ event: "entered", user, unit });
 }
 
 async function openapi(): Promise<void> {
