@@ -59,6 +59,7 @@ const NUMBERS = /(?<![\w$.])(?:0[xXbBoO][\da-fA-F_]+n?|\d[\d_]*(\.\d*)?([eE][+-]
 const READ_AND_BUILD = new Set(["core/src/bytes.ts", "core/src/errors.ts", "core/src/chain/types.ts"]);
 const HTTP_PACKAGES = /^(?:fastify|@fastify)(?:\/|$)|^fastify-/;
 const SQL_PACKAGES = /^(?:kysely|pg)(?:[-/]|$)/;
+const SHAPE_PACKAGES = /^zod(?:\/|$)/;
 
 /** Whether the path is a source that Node runs or the compiler reads. */
 export function isCode(path: string): boolean {
@@ -267,7 +268,8 @@ export function readApart(tree: Tree): Finding[] {
   return out;
 }
 
-/** Only `http.ts` knows the HTTP framework; only `store.ts` and `db/` know SQL. Tests excepted. */
+/** Only `http.ts` knows the HTTP framework; only `store.ts` and `db/` know SQL; in the server zod stops at `http.ts` and
+ *  `http/`, so that what lies behind is given values, not shapes. Tests excepted. */
 export function frameworks(tree: Tree): Finding[] {
   const wanted = (path: string) => isInWorkspace(path) && !isTest(path);
   return perImport("frameworks", tree, wanted, (path, spec) => {
@@ -275,6 +277,8 @@ export function frameworks(tree: Tree): Finding[] {
     const isServer = path.startsWith("server/");
     const name = posix.basename(path);
     if (HTTP_PACKAGES.test(spec) && !(isServer && name === "http.ts")) return `only http.ts in server/ imports ${spec}`;
+    const isEdge = name === "http.ts" || path.startsWith("server/src/http/");
+    if (isServer && SHAPE_PACKAGES.test(spec) && !isEdge) return `only http.ts and http/ in server/ import ${spec}`;
     const isStore = isServer && (name === "store.ts" || /\/db\//.test(path));
     return SQL_PACKAGES.test(spec) && !isStore ? `only store.ts and db/ in server/ import ${spec}` : null;
   });

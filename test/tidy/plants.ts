@@ -67,6 +67,10 @@ export const CLEAN: Files = {
   "sdk/src/client.ts":
     '/** Calls. */\nimport { z } from "zod";\nawait fetch(new URL(a)); crypto.subtle; setTimeout(go, Date.now());\n',
   "sdk/example/pay.ts": '/** Pays. */\nimport { open } from "node:fs";\nprocess.exit(0);\n',
+  ...files("server/src", 18, "/rules.ts", "/** Rules. */\n"),
+  "server/src/pay/pay.test.ts": 'import { z } from "zod";\n',
+  "server/src/pay/part/rules.ts": "/** Rules. */\n",
+  "server/src/http/answer.ts": '/** Answers. */\nimport { z } from "zod";\n',
   "test/attacks/a.test.ts":
     'import { decide } from "../../vault/src/decide.ts";\nimport { http } from "@strongroom/sdk/http";\n',
   "docs/text.md": "Sequential nonces. See [the list](../shared/list) and https://example.org/home/page.\n",
@@ -254,6 +258,8 @@ export const PLANTS: Record<string, readonly Plant[]> = {
     ),
     one("server/src/pay/http.ts", 'import { sql } from "kysely";'),
     one("server/src/pay/store.ts", 'import "fastify";'),
+    ...each("server/src/pay/jobs.ts", 'import { z } from "zod";', 'import type { z } from "zod/v4";'),
+    one("server/src/host/config.ts", 'import { z } from "zod";'),
     ...lines("cli/src/http.ts", 'import "fastify";\nimport pg from "pg/lib/client";'),
   ],
   workspaces: [
@@ -307,11 +313,15 @@ export const PLANTS: Record<string, readonly Plant[]> = {
     { files: files("core/src/signed", 15, ".ts"), place: "core/src/signed:1" },
     { files: files("tools/dev", 15, ".mjs"), place: "tools/dev:1" },
     { files: files("vault/src/host/a", 15, "/x.ts"), place: "vault/src/host/a:1" },
+    { files: files("server/src", 25, "/rules.ts"), place: "server/src:1" },
     { files: { "core/src/a/b/c/d/x.ts": "go();" }, place: "core/src/a/b/c/d/x.ts:1" },
     ..."core/src/utils vault/src/host/helpers docs/common vectors/shared cli/src/Types"
       .split(" ")
       .map((folder) => ({ files: { [`${folder}/x.ts`]: "go();" }, place: `${folder}:1` })),
   ],
+  nouns: "pay/service.ts pay/types.ts pay/part/helper.ts pay/index.ts pay/notes.md"
+    .split(" ")
+    .map((path) => ({ files: { [`server/src/${path}`]: "go();" }, place: `server/src/${path}:1` })),
   "banned-words": [
     ...lines("core/src/x.ts", '// TO¦DO: more\n// FIX¦ME\ngo("XX¦X");\n// HA¦CK\n// for no¦w\ngo("Not imple¦mented");'),
     one("docs/x.md", "This works\n¶for\nno¦w"),
@@ -412,6 +422,6 @@ function chain(count: number): Record<string, object> {
   }
   return packages;
 }
-function files(folder: string, count: number, ending: string): Files {
-  return Object.fromEntries(Array.from({ length: count }, (_, at) => [`${folder}/f${at}${ending}`, "go();"]));
+function files(folder: string, count: number, ending: string, text = "go();"): Files {
+  return Object.fromEntries(Array.from({ length: count }, (_, at) => [`${folder}/f${at}${ending}`, text]));
 }

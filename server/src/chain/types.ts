@@ -4,13 +4,12 @@
  *  Addresses are in their chain's canonical text, or, where many are compared, as keys: one short text for each address. Hashes of
  *  blocks are lower-case hex without prefix, ids of transactions as the chain writes them. */
 import type { Family } from "@strongroom/core/chain/table";
-import type { ChainView, NodeHealth as NodeHealthShape } from "@strongroom/sdk/contract/chains";
-import type { z } from "zod";
+import type { ChainView } from "@strongroom/sdk/contract/chains";
 import type { Uuid } from "../db/ids.ts";
 import type { Tx } from "../db/tables.ts";
 
 export type { ChainView };
-export type NodeHealth = z.output<typeof NodeHealthShape>;
+export type NodeHealth = ChainView["nodes"][number];
 
 /** How many blocks make something final: the first entry that fits asset and amount. One block is the block itself. */
 export type Confirmation = { readonly asset?: string; readonly below?: bigint; readonly blocks: number };
