@@ -13,7 +13,8 @@ import { type TestDatabase, withDatabase } from "../world/database.ts";
 
 type Cut = "before" | "after" | "never";
 
-/** A way to the database that breaks the connection at a commit: before the database hears of it, or before its answer comes back. */
+/** A way to the database that breaks the connection at a commit: before the database hears of it, or before its answer comes
+ *  back. */
 async function withWire(url: string, cut: () => Cut): Promise<{ url: string; cuts: () => number; close(): Promise<void> }> {
   const target = new URL(url);
   const socket = `${target.searchParams.get("host")}/.s.PGSQL.5432`;

@@ -1,7 +1,7 @@
 /** A process that does jobs, for tests that kill it. `worker.ts URL NAME`.
  *
- *  Job kinds: `write` notes in the table `seen` that it was done; `slow` first says that it has the job and waits for a line on the
- *  standard input. The keeper `only` notes its epoch each time it is begun. */
+ *  Job kinds: `write` notes in the table `seen` that it was done; `slow` first says that it has the job and waits for a line on
+ *  the standard input. The keeper `only` notes its epoch each time it is begun. */
 import { createInterface } from "node:readline";
 import { sql } from "kysely";
 import pino from "pino";
@@ -43,7 +43,7 @@ const workers: Workers = {
   },
 };
 
-const only: Keeper = {
+const single: Keeper = {
   name: "only",
   async run(_, { lease, signal }) {
     await note("only", lease);
@@ -53,7 +53,7 @@ const only: Keeper = {
 };
 
 const house = { db, log: pino({ level: "silent" }), metrics: openMetrics(), now: Date.now } as unknown as House;
-const work = startWork({ house, workers, keepers: [only], leaseMs: 900 });
+const work = startWork({ house, workers, keepers: [single], leaseMs: 900 });
 say({ ready: true });
 process.once("SIGTERM", async () => {
   await work.stop();

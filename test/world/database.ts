@@ -1,7 +1,7 @@
 /** A real PostgreSQL for tests: one per test process, started at the first use, with a fresh migrated database for each caller.
  *
- *  It does not wait for the disk, so it is quick and forgets everything when the machine goes down. What must survive a crash of
- *  PostgreSQL itself is tested with `startPostgres` alone. An initialised cluster with all migrations applied is kept under
+ *  It does not wait for the disk, so it is quick and forgets everything when the machine goes down. What must survive a crash
+ *  of PostgreSQL itself is tested with `startPostgres` alone. An initialised cluster with all migrations applied is kept under
  *  `.cache`, named after the version and the migrations, and copied. */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";

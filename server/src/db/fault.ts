@@ -1,4 +1,5 @@
-/** Tells apart how the database fails: another transaction was in the way, the connection is gone, or the statement is wrong. */
+/** Tells apart how the database fails: another transaction was in the way, the connection is gone, or the statement is
+ *  wrong. */
 import { codeOf } from "../host/fault.ts";
 
 /** `contended`: it was rolled back, and the same again may succeed. `lost`: there is no answer; what was under way may have

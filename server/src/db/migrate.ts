@@ -1,7 +1,7 @@
 /** Brings a database to the newest state, one numbered file after the other, each in a transaction of its own.
  *
- *  The role that runs it owns the database and everything in it. The files grant the application's role, `strongroom_app`, what it
- *  may do; it is no owner of anything, so it can neither make nor change tables. */
+ *  The role that runs it owns the database and everything in it. The files grant the application's role, `strongroom_app`, what
+ *  it may do; it is no owner of anything, so it can neither make nor change tables. */
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,5 +1,5 @@
-/** Opens a pool of connections. Columns come as the code means them: `numeric` as bigint, `bigint` as a whole number that is safe,
- *  `bytea` as a Uint8Array, `timestamptz` as a Date. */
+/** Opens a pool of connections. Columns come as the code means them: `numeric` as bigint, `bigint` as a whole number that is
+ *  safe, `bytea` as a Uint8Array, `timestamptz` as a Date. */
 import { Kysely, type LogEvent, PostgresDialect } from "kysely";
 import { Pool, types } from "pg";
 import { codeOf } from "../host/fault.ts";
@@ -38,8 +38,8 @@ export function openDatabase({ url, connections, hear }: Opening): Database {
     idle_in_transaction_session_timeout: limits.idleTransactionMs,
     types: { getTypeParser: ((oid: number) => parsers.get(oid) ?? types.getTypeParser(oid)) as typeof types.getTypeParser },
   });
-  // An idle connection that breaks is replaced by the pool; what was using one hears of it at its next query. Without a listener a
-  // connection that breaks between two queries of a transaction would end the process.
+  // An idle connection that breaks is replaced by the pool; what was using one hears of it at its next query. Without a
+  // listener a connection that breaks between two queries of a transaction would end the process.
   pool.on("error", () => undefined);
   pool.on("connect", (client) => client.on("error", () => undefined));
   const log = hear === undefined ? [] : (event: LogEvent) => hear(statementOf(event));

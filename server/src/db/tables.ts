@@ -1,4 +1,5 @@
-/** Every table of the database. The row types of a noun stand in its `store.ts`, beside the only code that reads and writes them. */
+/** Every table of the database. The row types of a noun stand in its `store.ts`, beside the only code that reads and writes
+ *  them. */
 import type { Kysely, Transaction } from "kysely";
 import type { AddressTables } from "../addresses/store.ts";
 import type { AuditTables } from "../audit/store.ts";

@@ -1,8 +1,8 @@
 /** Transactions that bear what databases do: refuse one for another's sake, go away, or go away in the middle of a commit.
  *
- *  Each writing transaction leaves a mark, a row with an id of its own. Whoever lost the answer to a commit enters the same mark
- *  again: the database makes that wait for the lost one's end, and then either takes the mark, so the lost one is dead and may be
- *  done again, or has it already, so it was done. That needs nothing but a primary key. */
+ *  Each writing transaction leaves a mark, a row with an id of its own. Whoever lost the answer to a commit enters the same
+ *  mark again: the database makes that wait for the lost one's end, and then either takes the mark, so the lost one is dead and
+ *  may be done again, or has it already, so it was done. That needs nothing but a primary key. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Generated } from "kysely";
 import { Fault } from "../host/fault.ts";
@@ -16,11 +16,12 @@ export type CommitTables = { commit_mark: { id: Uuid; at: Generated<Date> } };
 /** Runs `work` in a transaction, which takes effect once or not at all, and gives what it returns.
  *
  *  `work` runs again, from its start, when the database rolled it back for another transaction's sake (40001, 40P01) or the
- *  connection was lost, so besides `tx` it may only change what bears that. It locks rows in the order of their keys. What it throws
- *  rolls back and comes out as it is. A statement that failed must not be swallowed: the transaction is dead from then on.
+ *  connection was lost, so besides `tx` it may only change what bears that. It locks rows in the order of their keys. What it
+ *  throws rolls back and comes out as it is. A statement that failed must not be swallowed: the transaction is dead from then
+ *  on.
  *
- *  Throws Fault DATABASE_BUSY or DATABASE_UNREACHABLE when the tries are used up and nothing was done, OUTCOME_UNKNOWN when it may
- *  have been done. */
+ *  Throws Fault DATABASE_BUSY or DATABASE_UNREACHABLE when the tries are used up and nothing was done, OUTCOME_UNKNOWN when it
+ *  may have been done. */
 export function transact<T>(db: Reader, work: (tx: Tx) => Promise<T>): Promise<T> {
   const id = uuid();
   /** What the newest try whose commit got no answer had returned. */

@@ -1,7 +1,7 @@
 /** What the process is told about its surroundings: one JSON file and a few variables of the environment.
  *
- *  The file is strict: whatever is not known, missing or of another kind is refused with its place. Paths in it are relative to its
- *  folder. What is secret may stand in the environment, or in a file that only this user reads. */
+ *  The file is strict: whatever is not known, missing or of another kind is refused with its place. Paths in it are relative to
+ *  its folder. What is secret may stand in the environment, or in a file that only this user reads. */
 import { readFileSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { Hash } from "@strongroom/core/bytes";

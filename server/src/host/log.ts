@@ -1,7 +1,7 @@
 /** The log of the process: JSON lines on the standard error, from which secrets and names of people are taken out.
  *
- *  Two sieves. Fields are judged by their names, at any depth; and the finished line is searched for what looks like a token or a
- *  password, wherever it comes from. */
+ *  Two sieves. Fields are judged by their names, at any depth; and the finished line is searched for what looks like a token or
+ *  a password, wherever it comes from. */
 import { destination, type Logger, pino } from "pino";
 import { codeOf } from "./fault.ts";
 

@@ -1,6 +1,7 @@
 /** What is counted and traced: calls of the API, commands to the vault, jobs, statements of the database, calls to nodes.
  *
- *  Prometheus reads the figures as text. Traces go to whatever OpenTelemetry SDK the process was started with, which may be none. */
+ *  Prometheus reads the figures as text. Traces go to whatever OpenTelemetry SDK the process was started with, which may be
+ *  none. */
 import { SpanStatusCode, trace } from "@opentelemetry/api";
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { codeOf } from "./fault.ts";
@@ -8,8 +9,8 @@ import { codeOf } from "./fault.ts";
 export type Work = "call" | "vault" | "job" | "database" | "chain";
 
 export type Metrics = {
-  /** Runs `work` in a span, and counts it with its length and how it ended. `name` is one of few, such as an endpoint or a kind of job:
-   *  each makes a series of its own. */
+  /** Runs `work` in a span, and counts it with its length and how it ended. `name` is one of few, such as an endpoint or a kind
+   *  of job: each makes a series of its own. */
   readonly measure: <T>(work: Work, name: string, run: () => Promise<T>) => Promise<T>;
   /** Counts work that was done already. */
   readonly note: (work: Work, name: string, done: { readonly ms: number; readonly outcome: string }) => void;

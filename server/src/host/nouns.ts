@@ -1,4 +1,5 @@
-/** Every noun of the server, one line each per thing that it brings: handlers of the API, workers and keepers, and looks of health. */
+/** Every noun of the server, one line each per thing that it brings: handlers of the API, workers and keepers, and looks of
+ *  health. */
 import { addresses } from "../addresses/http.ts";
 import { audit } from "../audit/http.ts";
 import { auditor, checkpointer, lookAtLog } from "../audit/jobs.ts";

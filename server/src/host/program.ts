@@ -1,8 +1,8 @@
 /** The server's verbs: serve, migrate, postgres, administrator, openapi. Nothing but the command line and the exit code.
  *
- *  Standard output carries one line of JSON per event (`ready`, `migrated`, `ended`), standard error the log and words for people.
- *  Exit codes: 0 done or asked to stop; 64 command line; 65 the database is of another program; 69 database, PostgreSQL or port not to
- *  be had; 70 a bug; 78 configuration. */
+ *  Standard output carries one line of JSON per event (`ready`, `migrated`, `ended`), standard error the log and words for
+ *  people. Exit codes: 0 done or asked to stop; 64 command line; 65 the database is of another program; 69 database, PostgreSQL
+ *  or port not to be had; 70 a bug; 78 configuration. */
 import { renameSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -47,8 +47,8 @@ type Values = ReturnType<typeof parse>["values"];
 const say = (event: object) => process.stdout.write(`${JSON.stringify(event)}\n`);
 const configOf = ({ config: file }: Values) => readConfig({ file, env: process.env });
 
-/** Resolves when this process is asked to end: by SIGTERM, SIGINT, SIGHUP, or by the end of its standard input where it is tethered. The
- *  input is let go of then, since an open one would keep the process. */
+/** Resolves when this process is asked to end: by SIGTERM, SIGINT, SIGHUP, or by the end of its standard input where it is
+ *  tethered. The input is let go of then, since an open one would keep the process. */
 function wishToEnd(isTethered: boolean): Promise<null> {
   return new Promise((resolve) => {
     const done = () => {

@@ -1,5 +1,5 @@
-/** Puts the server together: database, vault, chains, the parts that the nouns bring, and the API; and takes it apart again in the
- *  opposite order. */
+/** Puts the server together: database, vault, chains, the parts that the nouns bring, and the API; and takes it apart again in
+ *  the opposite order. */
 import type { Book } from "@strongroom/core/rulebook/book";
 import { openGateway } from "../chain/gateway.ts";
 import type { ChainAssets } from "../chain/types.ts";

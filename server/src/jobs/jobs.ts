@@ -1,5 +1,5 @@
-/** Runs what is due: workers take jobs, keepers hold leases. One of these runs in each process that works; together they share what is
- *  there, and each takes over what another one left behind. */
+/** Runs what is due: workers take jobs, keepers hold leases. One of these runs in each process that works; together they share
+ *  what is there, and each takes over what another one left behind. */
 
 import { troubleOf } from "../db/fault.ts";
 import { type Uuid, uuid } from "../db/ids.ts";
@@ -14,8 +14,8 @@ import { Problem } from "../http/call.ts";
 import { pauseAfter, wordsOf } from "./rules.ts";
 import * as store from "./store.ts";
 
-/** One job as its worker is given it. `fence`: for `demandFence` in every transaction that writes for it. `signal`: it was lost, or the
- *  process is to end; what is awaited then should be given up. */
+/** One job as its worker is given it. `fence`: for `demandFence` in every transaction that writes for it. `signal`: it was
+ *  lost, or the process is to end; what is awaited then should be given up. */
 export type Job = {
   readonly id: Uuid;
   readonly kind: string;
@@ -28,8 +28,8 @@ export type Job = {
 /** By kind. A worker runs at least once for a job and may run again for the same one; what it throws is a try that failed. */
 export type Workers = { readonly [kind: string]: (house: House, job: Job) => Promise<"done" | { readonly again: Date }> };
 
-/** Something that exactly one process does as long as it lives. `run` works until `signal`; when it ends before that it is begun anew.
- *  Everything that it writes is fenced by `lease`. */
+/** Something that exactly one process does as long as it lives. `run` works until `signal`; when it ends before that it is
+ *  begun anew. Everything that it writes is fenced by `lease`. */
 export type Keeper = {
   readonly name: string;
   readonly run: (house: House, turn: { readonly lease: store.Lease; readonly signal: AbortSignal }) => Promise<void>;

@@ -9,8 +9,8 @@ export type Backoff = {
   readonly outageMs: number;
 };
 
-/** Milliseconds until the next try, or null when there is none. `chance`: from 0 up to, but not, 1; it shortens by up to half, so that
- *  what failed together is not tried together. */
+/** Milliseconds until the next try, or null when there is none. `chance`: from 0 up to, but not, 1; it shortens by up to half,
+ *  so that what failed together is not tried together. */
 export function pauseAfter(
   { attempts, counts }: Failure,
   { backoff, chance }: { backoff: Backoff; chance: number },

@@ -1,7 +1,7 @@
 /** The queue of jobs and the leases by name, both fenced: whoever lost a job or a lease can write nothing for it any more.
  *
- *  A job is committed with the change that asks for it, runs at least once, and belongs to one worker until that worker has been
- *  silent for too long. All times are the database's, so machines need not agree. */
+ *  A job is committed with the change that asks for it, runs at least once, and belongs to one worker until that worker has
+ *  been silent for too long. All times are the database's, so machines need not agree. */
 import { type Generated, type Selectable, sql } from "kysely";
 import { type Uuid, uuid } from "../db/ids.ts";
 import type { Reader, Tx } from "../db/tables.ts";
@@ -38,8 +38,8 @@ export type Lease = Extract<Fence, { lease: string }>;
 /** `data` is JSON. Without `dueAt` it is due at once. */
 export type Asked = { kind: string; subject: string; dueAt?: Date; data?: unknown };
 
-/** Asks for a job. There is one that waits or runs for a kind and subject: a second wish makes it due no later, and, where it runs
- *  already, run once more, since it may have read what has changed now. Its data stays that of the first wish. */
+/** Asks for a job. There is one that waits or runs for a kind and subject: a second wish makes it due no later, and, where it
+ *  runs already, run once more, since it may have read what has changed now. Its data stays that of the first wish. */
 export async function enqueue(tx: Tx, { kind, subject, dueAt, data = {} }: Asked): Promise<void> {
   const due = dueAt === undefined ? sql<Date>`now()` : sql<Date>`${dueAt}::timestamptz`;
   await tx
@@ -56,8 +56,8 @@ export async function enqueue(tx: Tx, { kind, subject, dueAt, data = {} }: Asked
 
 const after = (ms: number) => sql<Date>`clock_timestamp() + ${ms} * interval '1 millisecond'`;
 
-/** Takes up to `most` due jobs of these kinds, the longest due first; also jobs whose worker has fallen silent. Should the answer be
- *  lost, so is that worker, and the jobs are taken again when its time is up. */
+/** Takes up to `most` due jobs of these kinds, the longest due first; also jobs whose worker has fallen silent. Should the
+ *  answer be lost, so is that worker, and the jobs are taken again when its time is up. */
 export async function takeJobs(db: Reader, { kinds, most, leaseMs }: Taking): Promise<JobRow[]> {
   if (most === 0 || kinds.length === 0) return [];
   const taken = await db
@@ -107,16 +107,16 @@ function ownJob(db: Reader, { job, epoch }: JobFence) {
   return db.updateTable("job").where("id", "=", job).where("epoch", "=", epoch).where("state", "=", "running");
 }
 
-/** How a job ended for now: done, given up, to run again at a time, or to be tried again. `counts`: whether the try counts towards the
- *  greatest number of them. */
+/** How a try ended: done, given up, to run again at a time, or to be tried again. `counts`: whether the try counts
+ *  towards the greatest number of them. */
 export type End =
   | { readonly state: "done" }
   | { readonly state: "failed"; readonly error: string }
   | { readonly state: "again"; readonly at: Date }
   | { readonly state: "retry"; readonly inMs: number; readonly error: string; readonly counts: boolean };
 
-/** Gives a job back. Whoever lost it changes nothing; gives whether it was still his. A job that was asked for again meanwhile is due
- *  at once and begins anew, whatever its end was. */
+/** Gives a job back. Whoever lost it changes nothing; gives whether it was still his. A job that was asked for again meanwhile
+ *  is due at once and begins anew, whatever its end was. */
 export async function endJob(db: Reader, fence: JobFence, end: End): Promise<boolean> {
   const state = end.state === "done" || end.state === "failed" ? end.state : "waiting";
   const due = end.state === "again" ? sql`${end.at}::timestamptz` : after(end.state === "retry" ? end.inMs : 0);
@@ -132,8 +132,8 @@ export async function endJob(db: Reader, fence: JobFence, end: End): Promise<boo
   return numUpdatedRows === 1n;
 }
 
-/** Fails with LEASE_LOST unless the job or lease is still held at that epoch, and keeps it so until the transaction ends: nobody can
- *  take it over in between, while its holder can go on saying that he lives. */
+/** Fails with LEASE_LOST unless the job or lease is still held at that epoch, and keeps it so until the transaction ends:
+ *  nobody can take it over in between, while its holder can go on saying that he lives. */
 export async function demandFence(tx: Tx, fence: Fence): Promise<void> {
   const row = "job" in fence ? await holdJob(tx, fence) : await holdLease(tx, fence);
   if (row === undefined) throw new Fault("LEASE_LOST", "job" in fence ? `Job ${fence.job}.` : fence.lease);
@@ -149,8 +149,8 @@ function holdLease(tx: Tx, { lease, epoch }: Lease) {
   return own.forKeyShare().executeTakeFirst();
 }
 
-/** Takes a lease that is free, has run out, or is the holder's own. Gives null when somebody else has it. The epoch grows with every
- *  taking, so what a former holder still has under way is refused by `demandFence`. */
+/** Takes a lease that is free, has run out, or is the holder's own. Gives null when somebody else has it. The epoch grows with
+ *  every taking, so what a former holder still has under way is refused by `demandFence`. */
 export async function takeLease(db: Reader, { name, holder, leaseMs }: Claim): Promise<Lease | null> {
   const isFree = sql<boolean>`until < clock_timestamp() or holder = ${holder}`;
   const known = await db.selectFrom("lease").select(isFree.as("free")).where("name", "=", name).executeTakeFirst();

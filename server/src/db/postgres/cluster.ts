@@ -1,5 +1,5 @@
-/** The data of an embedded PostgreSQL: made once, whole or not at all, with an owner role and an application role of their own random
- *  passwords. Nobody can log in as its superuser. */
+/** The data of an embedded PostgreSQL: made once, whole or not at all, with an owner role and an application role of their own
+ *  random passwords. Nobody can log in as its superuser. */
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
@@ -22,7 +22,8 @@ export type Cluster = {
   readonly passwords: { readonly owner: string; readonly app: string };
 };
 
-/** `ownerMayCreate`: the owner may make further databases, as tests do. `sync`: false leaves it to the machine when to write. */
+/** `ownerMayCreate`: the owner may make further databases, as tests do. `sync`: false leaves it to the machine when to
+ *  write. */
 export type ClusterOptions = { home: string; kind: BinaryKind | null; ownerMayCreate?: boolean; sync?: boolean };
 
 /** Opens the cluster below `<home>/postgres`, which is made if it is not there. */

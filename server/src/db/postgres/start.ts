@@ -1,5 +1,5 @@
-/** Starts an embedded PostgreSQL on a Unix socket, watches it, and ends with it: what a demonstration, a test or a small institution
- *  runs on. Everybody else gives the URL of a database. */
+/** Starts an embedded PostgreSQL on a Unix socket, watches it, and ends with it: what a demonstration, a test or a small
+ *  institution runs on. Everybody else gives the URL of a database. */
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -25,7 +25,8 @@ export type Postgres = {
   stop(): Promise<void>;
 };
 
-/** `settings`: PostgreSQL's own, beside what is needed. `say`: hears the lines of its log. `socket`: the folder of an earlier start. */
+/** `settings`: PostgreSQL's own, beside what is needed. `say`: hears the lines of its log. `socket`: the folder of an earlier
+ *  start. */
 export type StartOptions = ClusterOptions & {
   settings?: Readonly<Record<string, string>>;
   say?: (line: string) => void;
@@ -122,9 +123,9 @@ function socketFolder({ folder, footing }: Cluster): string {
   return socket;
 }
 
-/** Waits until nobody works in the data folder: a server whose starter was killed is still shutting down, and processes of a server
- *  that was killed end by themselves. A lock file that names a process which has nothing to do with the folder is removed: numbers
- *  of processes come again, above all after the machine started anew. Fails: POSTGRES_BUSY. */
+/** Waits until nobody works in the data folder: a server whose starter was killed is still shutting down, and processes of a
+ *  server that was killed end by themselves. A lock file that names a process which has nothing to do with the folder is
+ *  removed: numbers of processes come again, above all after the machine started anew. Fails: POSTGRES_BUSY. */
 async function demandFree(data: string): Promise<void> {
   if (!existsSync("/proc/self/cwd")) return;
   const since = performance.now();

@@ -1,12 +1,13 @@
-/** As whom PostgreSQL runs. It refuses to run as root, and it must end when the process that started it ends, however that ends. */
+/** As whom PostgreSQL runs. It refuses to run as root, and it must end when the process that started it ends, however that
+ *  ends. */
 import { chownSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 
 /** Debian's nobody and nogroup. */
 const NOBODY = 65534;
 
-/** `plain`: as the user that this process has. `nobody`: root steps down. `mapped`: root stays root outside and looks like nobody
- *  inside of a user namespace, because nobody could not reach the folder. */
+/** `plain`: as the user that this process has. `nobody`: root steps down. `mapped`: root stays root outside and looks like
+ *  nobody inside of a user namespace, because nobody could not reach the folder. */
 export type Footing = "plain" | "nobody" | "mapped";
 
 /** `paths`: what must be reached. `data`: the data folder, if it is there: it stays with whom it belongs to. */
@@ -23,8 +24,8 @@ function isReachable(path: string): boolean {
   return isOpen && (above === path || isReachable(above));
 }
 
-/** The command line that runs `command` on that footing and has the kernel send it SIGINT, PostgreSQL's wish for a fast shutdown,
- *  when this process is gone. */
+/** The command line that runs `command` on that footing and has the kernel send it SIGINT, PostgreSQL's wish for a fast
+ *  shutdown, when this process is gone. */
 export function commandLine(footing: Footing, command: readonly string[]): [string, ...string[]] {
   const dying = ["--pdeathsig", "INT"];
   if (footing === "plain") return ["setpriv", ...dying, ...command];
