@@ -244,11 +244,12 @@ export function observeExecutions({ now }: Pick<House, "now">, book: Book): OurO
     transactionIncluded: (tx, it) => tell(tx, it, { what: "included", state: "broadcasting", at: at() }),
     transactionReorged: (tx, it) => tell(tx, it, { what: "reorged", state: "broadcasting", at: at() }),
     async transactionFinal(tx, it) {
-      book(tx, await settle(tx, it, at()));
+      if (it.state !== "replaced") book(tx, await settle(tx, it, at()));
+      else if (!(await isOurs(tx, it))) book(tx, await giveAway(tx, it, at()));
     },
     async transactionReplaced(tx, it) {
       // A version of ours that was mined instead ends all of them when it is final; only a stranger's leaves this one open.
-      if (!(await isOurs(tx, it))) await tell(tx, it, { what: "displaced", state: "held", at: at() });
+      if (!(await isOurs(tx, it))) await tell(tx, it, { what: "threatened", state: "held", at: at() });
     },
     async transactionStuck(tx, it) {
       await enqueue(tx, { kind: "reprice", subject: it.execution });
@@ -292,6 +293,31 @@ async function settle(tx: Tx, it: ChainTransaction, at: Date): Promise<readonly 
   return paying === undefined ? [] : settleSlot(paying, { others, moved, fee });
 }
 
+/** A stranger's transaction has the place of ours for good: nothing of ours can be mined there any more, so nothing stays held. Who signed
+ *  it with our key is for people to find out. */
+async function giveAway(tx: Tx, it: ChainTransaction, at: Date): Promise<readonly Transfer[]> {
+  const versions = await lockSlot(tx, (await lockExecution(tx, it.execution)).slot ?? "");
+  const held = await heldOf(tx, versions);
+  for (const { id } of held) {
+    const { unit, client, request } = await changeExecution(tx, id, { state: "aborted" }, at);
+    const data = { request, transaction: it.id, by: it.replacedBy };
+    await emit(tx, { type: "execution.displaced", subject: `execution:${id}`, actor: "chain", unit, client, data });
+  }
+  return held.flatMap((one) => releasePayment(bookingOf(one)));
+}
+
+/** Nothing more can be done without people: they may approve a replacement or a cancellation. */
+async function tellStuck(
+  house: House,
+  { id, request, unit, client }: ExecutionRow,
+  { code, field, detail }: Receipt,
+): Promise<"done"> {
+  const data = { request, code, field, detail };
+  const told = { type: "execution.stuck", subject: `execution:${id}`, actor: "vault", unit, client, data };
+  await transact(house.db, (tx) => emit(tx, told));
+  return "done";
+}
+
 export const executionWorkers: Workers = {
   /** Raises the fees of a transaction that is stuck, within what its intent allows. */
   async reprice(house, { subject }) {
@@ -308,7 +334,9 @@ export const executionWorkers: Workers = {
     const index = (await findRequest(house.db, execution.request))?.index ?? 0;
     const context = { ...(await house.chains.contextFor(execution.chain, call)), index };
     const receipt = await house.vault.ask({ command: "reprice", intent: execution.request as Hash, context });
-    if (receipt.code !== "OK") return { again: new Date(house.now() + limits.repriceAgainMs) };
+    if (receipt.code === "FROZEN" || receipt.code === "OVERLOADED")
+      return { again: new Date(house.now() + limits.repriceAgainMs) };
+    if (receipt.code !== "OK") return tellStuck(house, execution, receipt);
     const transaction = progressOf(receipt.body, execution.request)?.transaction;
     if (transaction == null) return "done";
     const now = new Date(house.now());
