@@ -11,8 +11,18 @@ import { Stop, say, ticking } from "./say.mjs";
 
 /** Every outside command that the program or its tests start. @type {readonly Need[]} */
 export const NEEDS = [
-  { command: "unshare", debian: "util-linux", why: "cuts the vault off the network", modes: ["start", "test", "bench"] },
-  { command: "setpriv", debian: "util-linux", why: "gives the vault a user of its own", modes: ["start", "test", "bench"] },
+  {
+    command: "unshare",
+    debian: "util-linux",
+    why: "cuts the vault off the network and lets PostgreSQL run below a closed folder",
+    modes: ["start", "test", "bench"],
+  },
+  {
+    command: "setpriv",
+    debian: "util-linux",
+    why: "gives the vault and PostgreSQL users of their own",
+    modes: ["start", "test", "bench"],
+  },
   { command: "git", debian: "git", why: "lists the files that the tests look through", modes: ["test"] },
 ];
 
