@@ -10,9 +10,11 @@ export type Trouble = "contended" | "lost" | null;
 const CONTENDED = new Set(["40001", "40P01"]);
 const LOST = new Set(["40003", "53300", "57P01", "57P02", "57P03"]);
 const UNREACHABLE = new Set(["ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH", "ENOTFOUND"]);
-/** The driver says these without a code. */
-const SAID =
-  /^(?:Connection terminated|Client has encountered a connection error|Client was closed|timeout exceeded when trying to connect|timeout expired)/;
+/** How the errors begin that the driver throws without a code. */
+const SAID = [
+  ...["Connection terminated", "Client has encountered a connection error", "Client was closed"],
+  ...["timeout exceeded when trying to connect", "timeout expired"],
+];
 
 export function troubleOf(error: unknown): Trouble {
   if (!(error instanceof Error)) return null;
@@ -20,7 +22,9 @@ export function troubleOf(error: unknown): Trouble {
   if (CONTENDED.has(code)) return "contended";
   // A Unix socket that is not there is a database that is not there.
   const isDown = UNREACHABLE.has(code) || (code === "ENOENT" && "syscall" in error && error.syscall === "connect");
-  return isDown || LOST.has(code) || code.startsWith("08") || SAID.test(error.message) ? "lost" : null;
+  return isDown || LOST.has(code) || code.startsWith("08") || SAID.some((words) => error.message.startsWith(words))
+    ? "lost"
+    : null;
 }
 
 /** Whether a unique key was there already. `constraint`: which one. */
