@@ -54,12 +54,12 @@ async function waiting(amount: bigint) {
   await house.chain.rpc("evm_setAutomine", false);
   const asked = await pay(house, amount);
   await approved(asked.id);
-  await until("it is in the pool", async () => {
-    const execution = await executionOf(asked.id);
-    return execution?.transactions.some(({ state }) => state === "seen");
-  });
+  await inPool(asked.id);
   return asked;
 }
+
+const inPool = (id: string) =>
+  until("it is in the pool", async () => (await executionOf(id))?.transactions.some(({ state }) => state === "seen"));
 
 test("a client's deposit in a wallet of his own is his, and he pays tokens out of it with his own ether", async () => {
   const client = house.as("admin");
@@ -117,7 +117,7 @@ test("a cancelled payment pays nobody and costs the fee of its cancellation", as
   const former = openRequest(session, { id: asked.id, intent: asked.intent });
   const cancelling = await request(house, { by: "tom", shown: makeCancellation(tom, { former, totalFee: ETH / 20n }) });
   await approved(cancelling.id);
-  await until("the cancellation is signed", async () => (await executionOf(cancelling.id))?.transactions.length);
+  await inPool(cancelling.id);
   await house.chain.rpc("evm_setAutomine", true);
   await until("the cancellation is in a block", async () => {
     await house.chain.mine(1);
@@ -143,7 +143,7 @@ test("a replacement with a higher total fee pays once", async () => {
   const former = openRequest(session, { id: asked.id, intent: asked.intent });
   const again = await request(house, { by: "tom", shown: makeReplacement(tom, { former, totalFee: ETH / 20n }) });
   await approved(again.id);
-  await until("the replacement is signed", async () => (await executionOf(again.id))?.transactions.length);
+  await inPool(again.id);
   await house.chain.rpc("evm_setAutomine", true);
   const end = await until("one of them is settled", async () => {
     await house.chain.mine(1);

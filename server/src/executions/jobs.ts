@@ -193,7 +193,8 @@ async function keepSigned(
     const slot = transaction.slots.join(" ");
     await trackTransaction(tx, { raw: transaction.raw, execution: id, unit, asset, now });
     await changeExecution(tx, id, { state: "signed", slot, receipt: receipt.bytes }, now);
-    await changeRequest(tx, request, { state: "consumed" });
+    const answer = { answer_code: "OK", answer_field: "", answer_detail: "", answer_at: now };
+    await changeRequest(tx, request, { state: "consumed", ...answer });
     const data = { request, transaction: transaction.id, slot };
     await emit(tx, {
       type: "execution.signed",

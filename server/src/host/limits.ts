@@ -79,8 +79,8 @@ export const limits = {
   /** Most that is believed of fees, in wei per gas. */
   gasTipMax: 500_000_000_000n,
   gasPriceMax: 10_000_000_000_000n,
-  /** Movements of one transaction that a trace may show, and how deep calls go in it (EIP-150 allows 1024). */
-  traceFrames: 100_000,
+  /** Calls with value that the trace of a block may show, and how deep calls go in it (EIP-150 allows 1024). */
+  traceMoves: 100_000,
   traceDepth: 1_025,
   /** Deposits of unknown tokens that one block may record; anybody can make more. */
   unknownPerBlock: 256,
@@ -141,6 +141,7 @@ export const limits = {
   keysReady: 4_096,
   /** When the vault is asked again about what may change by itself, and how often what has expired is looked for. */
   askAgainMs: 15_000,
+  outbidMs: 1_000,
   expireMs: 10_000,
   /** When a transaction that is stuck and could not be repriced is looked at again. */
   repriceAgainMs: 60_000,

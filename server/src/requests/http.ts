@@ -16,7 +16,17 @@ import { balanceOf } from "../ledger/store.ts";
 import type { View } from "../vault/link.ts";
 import { demandWallet } from "../wallets/http.ts";
 import { consume, demandIntent, resultOf } from "./jobs.ts";
-import { approvalOf, isSameRequest, type ReadDecision, readDecision, readIntent, type Standing, staleness } from "./rules.ts";
+import {
+  approvalOf,
+  decisionRecord,
+  isSameRequest,
+  type ReadDecision,
+  readDecision,
+  readIntent,
+  requestRecord,
+  type Standing,
+  staleness,
+} from "./rules.ts";
 import {
   changeRequest,
   type DecisionRow,
@@ -187,9 +197,11 @@ export const requests: Handlers<"requests"> = {
     const dates = { not_after: new Date(intent.notAfter), created_at: now };
     const row = { ...content, state: "open" as const, execution: null, ...answer, ...dates };
     if (!(await insertRequest(tx, row))) problem("CONFLICT", "body.intent", "it is being sent at the same time; send it again");
-    await insertDecision(tx, rowOf(initiated, body.approval, now));
+    const first = rowOf(initiated, body.approval, now);
+    await insertDecision(tx, first);
     const data = { kind, reference, person: initiated.person };
-    await emit(tx, { type: "request.created", subject: `request:${id}`, actor: caller.name, unit, client, data, signed: body.intent });
+    const told = { data, signed: body.intent, record: requestRecord(row), decision: decisionRecord(first) };
+    await emit(tx, { type: "request.created", subject: `request:${id}`, actor: caller.name, unit, client, ...told });
     const entered = { ...row, version: 1 };
     if (kind === "freeze") return showOne(call, await freezeNow(call, entered, body.approval));
     await enqueue(tx, { kind: "carry-out", subject: id });
@@ -236,16 +248,20 @@ export const requests: Handlers<"requests"> = {
     if (row.state !== "open" && row.state !== "approved")
       problem("STATE_CONFLICT", "params.id", `this request is ${row.state}`);
     const { unit, client } = row;
-    const told = { subject: `request:${row.id}`, actor: caller.name, unit, client, data: { person: said.person }, signed: body.approval };
+    const entered = rowOf(said, body.approval, now);
+    const what = { data: { person: said.person }, signed: body.approval, decision: decisionRecord(entered) };
+    const told = { subject: `request:${row.id}`, actor: caller.name, unit, client, ...what };
     if (decision === "reject") {
       const { code, field, detail } = await house.vault.ask({ command: "object", approval: body.approval });
       if (code !== "OK") throw new Problem("SIGNED_WRONG", { field, detail, vaultCode: code });
-      await insertDecision(tx, rowOf(said, body.approval, now));
-      await emit(tx, { type: "request.rejected", ...told });
-      return showOne(call, await changeRequest(tx, row.id, { state: "rejected" }));
+      await insertDecision(tx, entered);
+      const rejected = await changeRequest(tx, row.id, { state: "rejected" });
+      await emit(tx, { type: "request.rejected", ...told, record: requestRecord(rejected) });
+      return showOne(call, rejected);
     }
-    await insertDecision(tx, rowOf(said, body.approval, now));
-    await emit(tx, { type: decision === "approve" ? "request.approved" : "request.renewed", ...told });
+    await insertDecision(tx, entered);
+    const type = decision === "approve" ? "request.approved" : "request.renewed";
+    await emit(tx, { type, ...told, record: requestRecord(row) });
     await enqueue(tx, { kind: "carry-out", subject: row.id });
     return showOne(call, row);
   },
@@ -257,7 +273,9 @@ export const requests: Handlers<"requests"> = {
     if (row.state !== "open" || row.execution !== null) problem("STATE_CONFLICT", "params.id", `this request is ${row.state}`);
     const { unit, client } = row;
     const data = { kind: row.kind };
-    await emit(tx, { type: "request.withdrawn", subject: `request:${row.id}`, actor: caller.name, unit, client, data });
-    return showOne(call, await changeRequest(tx, row.id, { state: "withdrawn" }));
+    const withdrawn = await changeRequest(tx, row.id, { state: "withdrawn" });
+    const told = { actor: caller.name, unit, client, data, record: requestRecord(withdrawn) };
+    await emit(tx, { type: "request.withdrawn", subject: `request:${row.id}`, ...told });
+    return showOne(call, withdrawn);
   },
 };

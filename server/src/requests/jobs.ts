@@ -8,6 +8,7 @@ import { decode, idOf } from "@strongroom/core/signed/object";
 import type { Receipt } from "@strongroom/core/signed/receipt";
 import type { Tx } from "../db/tables.ts";
 import { transact } from "../db/transact.ts";
+import { entryRecord } from "../entries/rules.ts";
 import { insertEntry, retireEntry } from "../entries/store.ts";
 import { emit } from "../events/store.ts";
 import { carryToChain, rehearse } from "../executions/jobs.ts";
@@ -19,8 +20,9 @@ import { limits } from "../host/limits.ts";
 import { problem } from "../http/call.ts";
 import type { Workers } from "../jobs/jobs.ts";
 import { enqueue } from "../jobs/store.ts";
+import { walletRecord } from "../wallets/rules.ts";
 import { insertWallet } from "../wallets/store.ts";
-import { approvalOf, endOfDelay, intentOf, meaningOf, staleness } from "./rules.ts";
+import { approvalOf, endOfDelay, intentOf, meaningOf, requestRecord, staleness } from "./rules.ts";
 import {
   changeRequest,
   decisionsOn,
@@ -95,17 +97,24 @@ export async function resultOf(house: House, intent: Intent): Promise<Result> {
 export async function consume(tx: Tx, house: House, request: RequestRow, { intent, shown }: Result): Promise<void> {
   const { id, unit, client } = request;
   const now = new Date(house.now());
-  await changeRequest(tx, id, { state: "consumed", answer_code: "OK", answer_field: "", answer_detail: "", answer_at: now });
+  const answer = { answer_code: "OK", answer_field: "", answer_detail: "", answer_at: now };
+  const record = requestRecord(await changeRequest(tx, id, { state: "consumed", ...answer }));
   const told = { actor: "vault", unit, client, ...(shown !== null && { signed: shown.bytes }) };
-  await emit(tx, { type: "request.consumed", subject: `request:${id}`, ...told, data: { kind: request.kind } });
+  await emit(tx, { type: "request.consumed", subject: `request:${id}`, ...told, data: { kind: request.kind }, record });
   if (intent.kind === "wallet" && shown !== null) await enterWallet(tx, { request, intent, shown, now });
   if (intent.kind === "entry" && shown !== null) await enterEntry(tx, { request, intent, shown, now });
   if (intent.kind === "retire") {
-    await retireEntry(tx, intent.hash, now);
-    await emit(tx, { type: "entry.retired", subject: `entry:${intent.name}`, ...told, data: { hash: intent.hash, request: id } });
+    const retired = await retireEntry(tx, intent.hash, now);
+    const what = { data: { hash: intent.hash, request: id }, ...(retired !== undefined && { record: entryRecord(retired) }) };
+    await emit(tx, { type: "entry.retired", subject: `entry:${intent.name}`, ...told, ...what });
   }
   if (intent.kind === "freeze")
-    await emit(tx, { type: "freeze.set", subject: `freeze:${id}`, ...told, data: { level: intent.level, subject: intent.subject } });
+    await emit(tx, {
+      type: "freeze.set",
+      subject: `freeze:${id}`,
+      ...told,
+      data: { level: intent.level, subject: intent.subject },
+    });
   if (intent.kind === "unfreeze") {
     await emit(tx, { type: "freeze.lifted", subject: `freeze:${intent.freeze}`, ...told, data: { request: id } });
     await enqueue(tx, { kind: "retry-frozen", subject: "all" });
@@ -125,16 +134,19 @@ async function enterWallet(tx: Tx, { request, intent, shown, now }: Made<"wallet
   const row = { name, chain, wallet_class: walletClass, client, unit, label: null, receipt: shown.bytes, created_at: now };
   await insertWallet(tx, row);
   const data = { chain, walletClass, request: request.id };
-  await emit(tx, { type: "wallet.opened", subject: `wallet:${name}`, actor: "vault", unit, client, data, signed: shown.bytes });
+  const told = { actor: "vault", unit, client, data, signed: shown.bytes, record: walletRecord({ ...row, version: 1 }) };
+  await emit(tx, { type: "wallet.opened", subject: `wallet:${name}`, ...told });
 }
 
 async function enterEntry(tx: Tx, { request, intent, shown, now }: Made<"entry">): Promise<void> {
   const { name, chain, address, class: kind, party } = decode(Entry, intent.entry);
   const hash = idOf(Entry, intent.entry);
   const columns = { hash, name, chain, address, class: kind, party, entry: intent.entry, receipt: shown.bytes };
-  await insertEntry(tx, { ...columns, state: "current", request: request.id, created_at: now, retired_at: null });
+  const draft = { ...columns, state: "current", request: request.id, created_at: now, retired_at: null } as const;
+  const record = entryRecord(await insertEntry(tx, draft));
   const data = { hash, chain, address, class: kind, party, request: request.id };
-  await emit(tx, { type: "entry.entered", subject: `entry:${name}`, actor: "vault", unit: request.unit, data, signed: shown.bytes });
+  const told = { actor: "vault", unit: request.unit, data, signed: shown.bytes, record };
+  await emit(tx, { type: "entry.entered", subject: `entry:${name}`, ...told });
 }
 
 /** Notes a refusal, and says when the vault is to be asked again. */
@@ -147,7 +159,7 @@ async function noteRefusal(house: House, id: string, answer: Pick<Receipt, "code
     const request = await lockRequest(tx, id);
     if (request === undefined || !isAlive(request)) return;
     const said: RequestChange = { answer_code: code, answer_field: field, answer_detail: detail, answer_at: now };
-    await changeRequest(tx, id, state === null ? said : { ...said, state });
+    const changed = await changeRequest(tx, id, state === null ? said : { ...said, state });
     const same = request.answer_code === code && request.answer_field === field;
     if (same && state === null) return;
     const { unit, client } = request;
@@ -158,9 +170,12 @@ async function noteRefusal(house: House, id: string, answer: Pick<Receipt, "code
       unit,
       client,
       data: { code, field, detail },
+      record: requestRecord(changed),
     });
   });
   if (meaning !== "wait") return "done";
+  // Another version was signed while this one was made: with newer fees it goes through.
+  if (code === "FEE_TOO_LOW") return { again: new Date(house.now() + limits.outbidMs) };
   const until = code === "DELAY_RUNNING" ? endOfDelay(detail) : null;
   return { again: new Date(until === null ? house.now() + limits.askAgainMs : until + GRACE_MS) };
 }

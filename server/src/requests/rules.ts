@@ -7,7 +7,8 @@ import { Approval } from "@strongroom/core/signed/approval";
 import { Intent } from "@strongroom/core/signed/intent";
 import { decode, idOf, Signed } from "@strongroom/core/signed/object";
 import { render, textHash } from "@strongroom/core/text/render";
-import { openByPerson } from "../vault/signed.ts";
+import { digestOf, openByPerson } from "../vault/signed.ts";
+import type { DecisionRow, RequestRow } from "./store.ts";
 
 /** What the vault is at: what approvals must name to count there. */
 export type Standing = {
@@ -151,6 +152,8 @@ const MEANINGS: { readonly [code: string]: Meaning } = {
   FROZEN: "wait",
   LIMIT_EXCEEDED: "wait",
   TOO_MANY_OUTSTANDING: "wait",
+  FEE_TOO_LOW: "wait",
+  FEE_TOO_HIGH: "wait",
   TABLE_FULL: "wait",
   OVERLOADED: "wait",
   KEYSTORE_FAULT: "wait",
@@ -178,3 +181,15 @@ export function endOfDelay(detail: string): number | null {
   const [, until] = /ends at (\d{1,15})/.exec(detail) ?? [];
   return until === undefined ? null : Number(until);
 }
+
+/** What the events about a request say of its row. */
+export const requestRecord = ({ unit, client, state, index, creator, created_at, ...row }: Omit<RequestRow, "version">) => ({
+  ...{ unit, client, state, index, creator, answer_code: row.answer_code, answer_field: row.answer_field },
+  created_at: created_at.toISOString(),
+});
+
+/** What the event about a decision says of its row. */
+export const decisionRecord = ({ id, person, approval, created_at }: DecisionRow) => ({
+  ...{ id, person, approval: digestOf(approval) },
+  created_at: created_at.toISOString(),
+});
