@@ -4,7 +4,7 @@ import { after, test } from "node:test";
 import { openEvm } from "../../server/src/chain/evm/evm.ts";
 import { openNodes } from "../../server/src/chain/evm/nodes.ts";
 import { limits } from "../../server/src/host/limits.ts";
-import { type Anvil, CHAIN, type Front, hex, RICH, RICH_TOO, startAnvil, startProxy } from "../world/chain.ts";
+import { type Anvil, CHAIN, calls, type Front, hex, RICH, RICH_TOO, startAnvil, startProxy } from "../world/chain.ts";
 
 const anvil = await startAnvil({ byHand: true });
 const twin = await startAnvil({ byHand: true });
@@ -64,7 +64,7 @@ const LIES = {
   receipt: "eth_getTransactionReceipt",
   transactions: "eth_getBlockByHash",
   logs: "eth_getLogs",
-  trace: "debug_traceBlockByHash",
+  trace: "trace_block",
 };
 
 for (const [what, method] of Object.entries(LIES)) {
@@ -97,14 +97,14 @@ for (const [what, method] of Object.entries(LIES)) {
 /** Another number in a balance, receipt or block, a log that is not there, a call that was not made. */
 function bend(result: unknown): unknown {
   if (typeof result === "string") return hex(BigInt(result) + 1n);
-  if (Array.isArray(result)) return result.length > 0 ? [{ ...result[0], result: innerCall }] : [transferLog];
+  if (Array.isArray(result)) return result.length > 0 ? [...result, { ...result[0], ...innerCall }] : [transferLog];
   const it = result as { gasUsed?: string; transactions?: object[] };
   if (Array.isArray(it.transactions))
     return { ...it, transactions: it.transactions.map((one) => ({ ...one, value: "0xffff" })) };
   return { ...it, gasUsed: "0x1" };
 }
 const word = (digit: string) => `0x${"0".repeat(24)}${digit.repeat(40)}`;
-const innerCall = { calls: [{ type: "CALL", from: RICH, to: RICH_TOO, value: "0x1" }] };
+const innerCall = { traceAddress: [0], action: { callType: "call", from: RICH, to: RICH_TOO, value: "0x1" } };
 const transferLog = {
   address: `0x${"1".repeat(40)}`,
   topics: ["0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef", word("2"), word("3")],
@@ -112,6 +112,42 @@ const transferLog = {
   transactionHash: `0x${"5".repeat(64)}`,
   logIndex: "0x0",
 };
+
+test("nodes that trace in different ways agree, and whoever cannot trace is not blamed", async () => {
+  await mend();
+  const splitter = await anvil.deploy("Splitter");
+  const data = calls.split([RICH_TOO, splitter, RICH]);
+  for (const to of [[RICH_TOO], [RICH, RICH_TOO]]) await anvil.send({ to: splitter, value: 12n, data: calls.split(to) });
+  await anvil.send({ to: splitter, value: 12n, data: calls.tease([RICH_TOO]), gas: 200_000n });
+  await anvil.send({ to: splitter, value: 12n, data, gas: 200_000n });
+  await anvil.send({ to: splitter, value: 7n, data: calls.end(RICH_TOO) });
+  await anvil.mine(1);
+  const online = open();
+  await online.poll();
+  const head = online.head();
+  assert.ok(head !== null);
+  const inner = async () => (await online.content(head)).movements.filter(({ place }) => place !== "value");
+  const flat = await inner();
+  assert.deepEqual(
+    flat.map(({ place, to, amount }) => `${place} ${to} ${amount}`),
+    [`call:0 ${RICH_TOO} 12`, `call:0 ${RICH} 6`, `call:1 ${RICH_TOO} 6`, `call:0 ${RICH_TOO} 19`].map((line) =>
+      line.toLowerCase(),
+    ),
+  );
+  const missing = Object.assign(new Error("the method does not exist"), { code: -32_601 });
+  const without = (...methods: string[]): Front["faults"] => ({
+    lie: ({ method }, result) => (methods.includes(method) ? missing : result),
+  });
+  for (const proxy of proxies) {
+    proxy.faults = without("trace_block");
+    assert.deepEqual(await inner(), flat);
+  }
+  third.faults = without("trace_block", "debug_traceBlockByHash");
+  assert.deepEqual(await inner(), flat);
+  await online.poll();
+  assert.equal(ofThird(online).state, "good");
+  await online.close();
+});
 
 test("a head that nobody else has is a lie, one that is old is lagging, and both come back", async () => {
   await mend();

@@ -1,5 +1,5 @@
-/** What we send is looked after until it is final: sent again, found wherever it is, replaced, stuck, undone and done again, and paid
- *  for exactly as the receipt says. */
+/** What we send is looked after until it is final: sent again, found wherever it is, replaced, stuck, undone and done again,
+ *  and paid for exactly as the receipt says. */
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { mnemonicToAccount } from "viem/accounts";
@@ -117,7 +117,7 @@ test("a transaction that was in a block before it was tracked is found there", a
   assert.deepEqual(await states(stage), ["final"]);
 });
 
-test("of two versions one is included and the other is replaced, and after a reorganisation it may be the other way round", async () => {
+test("of two versions one is included and one replaced, and a reorganisation may turn that round", async () => {
   const stage = await begin({ config: { confirmations: [{ blocks: 4 }] } });
   const [slow, fast] = [await track(stage, { value: 9n }), await track(stage, { value: 9n, fee: 20n * GWEI, tip: 2n * GWEI })];
   await stage.catchUp();
@@ -156,7 +156,7 @@ test("a nonce that somebody else's transaction took is seen, at once or, in an o
   assert.deepEqual(heard(stage).slice(-2), ["transactionReplaced", "transactionFinal"]);
 });
 
-test("a transaction is sent until nodes are there again, and again after they forgot it or a reorganisation undid it", async () => {
+test("a transaction is sent until a node takes it, and again when that forgot it or a reorganisation undid it", async () => {
   const stage = await begin({ config: { confirmations: [{ blocks: 9 }] } });
   await track(stage, { value: 9n });
   const lose: NonNullable<(typeof stage.fronts)[number]["faults"]["lie"]> = ({ method }, result) =>

@@ -1,4 +1,5 @@
-/** Reorganisations, forks and lags: what is recorded is what the chain that enough nodes agree on says, and what is final stays. */
+/** Reorganisations, forks and lags: what is recorded is what the chain that enough nodes agree on says, and what is final
+ *  stays. */
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { readCursor } from "../../server/src/chain/store.ts";

@@ -1,4 +1,5 @@
-/** Wherever the follower or the database dies, what is recorded in the end is what one that never dies records, each thing once. */
+/** Wherever the follower or the database dies, what is recorded in the end is what one that never dies records, each thing
+ *  once. */
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { sql } from "kysely";

@@ -30,7 +30,8 @@ export type Anvil = {
   stop(): Promise<void>;
 };
 
-/** Starts anvil on a free port. `byHand`: blocks are made by `mine` only. Anvils with the same `genesis` begin with the same block. */
+/** Starts anvil on a free port. `byHand`: blocks are made by `mine` only. Anvils with the same `genesis` begin with the same
+ *  block. */
 export async function startAnvil({
   byHand = false,
   genesis = 1_700_000_000,
@@ -152,7 +153,7 @@ export type Faults = {
   status?: number;
   /** What is sent instead of an answer. */
   body?: string;
-  /** Changes a result; an Error that it gives becomes the node's error. */
+  /** Changes a result; an Error that it gives becomes the node's error, with its `code` if it has one. */
   lie?: (asked: Asked, result: unknown) => unknown;
 };
 
@@ -198,11 +199,14 @@ export async function startProxy(target: string): Promise<Front> {
   return Object.assign(proxy, { url, stop });
 }
 
+const codeOf = (error: Error) => ("code" in error && typeof error.code === "number" ? error.code : -32_000);
+
 function bent(asked: Asked | Asked[], answers: unknown, { lie }: Faults): unknown {
   if (lie === undefined) return answers;
   const one = (question: Asked, answer: { result?: unknown }) => {
     const result = lie(question, answer.result);
-    if (result instanceof Error) return { jsonrpc: "2.0", id: question.id, error: { code: -32_000, message: result.message } };
+    if (result instanceof Error)
+      return { jsonrpc: "2.0", id: question.id, error: { code: codeOf(result), message: result.message } };
     return { ...answer, result };
   };
   if (!Array.isArray(asked)) return one(asked, answers as { result?: unknown });

@@ -1,8 +1,8 @@
-/** Follows one chain block by block. What a block brings, that it was followed, and where we are is one transaction, written only by
- *  whoever holds the chain's lease; so nothing is lost, doubled or half done, wherever the process dies.
+/** Follows one chain block by block. What a block brings, that it was followed, and where we are is one transaction, written
+ *  only by whoever holds the chain's lease; so nothing is lost, doubled or half done, wherever the process dies.
  *
- *  A block that is not the child of the last one is a reorganisation: block after block is undone down to the common ancestor. One
- *  that goes deeper than configured, or that would undo what is final, halts the chain: people have to look. */
+ *  A block that is not the child of the last one is a reorganisation: block after block is undone down to the common
+ *  ancestor. One that goes deeper than configured, or that would undo what is final, halts the chain: people have to look. */
 
 import type { Tx } from "../db/tables.ts";
 import { transact } from "../db/transact.ts";
@@ -104,7 +104,8 @@ type Entry = {
   readonly change: number;
 };
 
-/** Writes all that a block brings and makes final; nothing when the place or the watched addresses have changed since it was read. */
+/** Writes all that a block brings and makes final; nothing when the place or the watched addresses have changed since it was
+ *  read. */
 async function enter(it: Follower, tx: Tx, { lease, place, block, brought, change }: Entry): Promise<void> {
   const { chain, config, observers } = it;
   await demandFence(tx, lease);

@@ -1,5 +1,6 @@
-/** The way to the chains: one for the whole process. It keeps looking at the nodes of every chain, answers what is asked of a chain
- *  by what enough of them say, and shows who lags or lies. It follows no blocks: `follow.ts` does, in one process at a time. */
+/** The way to the chains: one for the whole process. It keeps looking at the nodes of every chain, answers what is asked of
+ *  a chain by what enough of them say, and shows who lags or lies. It follows no blocks: `follow.ts` does, in one process at
+ *  a time. */
 import type { EvmContext } from "@strongroom/core/chain/evm/build";
 import type { Family } from "@strongroom/core/chain/table";
 import { troubleOf } from "../db/fault.ts";
@@ -23,8 +24,8 @@ export type GatewayConfig = {
   readonly now: () => number;
 };
 
-/** Everything that takes a chain fails with NOT_FOUND when that is not configured, and with CHAIN_UNREACHABLE when too few nodes
- *  agree. */
+/** Everything that takes a chain fails with NOT_FOUND when that is not configured, and with CHAIN_UNREACHABLE when too few
+ *  nodes agree. */
 export type Gateway = {
   /** Begins to look at the nodes. */
   start(): void;
@@ -122,7 +123,8 @@ async function keepLooking(one: Watched, { db, assets, signal }: Looking): Promi
   for (const done of [...one.turns]) done();
 }
 
-/** What is shown beside the nodes: how far whoever follows has come, and the chain's name. What is not there stays as it was. */
+/** What is shown beside the nodes: how far whoever follows has come, and the chain's name. What is not there stays as it
+ *  was. */
 async function learn(one: Watched, { db, assets }: Pick<Looking, "db" | "assets">): Promise<void> {
   try {
     one.cursor = (await readCursors(db)).find(({ chain }) => chain === one.chain) ?? null;

@@ -1,5 +1,5 @@
-/** Looks after our transactions until a block has them: sends them, sends them again, finds those that a block had before they were
- *  tracked, sees nonces that are gone, and says which are stuck. */
+/** Looks after our transactions until a block has them: sends them, sends them again, finds those that a block had before
+ *  they were tracked, sees nonces that are gone, and says which are stuck. */
 import { transact } from "../db/transact.ts";
 import { limits } from "../host/limits.ts";
 import { problem } from "../http/call.ts";

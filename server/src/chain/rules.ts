@@ -3,7 +3,8 @@
 import { limits } from "../host/limits.ts";
 import type { ChainConfig, Change, Confirmation, DepositState, Holding, Mined, Movement } from "./types.ts";
 
-/** Blocks that make a movement final: the first entry that fits. Without any the most careful one, the depth that is followed. */
+/** Blocks that make a movement final: the first entry that fits. Without any the most careful one, the depth that is
+ *  followed. */
 export function blocksNeeded(
   config: Pick<ChainConfig, "confirmations" | "reorgDepth">,
   asset: string | null,
@@ -87,8 +88,8 @@ export type Ground = {
   readonly changes: ReadonlyMap<string, Change>;
 };
 
-/** Judges the movements of a block that are to us. Those of failed transactions and those of nothing are none; of unknown tokens a
- *  block shows no more than a limit, since they cost their maker little. */
+/** Judges the movements of a block that are to us. Those of failed transactions and those of nothing are none; of unknown
+ *  tokens a block shows no more than a limit, since they cost their maker little. */
 export function judgeIncoming(incoming: readonly Movement[], ground: Ground): readonly Judged[] {
   const real = incoming.filter(({ tx, amount }) => amount > 0n && !ground.failed.has(tx));
   const received = receivedOf(real, ground);
@@ -167,8 +168,8 @@ export function isStuck(
   return it.sends > 0 && (tooCheap || at.now - since >= at.stuckMs);
 }
 
-/** The fees that fit into what an intent may spend. `over`: those of the version that is replaced, above which each must be by an
- *  eighth.   Source: docs/spec/evm.md, "What is built". */
+/** The fees that fit into what an intent may spend. `over`: those of the version that is replaced, above which each must be
+ *  by an eighth.   Source: docs/spec/evm.md, "What is built". */
 export function feesWithin(
   wanted: { readonly gasLimit: number; readonly maxFeePerGas: bigint; readonly maxPriorityFeePerGas: bigint },
   bounds: { readonly totalFee: bigint; readonly over?: { maxFeePerGas: bigint; maxPriorityFeePerGas: bigint } | undefined },

@@ -1,4 +1,5 @@
-/** The only code that reads and writes what is kept of chains: cursors, blocks, watched addresses, deposits and our transactions. */
+/** The only code that reads and writes what is kept of chains: cursors, blocks, watched addresses, deposits and our
+ *  transactions. */
 import { type Selectable, sql } from "kysely";
 import type { Uuid } from "../db/ids.ts";
 import type { Reader, Tx } from "../db/tables.ts";
@@ -81,6 +82,8 @@ export type ChainTables = {
 };
 export type Cursor = Selectable<CursorTable>;
 export type Watched = Selectable<WatchTable>;
+export type DepositRow = Selectable<DepositTable>;
+export type TransactionRow = Selectable<TransactionTable>;
 
 // where we are
 

@@ -1,8 +1,8 @@
-/** What the online half of a chain offers, and what the follower records of it. Adding a chain is adding a folder beside `evm/` and
- *  a line in the table of `gateway.ts`.
+/** What the online half of a chain offers, and what the follower records of it. Adding a chain is adding a folder beside
+ *  `evm/` and a line in the table of `gateway.ts`.
  *
- *  Addresses are in their chain's canonical text, or, where many are compared, as keys: one short text for each address. Hashes of
- *  blocks are lower-case hex without prefix, ids of transactions as the chain writes them. */
+ *  Addresses are in their chain's canonical text, or, where many are compared, as keys: one short text for each address.
+ *  Hashes of blocks are lower-case hex without prefix, ids of transactions as the chain writes them. */
 import type { Family } from "@strongroom/core/chain/table";
 import type { ChainView } from "@strongroom/sdk/contract/chains";
 import type { Uuid } from "../db/ids.ts";
@@ -47,7 +47,8 @@ export type ChainAssets = {
 export type BlockRef = { readonly number: number; readonly hash: string; readonly parent: string; readonly at: Date };
 export type Head = BlockRef & { readonly baseFee: bigint };
 
-/** One movement of value that a block shows, its addresses as keys. `contract` null: the native asset. `place`: where in the transaction. */
+/** One movement of value that a block shows, its addresses as keys. `contract` null: the native asset. `place`: where in the
+ *  transaction. */
 export type Movement = {
   readonly tx: string;
   readonly place: string;
@@ -134,7 +135,8 @@ export type Online = {
   close(): Promise<void>;
 };
 
-/** `suspect`: the chain logs what its balances do not show, or it is dust. `unknown`: a token that the rulebook does not know. */
+/** `suspect`: the chain logs what its balances do not show, or it is dust. `unknown`: a token that the rulebook does not
+ *  know. */
 export type DepositState = "seen" | "final" | "reorged" | "unknown" | "suspect";
 
 /** A movement to one of our addresses. A row lives once, seen → final | reorged; what is included again is a new one. */
@@ -166,7 +168,8 @@ export type Deposit = {
 
 export type TransactionState = "signed" | "seen" | "included" | "final" | "failed" | "dropped" | "reorged" | "replaced";
 
-/** One version of one of our transactions. `fee`: what was really paid; `moved`: what really left. Both null until it is included. */
+/** One version of one of our transactions. `fee`: what was really paid; `moved`: what really left. Both null until it is
+ *  included. */
 export type ChainTransaction = SignedTransaction & {
   readonly execution: Uuid;
   readonly unit: string;

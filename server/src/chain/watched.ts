@@ -1,5 +1,5 @@
-/** Our addresses of one chain in memory, so that a block is matched without asking anybody, least of all a node: what we watch is
- *  nobody's business. Kept up by the change that each new address makes. */
+/** Our addresses of one chain in memory, so that a block is matched without asking anybody, least of all a node: what we
+ *  watch is nobody's business. Kept up by the change that each new address makes. */
 import type { Reader } from "../db/tables.ts";
 import { limits } from "../host/limits.ts";
 import { watchChange, watchedSince } from "./store.ts";

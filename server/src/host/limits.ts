@@ -158,6 +158,13 @@ export const limits = {
     checkRows: 1_000,
     checkMs: 60_000,
   },
+  integrity: {
+    /** Rows of the check of all records that are read at once, and findings after which it stops. */
+    rows: 64,
+    findings: 100,
+    /** The pause after one check, which is never less than ten times as long as that took. */
+    checkMs: 60_000,
+  },
   /** Things that a job looks at in one go. */
   batch: 200,
 } as const;

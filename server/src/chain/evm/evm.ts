@@ -4,11 +4,13 @@ import { addressText } from "@strongroom/core/chain/evm/decode";
 import { limits } from "../../host/limits.ts";
 import { problem } from "../../http/call.ts";
 import type { BlockContent, BlockRef, ChainConfig, Change, Head, Holding, Mined, Movement, Online } from "../types.ts";
+import { resultOf } from "./ballot.ts";
 import { quote } from "./fees.ts";
-import { type Nodes, openNodes, resultOf } from "./nodes.ts";
+import { type Nodes, openNodes } from "./nodes.ts";
 import { type Answer, type Call, NodeFault } from "./rpc.ts";
 import { broadcast } from "./send.ts";
 import { addressKey, slotOf } from "./signed.ts";
+import { traceBlock } from "./trace.ts";
 import {
   count,
   type Header,
@@ -16,7 +18,6 @@ import {
   type Receipt,
   readHeader,
   readReceipt,
-  readTrace,
   readTransactions,
   readTransfers,
   TRANSFER_TOPIC,
@@ -109,14 +110,10 @@ async function contentOf(
     nodes.agree(`the logs of block ${number}`, async (rpc) => readTransfers(await rpc.call("eth_getLogs", filter)), number),
   ]);
   if (transactions === null || logs === null) return gone(`block ${number}`);
+  const traced = { number, hash, transactions: transactions.length };
+  const about = `the trace of block ${number}`;
   const isTraced = trace && transactions.length > 0;
-  const tracing = async () =>
-    nodes.agree(
-      `the trace of block ${number}`,
-      async (rpc) => readTrace(await rpc.call("debug_traceBlockByHash", hash, { tracer: "callTracer" })),
-      number,
-    );
-  const calls = isTraced ? ((await tracing()) ?? gone(`the trace of block ${number}`)) : [];
+  const calls = isTraced ? ((await nodes.agree(about, (rpc) => traceBlock(rpc, traced), number)) ?? gone(about)) : [];
   const values = transactions.flatMap(({ id, from, to, value }): Movement[] =>
     to === null || value === 0n ? [] : [{ tx: id, place: "value", contract: null, from, to, amount: value }],
   );

@@ -1,12 +1,13 @@
 /** JSON-RPC to one EVM node over HTTP(S): bounded, timed, without redirects, over kept connections.
  *
- *  Not for believing what a node says: `wire.ts` reads its answers and `nodes.ts` compares those of several. An address of a node
- *  may hold a secret, so no error names it. */
+ *  Not for believing what a node says: `wire.ts` reads its answers and `nodes.ts` compares those of several. An address of a
+ *  node may hold a secret, so no error names it. */
 import { Agent as HttpAgent, type IncomingMessage, request as requestHttp } from "node:http";
 import { Agent as HttpsAgent, request as requestHttps } from "node:https";
 import { limits } from "../../host/limits.ts";
 
-/** `unreachable`: no answer. `unreadable`: an answer that is not one. `refused`: the node's own error, with its number and words. */
+/** `unreachable`: no answer. `unreadable`: an answer that is not one. `refused`: the node's own error, with its number and
+ *  words. */
 export class NodeFault extends Error {
   readonly kind: "unreachable" | "unreadable" | "refused";
   readonly number: number;
@@ -17,6 +18,9 @@ export class NodeFault extends Error {
     this.number = at.number ?? 0;
   }
 }
+
+/** Number of the error of a node that does not have the method.   Source: JSON-RPC 2.0, section 5.1. */
+export const NO_METHOD = -32_601;
 
 export type Call = { readonly method: string; readonly params: readonly unknown[] };
 /** Of a batch each call has its own end. */

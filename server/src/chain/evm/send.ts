@@ -12,7 +12,7 @@ const WORDS: readonly (readonly [RegExp, Outcome])[] = [
   [/already known|alreadyknown|already imported|already exists|known transaction|same hash was already/i, "known"],
   [/nonce too low|oldnonce|nonce is too low|nonce has already been used/i, "nonce-too-low"],
   [
-    /underpriced|feetoolow|replacementnotallowed|fee too low|below block base fee|less than block base fee|below configured minimum/i,
+    /underpriced|feetoolow|replacementnotallowed|fee too low|(?:below|less than) block base fee|below configured minimum/i,
     "underpriced",
   ],
   [/insufficient funds|insufficientfunds|upfront cost exceeds|insufficient balance/i, "insufficient-funds"],

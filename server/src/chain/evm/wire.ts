@@ -1,8 +1,8 @@
-/** Reads what EVM nodes answer, strictly: every field that is used is checked in form and size, and nothing else is looked at.
+/** Reads what EVM nodes answer, strictly: every field that is used is checked in form and size, and nothing else is looked
+ *  at.
  *
- *  Addresses come out in lower case with 0x, as nodes write them; hashes and ids likewise.
- *  Source: the Ethereum execution API; callTracer as go-ethereum documents it. */
-import { limits } from "../../host/limits.ts";
+ *  Addresses come out in lower case with 0x, as nodes write them; hashes and ids likewise. Source: the Ethereum execution
+ *  API. */
 import { NodeFault } from "./rpc.ts";
 
 /** keccak-256 of `Transfer(address,address,uint256)`, EIP-20. */
@@ -39,16 +39,7 @@ export type Receipt = {
   readonly gasPrice: bigint;
   readonly logs: readonly TransferLog[];
 };
-/** A call inside a transaction that carried value and was not undone. `path`: its place in the tree of calls, `0.2`. */
-export type InnerCall = {
-  readonly tx: string;
-  readonly path: string;
-  readonly from: string;
-  readonly to: string;
-  readonly value: bigint;
-};
-
-type Fields = { readonly [name: string]: unknown };
+export type Fields = { readonly [name: string]: unknown };
 
 const HASH = /^0x[0-9a-f]{64}$/;
 const ADDRESS = /^0x[0-9a-fA-F]{40}$/;
@@ -56,15 +47,15 @@ const QUANTITY = /^0x(?:0|[1-9a-f][0-9a-f]{0,63})$/;
 const WORD = /^0x[0-9a-f]{64}$/;
 const PADDING = `0x${"0".repeat(24)}`;
 
-function unreadable(at: string, wanted: string): never {
+export function unreadable(at: string, wanted: string): never {
   throw new NodeFault("unreadable", `${at}: ${wanted} is expected`);
 }
 
-function fields(value: unknown, at: string): Fields {
+export function fields(value: unknown, at: string): Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Fields) : unreadable(at, "an object");
 }
 
-function list(value: unknown, at: string): readonly unknown[] {
+export function list(value: unknown, at: string): readonly unknown[] {
   return Array.isArray(value) ? value : unreadable(at, "a list");
 }
 
@@ -83,7 +74,7 @@ export function hashText(value: unknown, at: string): string {
   return typeof value === "string" && HASH.test(value) ? value : unreadable(at, "a hash");
 }
 
-function address(value: unknown, at: string): string {
+export function address(value: unknown, at: string): string {
   return typeof value === "string" && ADDRESS.test(value) ? value.toLowerCase() : unreadable(at, "an address");
 }
 
@@ -154,46 +145,6 @@ export function readReceipt(value: unknown): Receipt | null {
     gasPrice: quantity(it["effectiveGasPrice"], "receipt.effectiveGasPrice"),
     logs: readTransfers(it["logs"]),
   };
-}
-
-/** The calls inside the transactions of a traced block that moved value. */
-export function readTrace(value: unknown): readonly InnerCall[] {
-  const found: InnerCall[] = [];
-  const budget = { frames: limits.traceFrames };
-  for (const one of list(value, "trace")) {
-    const traced = fields(one, "trace");
-    const tx = hashText(traced["txHash"], "trace.txHash");
-    const root = fields(traced["result"], "trace.result");
-    if (root["error"] === undefined) walk({ tx, frame: root, path: "", depth: 0 }, budget, found);
-  }
-  return found;
-}
-
-type Step = { readonly tx: string; readonly frame: Fields; readonly path: string; readonly depth: number };
-
-/** Calls that failed are undone with all that they called. */
-function walk({ tx, frame, path, depth }: Step, budget: { frames: number }, found: InnerCall[]): void {
-  if (frame["calls"] === undefined) return;
-  if (depth >= limits.traceDepth) unreadable("trace", "a tree less deep");
-  for (const [at, one] of list(frame["calls"], "trace.calls").entries()) {
-    if (--budget.frames < 0) unreadable("trace", "fewer calls");
-    const inner = fields(one, "trace.call");
-    if (inner["error"] !== undefined) continue;
-    const place = path === "" ? String(at) : `${path}.${at}`;
-    const moved = movedBy(inner);
-    if (moved !== null) found.push({ tx, path: place, ...moved });
-    walk({ tx, frame: inner, path: place, depth: depth + 1 }, budget, found);
-  }
-}
-
-const MOVING: ReadonlySet<unknown> = new Set(["CALL", "CREATE", "CREATE2", "SELFDESTRUCT"]);
-
-/** A delegated call names the value of its caller's and moves nothing; nor does a call to oneself. */
-function movedBy(frame: Fields): { from: string; to: string; value: bigint } | null {
-  if (!MOVING.has(frame["type"]) || frame["value"] === undefined || frame["to"] === undefined) return null;
-  const value = quantity(frame["value"], "trace.value");
-  const [from, to] = [address(frame["from"], "trace.from"), address(frame["to"], "trace.to")];
-  return value === 0n || from === to ? null : { from, to, value };
 }
 
 /** Tips of the last blocks, one a block. */
