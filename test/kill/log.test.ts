@@ -8,7 +8,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Hash } from "../../core/src/bytes.ts";
-import { checkLog } from "../../server/src/audit/check.ts";
+import { checkLog } from "../../server/src/audit/integrity/jobs.ts";
 import { uuid } from "../../server/src/db/ids.ts";
 import type { Reader } from "../../server/src/db/tables.ts";
 import { listEvents, readEvents } from "../../server/src/events/store.ts";

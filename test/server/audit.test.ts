@@ -14,7 +14,7 @@ import { ascii, type Hash, toHex } from "../../core/src/bytes.ts";
 import { decode, encode } from "../../core/src/signed/object.ts";
 import { openClient } from "../../sdk/src/client.ts";
 import { checkConsistency, checkInclusion } from "../../sdk/src/verify/log.ts";
-import { originOf } from "../../server/src/audit/checkpoint.ts";
+import { originOf } from "../../server/src/audit/checkpoints/jobs.ts";
 import { audit } from "../../server/src/audit/http.ts";
 import { events } from "../../server/src/events/http.ts";
 import type { Lease } from "../../server/src/jobs/store.ts";

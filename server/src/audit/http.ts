@@ -8,7 +8,7 @@ import type { Endpoints } from "@strongroom/sdk/contract/table";
 import type { Tx } from "../db/tables.ts";
 import { countEvents, seesAll } from "../events/store.ts";
 import { type Handlers, problem } from "../http/call.ts";
-import { signCheckpoint } from "./checkpoint.ts";
+import { signCheckpoint } from "./checkpoints/jobs.ts";
 import * as store from "./store.ts";
 
 export const audit: Handlers<"audit"> = {

@@ -7,8 +7,8 @@ import { limits } from "../host/limits.ts";
 import { Problem } from "../http/call.ts";
 import type { Keeper } from "../jobs/jobs.ts";
 import { demandFence, type Lease } from "../jobs/store.ts";
-import { checkLog } from "./check.ts";
-import { signCheckpoint } from "./checkpoint.ts";
+import { signCheckpoint } from "./checkpoints/jobs.ts";
+import { checkLog } from "./integrity/jobs.ts";
 import { type LookRow, readLooks, saveLook } from "./store.ts";
 
 /** Has what is new signed. A refusal that means that the log was rewritten is kept for health and tried again. */

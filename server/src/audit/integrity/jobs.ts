@@ -3,13 +3,13 @@
 import { TILE_WIDTH as WIDTH } from "@strongroom/core/audit/tile";
 import { append, type Frontier, NO_LEAVES, rootOf } from "@strongroom/core/audit/tree";
 import { fromHex, toHex } from "@strongroom/core/bytes";
-import type { Reader } from "../db/tables.ts";
-import { wrongIn } from "../events/rules.ts";
-import { countEvents, type EventRow, readEvents } from "../events/store.ts";
-import { limits } from "../host/limits.ts";
-import type { View } from "../vault/link.ts";
-import { wrongInCheckpoint } from "./checkpoint.ts";
-import * as store from "./store.ts";
+import type { Reader } from "../../db/tables.ts";
+import { wrongIn } from "../../events/rules.ts";
+import { countEvents, type EventRow, readEvents } from "../../events/store.ts";
+import { limits } from "../../host/limits.ts";
+import type { View } from "../../vault/link.ts";
+import { wrongInCheckpoint } from "../checkpoints/jobs.ts";
+import * as store from "../store.ts";
 
 /** `number`: the first leaf that is wrong, or the first that a wrong tile or checkpoint covers. */
 export type Wrong = { readonly number: number; readonly detail: string };

@@ -10,13 +10,13 @@ import { CheckpointBody } from "@strongroom/core/protocol/command";
 import { Checkpoint } from "@strongroom/core/signed/checkpoint";
 import { decode } from "@strongroom/core/signed/object";
 import type { Receipt } from "@strongroom/core/signed/receipt";
-import type { Reader } from "../db/tables.ts";
-import { look, transact } from "../db/transact.ts";
-import { countEvents } from "../events/store.ts";
-import { Problem, problem } from "../http/call.ts";
-import type { VaultLink, View } from "../vault/link.ts";
-import { isSigned, openSigned } from "../vault/signed.ts";
-import * as store from "./store.ts";
+import type { Reader } from "../../db/tables.ts";
+import { look, transact } from "../../db/transact.ts";
+import { countEvents } from "../../events/store.ts";
+import { Problem, problem } from "../../http/call.ts";
+import type { VaultLink, View } from "../../vault/link.ts";
+import { isSigned, openSigned } from "../../vault/signed.ts";
+import * as store from "../store.ts";
 
 /** The log's name: one log for a deployment. */
 export function originOf(deployment: Hash): string {
