@@ -47,7 +47,7 @@ test("the first administrator is made once, by whichever process comes first", a
   const events = await made.db.selectFrom("event_outbox").select("type").execute();
   assert.deepEqual(
     events.map((event) => event.type),
-    ["user.created"],
+    ["unit.created", "user.created", "token.created"],
   );
   await made.close();
 });

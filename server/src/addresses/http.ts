@@ -1,4 +1,5 @@
-/** Receiving addresses over the API. The vault derives and attests them; an address whose attestation does not hold is not shown. */
+/** Receiving addresses over the API. The vault derives and attests them; an address whose attestation does not hold is not
+ *  shown. */
 import { Attestation } from "@strongroom/core/signed/attestation";
 import type { Address } from "@strongroom/sdk/contract/custody";
 import { z } from "zod";
@@ -11,7 +12,7 @@ import type { View } from "../vault/link.ts";
 import { openSigned } from "../vault/signed.ts";
 import { demandWallet } from "../wallets/http.ts";
 import type { WalletRow } from "../wallets/store.ts";
-import { attestationOf } from "./rules.ts";
+import { addressRecord, attestationOf } from "./rules.ts";
 import { type AddressRow, findAddress, insertAddress, listAddresses, nextIndex } from "./store.ts";
 
 const IndexText = z.string().regex(/^(?:0|[1-9]\d{0,9})$/);
@@ -48,12 +49,21 @@ async function attest(call: Call, wallet: WalletRow, it: { index: number; client
   const attested = attestationOf({ ...draft, address: addressIn(attestation, view) }, view);
   if (attested === null) problem("VAULT_UNREACHABLE", "attestation", "the vault's answer is not about this address");
   const row = { ...draft, address: attested.address };
-  await insertAddress(tx, row);
+  if (!(await insertAddress(tx, row))) problem("CONFLICT", "body.index", "it is being attested at the same time; ask again");
   const { unit } = wallet;
   await watchAddress(tx, { chain: row.chain, address: row.address, wallet: wallet.name, index, client, unit });
   const data = { wallet: wallet.name, index, address: row.address };
   const subject = `address:${wallet.name}/${index}`;
-  await emit(tx, { type: "address.attested", subject, actor: caller.name, unit, client, data, signed: attestation });
+  await emit(tx, {
+    type: "address.attested",
+    subject,
+    actor: caller.name,
+    unit,
+    client,
+    data,
+    signed: attestation,
+    record: addressRecord(row),
+  });
   return row;
 }
 

@@ -2,6 +2,7 @@
 import type { Hash } from "@strongroom/core/bytes";
 import { Attestation } from "@strongroom/core/signed/attestation";
 import { openSigned } from "../vault/signed.ts";
+import type { AddressRow } from "./store.ts";
 
 /** Columns that only index the attestation. */
 export type AddressColumns = {
@@ -13,8 +14,8 @@ export type AddressColumns = {
   readonly attestation: Uint8Array;
 };
 
-/** The attestation, or null when it is not the vault's for this deployment, or says something else than the columns. The client of
- *  an omnibus address is the server's own note; that of a segregated one is attested. */
+/** The attestation, or null when it is not the vault's for this deployment, or says something else than the columns. The
+ *  client of an omnibus address is the server's own note; that of a segregated one is attested. */
 export function attestationOf(
   row: AddressColumns,
   { vaultKey, deployment }: { readonly vaultKey: Uint8Array; readonly deployment: Hash },
@@ -25,3 +26,6 @@ export function attestationOf(
   const owned = it.client === undefined || it.client === row.client;
   return placed && owned ? it : null;
 }
+
+/** What the event about an address says of its row. */
+export const addressRecord = ({ client, created_at }: AddressRow) => ({ client, created_at: created_at.toISOString() });

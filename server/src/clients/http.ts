@@ -4,6 +4,7 @@ import type { Client } from "@strongroom/sdk/contract/people";
 import { emit } from "../events/store.ts";
 import { type Handlers, problem } from "../http/call.ts";
 import { paged } from "../http/pages.ts";
+import { clientRecord } from "./rules.ts";
 import * as store from "./store.ts";
 
 const showClient = (row: store.ClientRow): Client => ({
@@ -29,6 +30,7 @@ export const clients: Handlers<"clients"> = {
         unit,
         client: name,
         data: { label },
+        record: clientRecord(created),
       });
       return showClient(created);
     }
@@ -62,7 +64,8 @@ export const clients: Handlers<"clients"> = {
     const { name, unit } = client;
     const changed = await store.updateClient(tx, name, { label, state, version: client.version + 1 });
     const subject = `client:${name}`;
-    await emit(tx, { type: "client.changed", subject, actor: caller.name, unit, client: name, data: { label, state } });
+    const told = { actor: caller.name, unit, client: name, data: { label, state }, record: clientRecord(changed) };
+    await emit(tx, { type: "client.changed", subject, ...told });
     return showClient(changed);
   },
 };

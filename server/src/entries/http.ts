@@ -1,4 +1,5 @@
-/** The address book over the API. Entries come and go by requests; here they are shown, each with the bytes that people approved. */
+/** The address book over the API. Entries come and go by requests; here they are shown, each with the bytes that people
+ *  approved. */
 
 import type { BookEntry } from "@strongroom/sdk/contract/custody";
 import { Hash, Slug } from "@strongroom/sdk/contract/fields";

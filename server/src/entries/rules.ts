@@ -6,6 +6,7 @@ import { Entry } from "@strongroom/core/signed/entry";
 import { decode, idOf } from "@strongroom/core/signed/object";
 import { Receipt } from "@strongroom/core/signed/receipt";
 import { openSigned } from "../vault/signed.ts";
+import type { EntryRow } from "./store.ts";
 
 /** Columns that only index the entry. */
 export type EntryColumns = {
@@ -32,3 +33,10 @@ export function entryOf(
   const same = name === row.name && chain === row.chain && address === row.address && kind === row.class && party === row.party;
   return own && same ? entry.value : null;
 }
+
+/** What the events about an entry say of its row. */
+export const entryRecord = ({ hash, state, request, created_at, retired_at }: EntryRow) => ({
+  ...{ id: hash, state, request },
+  created_at: created_at.toISOString(),
+  retired_at: retired_at?.toISOString() ?? null,
+});

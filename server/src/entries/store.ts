@@ -20,16 +20,19 @@ export type EntryTables = { book_entry: EntryTable };
 export type EntryRow = Selectable<EntryTable>;
 
 /** Puts an entry in force; the same bytes again change nothing but its state. */
-export async function insertEntry(tx: Tx, row: EntryRow): Promise<void> {
-  await tx
+export async function insertEntry(tx: Tx, row: EntryRow): Promise<EntryRow> {
+  return tx
     .insertInto("book_entry")
     .values(row)
     .onConflict((conflict) => conflict.column("hash").doUpdateSet({ state: "current", retired_at: null }))
-    .execute();
+    .returningAll()
+    .executeTakeFirstOrThrow();
 }
 
-export async function retireEntry(tx: Tx, hash: string, at: Date): Promise<void> {
-  await tx.updateTable("book_entry").set({ state: "retired", retired_at: at }).where("hash", "=", hash).execute();
+/** Takes an entry out of force, if it is here. */
+export async function retireEntry(tx: Tx, hash: string, at: Date): Promise<EntryRow | undefined> {
+  const change = { state: "retired", retired_at: at } as const;
+  return tx.updateTable("book_entry").set(change).where("hash", "=", hash).returningAll().executeTakeFirst();
 }
 
 /** The entry of a name that is in force. */

@@ -20,6 +20,10 @@ export type Emitted = {
   readonly client?: string | null;
   readonly data: EventData;
   readonly signed?: Uint8Array;
+  /** The row of the subject as it stands after this, and that of a decision on it: what no signature covers. The check of
+   *  all records compares rows with the newest event that has theirs. */
+  readonly record?: EventData;
+  readonly decision?: EventData;
 };
 
 type OutboxTable = {
@@ -55,11 +59,12 @@ export type EventRow = Selectable<EventTable>;
 export type NewEvent = Insertable<EventTable>;
 
 /** Tells an event in the transaction of the change that it is about: it is in the log exactly when the change is. */
-export async function emit(tx: Tx, { type, subject, actor, unit, client, data, signed }: Emitted): Promise<void> {
-  const row = { type, subject, actor, unit: unit ?? null, client: client ?? null, data: JSON.stringify(data) };
+export async function emit(tx: Tx, { type, subject, actor, unit, client, signed, ...told }: Emitted): Promise<void> {
+  const { data, record, decision } = told;
+  const row = { type, subject, actor, unit: unit ?? null, client: client ?? null };
   await tx
     .insertInto("event_outbox")
-    .values({ id: uuid(), ...row, signed: signed ?? null })
+    .values({ id: uuid(), ...row, data: JSON.stringify({ ...data, record, decision }), signed: signed ?? null })
     .execute();
 }
 

@@ -5,7 +5,7 @@ import { emit } from "../events/store.ts";
 import { type Handlers, problem } from "../http/call.ts";
 import { paged } from "../http/pages.ts";
 import { enqueue } from "../jobs/store.ts";
-import { isFactWhole, readFact } from "./rules.ts";
+import { factRecord, isFactWhole, readFact } from "./rules.ts";
 import { type FactRow, findFact, insertFact, listFacts } from "./store.ts";
 
 /** A fact as it is shown. Fails: RECORD_TAMPERED. */
@@ -26,8 +26,9 @@ export const facts: Handlers<"facts"> = {
     const { source, type, subject } = fact;
     const row = { id, source, type, subject, at: new Date(fact.at), fact: body.fact, informed: false };
     const entered = { ...row, created_at: new Date(house.now()) };
-    await insertFact(tx, entered);
-    await emit(tx, { type: "fact.stated", subject: `fact:${id}`, actor: caller.name, data: { source, type, about: subject }, signed: body.fact });
+    if (!(await insertFact(tx, entered))) problem("CONFLICT", "body.fact", "it is being sent at the same time; send it again");
+    const told = { data: { source, type, about: subject }, signed: body.fact, record: factRecord(entered) };
+    await emit(tx, { type: "fact.stated", subject: `fact:${id}`, actor: caller.name, ...told });
     if (type === "finality") await enqueue(tx, { kind: "inform", subject });
     return show(entered);
   },

@@ -1,9 +1,11 @@
-/** What a stored fact must be: signed by the source that it names, as the rulebook knows it, with columns that say the same. Pure. */
+/** What a stored fact must be: signed by the source that it names, as the rulebook knows it, with columns that say the same.
+ *  Pure. */
 import { attempt } from "@strongroom/core/errors";
 import type { Book } from "@strongroom/core/rulebook/book";
 import { Fact } from "@strongroom/core/signed/fact";
 import { decode, idOf, Signed } from "@strongroom/core/signed/object";
-import { openSigned } from "../vault/signed.ts";
+import { digestOf, openSigned } from "../vault/signed.ts";
+import type { FactRow } from "./store.ts";
 
 export type FactColumns = {
   readonly id: string;
@@ -46,3 +48,6 @@ export function isFactWhole(row: FactColumns): boolean {
   const dated = fact.at === row.at.getTime();
   return dated && id === row.id && fact.source === row.source && fact.type === row.type && fact.subject === row.subject;
 }
+
+/** What the event about a fact says of its row. */
+export const factRecord = ({ fact, created_at }: FactRow) => ({ fact: digestOf(fact), created_at: created_at.toISOString() });

@@ -15,6 +15,7 @@ import { facts } from "../facts/http.ts";
 import { factWorkers } from "../facts/jobs.ts";
 import { BASIC, type Check, healthHandlers } from "../health/http.ts";
 import type { AllHandlers } from "../http/call.ts";
+import { recordsKeeper } from "../integrity/jobs.ts";
 import { jobs } from "../jobs/http.ts";
 import { type Keeper, lookAtJobs, type Workers } from "../jobs/jobs.ts";
 import { accounts, ledger } from "../ledger/http.ts";
@@ -57,5 +58,6 @@ export const HANDLERS: AllHandlers = {
 export const WORKERS: Workers = { ...executionWorkers, ...factWorkers, ...requestWorkers, ...rulebookWorkers };
 
 export function keepersOf(house: House): readonly Keeper[] {
-  return [sequencer, checkpointer, auditor, ledgerKeeper, ...chainKeepers([...house.config.chains.keys()], observers(house))];
+  const chains = chainKeepers([...house.config.chains.keys()], observers(house));
+  return [sequencer, checkpointer, auditor, ledgerKeeper, recordsKeeper, ...chains];
 }

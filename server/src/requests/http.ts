@@ -1,5 +1,5 @@
-/** Requests over the API: intents come in as bytes with their initiator's approval, decisions come in signed. The server keeps them,
- *  checks what it can, and has the vault asked; what it answers here grants nothing. */
+/** Requests over the API: intents come in as bytes with their initiator's approval, decisions come in signed. The server
+ *  keeps them, checks what it can, and has the vault asked; what it answers here grants nothing. */
 import type { Hash } from "@strongroom/core/bytes";
 import type { Intent } from "@strongroom/core/signed/intent";
 import { Hash as HashText, Time } from "@strongroom/sdk/contract/fields";

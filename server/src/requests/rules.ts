@@ -1,5 +1,5 @@
-/** What the server checks of a request before it keeps it, and what it makes of the vault's answers. Pure. None of it moves value: the
- *  vault judges all of it again. */
+/** What the server checks of a request before it keeps it, and what it makes of the vault's answers. Pure. None of it moves
+ *  value: the vault judges all of it again. */
 import { equal, type Hash } from "@strongroom/core/bytes";
 import { attempt } from "@strongroom/core/errors";
 import type { Book } from "@strongroom/core/rulebook/book";
@@ -41,8 +41,8 @@ export type ReadDecision = {
   readonly key: Hash;
 };
 
-/** A signed decision by an enrolled key on this intent, which the vault would count as things stand. A rejection counts whatever
- *  head, boot and rulebook it names, as in the vault. */
+/** A signed decision by an enrolled key on this intent, which the vault would count as things stand. A rejection counts
+ *  whatever head, boot and rulebook it names, as in the vault. */
 export function readDecision(
   envelope: Uint8Array,
   about: { readonly id: Hash; readonly intent: Intent },
@@ -101,8 +101,8 @@ export type DecisionColumns = {
   readonly approval: Uint8Array;
 };
 
-/** The approval of a stored decision, or null when it is not signed, is about another request, or the columns say something else.
- *  A key that was removed since cannot be checked any more; what it signed does not count. */
+/** The approval of a stored decision, or null when it is not signed, is about another request, or the columns say something
+ *  else. A key that was removed since cannot be checked any more; what it signed does not count. */
 export function approvalOf(
   row: DecisionColumns,
   book: Book,

@@ -1,4 +1,5 @@
-/** Rulebooks over the API: signed by administrators elsewhere, brought to the vault here, with `seen` and `veto` on what waits. */
+/** Rulebooks over the API: signed by administrators elsewhere, brought to the vault here, with `seen` and `veto` on what
+ *  waits. */
 import { Approval } from "@strongroom/core/signed/approval";
 import { decode, idOf, Signed } from "@strongroom/core/signed/object";
 import { Hash, Time } from "@strongroom/sdk/contract/fields";
@@ -8,7 +9,7 @@ import { type Call, type Handlers, Problem, problem } from "../http/call.ts";
 import { paged } from "../http/pages.ts";
 import { openByPerson } from "../vault/signed.ts";
 import { bringRulebook, noteOutcome } from "./jobs.ts";
-import { isRulebookWhole, readRulebook } from "./rules.ts";
+import { isRulebookWhole, readRulebook, rulebookDecisionRecord, rulebookRecord } from "./rules.ts";
 import { decisionsOn, findRulebook, insertRulebook, insertRulebookDecision, listRulebooks, type RulebookRow } from "./store.ts";
 
 /** A rulebook as it is shown. Fails: RECORD_TAMPERED. */
@@ -49,9 +50,10 @@ export const rulebooks: Handlers<"rulebooks"> = {
     if (known !== undefined) return show(known);
     const draft = { id, epoch: document.epoch, state: "proposed", rulebook: body.rulebook, until: null } as const;
     const row = { ...draft, code: null, field: null, detail: null, created_at: new Date(house.now()) };
-    await insertRulebook(tx, row);
-    const data = { epoch: document.epoch };
-    await emit(tx, { type: "rulebook.proposed", subject: `rulebook:${id}`, actor: caller.name, data, signed: body.rulebook });
+    if (!(await insertRulebook(tx, row)))
+      problem("CONFLICT", "body.rulebook", "it is being sent at the same time; send it again");
+    const told = { data: { epoch: document.epoch }, signed: body.rulebook, record: rulebookRecord(row) };
+    await emit(tx, { type: "rulebook.proposed", subject: `rulebook:${id}`, actor: caller.name, ...told });
     return show(await noteOutcome(tx, row, await bringRulebook(house, body.rulebook, []), caller.name));
   },
   async "rulebooks.list"({ tx }, { query }) {
@@ -74,10 +76,13 @@ export const rulebooks: Handlers<"rulebooks"> = {
     const said = await readSaid(call, row.id, body.approval);
     if (row.state !== "waiting" && said.decision === "seen")
       problem("STATE_CONFLICT", "params.id", `rulebook ${row.id} is ${row.state}; nothing waits`);
-    await insertRulebookDecision(tx, { ...said, rulebook: row.id, approval: body.approval, created_at: new Date(house.now()) });
-    const data = { decision: said.decision, key: said.key };
-    const type = said.decision === "veto" ? "rulebook.objected" : "rulebook.seen";
-    await emit(tx, { type, subject: `rulebook:${row.id}`, actor: caller.name, data, signed: body.approval });
+    const entered = { ...said, rulebook: row.id, approval: body.approval, created_at: new Date(house.now()) };
+    if (await insertRulebookDecision(tx, entered)) {
+      const data = { kind: said.decision, key: said.key };
+      const type = said.decision === "veto" ? "rulebook.objected" : "rulebook.seen";
+      const told = { data, signed: body.approval, decision: rulebookDecisionRecord(entered) };
+      await emit(tx, { type, subject: `rulebook:${row.id}`, actor: caller.name, ...told });
+    }
     if (said.decision === "veto") {
       const { code, field, detail } = await house.vault.ask({ command: "object", approval: body.approval });
       if (code !== "OK") throw new Problem("SIGNED_WRONG", { field, detail, vaultCode: code });

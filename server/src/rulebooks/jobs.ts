@@ -11,7 +11,7 @@ import type { House } from "../host/context.ts";
 import type { Workers } from "../jobs/jobs.ts";
 import { enqueue } from "../jobs/store.ts";
 import { staleness } from "../requests/rules.ts";
-import { stateAfter } from "./rules.ts";
+import { rulebookRecord, stateAfter } from "./rules.ts";
 import { changeRulebook, decisionsOn, findRulebook, type RulebookChange, type RulebookRow } from "./store.ts";
 
 /** How much later than its own time the vault is asked again, so that it is not asked too early. */
@@ -46,9 +46,10 @@ export async function noteOutcome(tx: Tx, row: RulebookRow, change: RulebookChan
   const { state, until, code, epoch } = changed;
   const due = state === "waiting" && until !== null ? new Date(until.getTime() + GRACE_MS) : null;
   if (due !== null) await enqueue(tx, { kind: "adopt-rulebook", subject: row.id, dueAt: due });
-  if (state === row.state && code === row.code) return changed;
+  const record = rulebookRecord(changed);
+  if (JSON.stringify(record) === JSON.stringify(rulebookRecord(row))) return changed;
   const data = { epoch, state, code, until: until?.toISOString() ?? null };
-  await emit(tx, { type: `rulebook.${state}`, subject: `rulebook:${row.id}`, actor, data, signed: row.rulebook });
+  await emit(tx, { type: `rulebook.${state}`, subject: `rulebook:${row.id}`, actor, data, signed: row.rulebook, record });
   return changed;
 }
 

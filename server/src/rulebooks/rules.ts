@@ -1,9 +1,12 @@
-/** What of a signed rulebook the server reads before it brings it to the vault, and what the vault's answers make of it. Pure. */
+/** What of a signed rulebook the server reads before it brings it to the vault, and what the vault's answers make of it.
+ *  Pure. */
 import type { Hash } from "@strongroom/core/bytes";
 import { attempt } from "@strongroom/core/errors";
 import { checkRulebook } from "@strongroom/core/rulebook/check";
 import { decode, idOf, Signed } from "@strongroom/core/signed/object";
 import { Rulebook } from "@strongroom/core/signed/rulebook";
+import { digestOf } from "../vault/signed.ts";
+import type { RulebookDecisionRow, RulebookRow } from "./store.ts";
 
 export type ReadRulebook =
   | { readonly ok: true; readonly id: Hash; readonly document: Rulebook }
@@ -37,3 +40,16 @@ export function stateAfter(code: string): "waiting" | "vetoed" | "void" | "refus
   if (code === "RULEBOOK_VETOED") return "vetoed";
   return code === "RULEBOOK_BASE" ? "void" : "refused";
 }
+
+/** What the events about a rulebook say of its row. */
+export const rulebookRecord = ({ rulebook, state, until, code, field, detail, created_at }: RulebookRow) => ({
+  ...{ rulebook: digestOf(rulebook), state, until: until?.toISOString() ?? null, code, field, detail },
+  created_at: created_at.toISOString(),
+});
+
+/** What the event about a decision on a rulebook says of its row. */
+export const rulebookDecisionRecord = ({ id, approval, created_at }: RulebookDecisionRow) => ({
+  id,
+  approval: digestOf(approval),
+  created_at: created_at.toISOString(),
+});

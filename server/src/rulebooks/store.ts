@@ -50,12 +50,14 @@ export async function changeRulebook(tx: Tx, id: string, change: RulebookChange)
   return tx.updateTable("rulebook").set(change).where("id", "=", id).returningAll().executeTakeFirstOrThrow();
 }
 
-export async function insertRulebookDecision(tx: Tx, row: RulebookDecisionRow): Promise<void> {
-  await tx
+/** Enters a decision. Gives false when it is there already. */
+export async function insertRulebookDecision(tx: Tx, row: RulebookDecisionRow): Promise<boolean> {
+  const done = await tx
     .insertInto("rulebook_decision")
     .values(row)
     .onConflict((conflict) => conflict.column("id").doNothing())
-    .execute();
+    .executeTakeFirst();
+  return done.numInsertedOrUpdatedRows === 1n;
 }
 
 export async function decisionsOn(db: Reader, rulebook: string): Promise<readonly RulebookDecisionRow[]> {

@@ -4,7 +4,7 @@ import { emit } from "../events/store.ts";
 import { limits } from "../host/limits.ts";
 import { type Handlers, problem } from "../http/call.ts";
 import { paged } from "../http/pages.ts";
-import { depthOf, pathBelow } from "./rules.ts";
+import { depthOf, pathBelow, unitRecord } from "./rules.ts";
 import * as store from "./store.ts";
 
 const showUnit = (row: store.UnitRow): Unit => ({
@@ -34,7 +34,8 @@ export const units: Handlers<"units"> = {
     const created = await store.insertUnit(tx, { ...body, path, created_at: new Date(house.now()) });
     if (created === undefined) return problem("CONFLICT", "body.name", "There is another unit of this name.");
     const { name, label } = created;
-    await emit(tx, { type: "unit.created", subject: `unit:${name}`, actor: caller.name, unit: name, data: { label, path } });
+    const told = { actor: caller.name, unit: name, data: { label, path }, record: unitRecord(created) };
+    await emit(tx, { type: "unit.created", subject: `unit:${name}`, ...told });
     return showUnit(created);
   },
 

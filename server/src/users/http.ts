@@ -8,7 +8,7 @@ import { limits } from "../host/limits.ts";
 import { type Call, type Handlers, problem } from "../http/call.ts";
 import { paged } from "../http/pages.ts";
 import { unitsBelow } from "../units/store.ts";
-import { locksOut, sees } from "./rules.ts";
+import { locksOut, sees, tokenRecord, userRecord } from "./rules.ts";
 import * as store from "./store.ts";
 
 const showUser = (row: store.UserRow): User => ({
@@ -53,10 +53,10 @@ async function tell(
   { tx, caller }: Call,
   type: string,
   user: store.UserRow,
-  data: Parameters<typeof emit>[1]["data"],
+  { data, record = userRecord(user) }: Pick<Parameters<typeof emit>[1], "data" | "record">,
 ): Promise<void> {
   const { name, unit, client } = user;
-  await emit(tx, { type, subject: `user:${name}`, actor: caller.name, unit, client, data });
+  await emit(tx, { type, subject: `user:${name}`, actor: caller.name, unit, client, data, record });
 }
 
 export const users: Handlers<"me" | "users" | "tokens"> = {
@@ -70,7 +70,7 @@ export const users: Handlers<"me" | "users" | "tokens"> = {
     const created = await store.insertUser(call.tx, { ...wanted, created_at: new Date(call.house.now()) });
     if (created !== undefined) {
       const { label, role, person } = created;
-      await tell(call, "user.created", created, { label, role, person });
+      await tell(call, "user.created", created, { data: { label, role, person } });
       return showUser(created);
     }
     const there = await store.namedUser(call.tx, body.name);
@@ -112,7 +112,7 @@ export const users: Handlers<"me" | "users" | "tokens"> = {
     const { label = user.label, role = user.role, disabled = user.disabled } = body;
     if (label === user.label && role === user.role && disabled === user.disabled) return showUser(user);
     const changed = await store.updateUser(tx, user.name, { label, role, disabled, version: user.version + 1 });
-    await tell(call, "user.changed", changed, { label, role, disabled });
+    await tell(call, "user.changed", changed, { data: { label, role, disabled } });
     return showUser(changed);
   },
 
@@ -140,11 +140,8 @@ export const users: Handlers<"me" | "users" | "tokens"> = {
       expires_at: new Date(now + body.lifeSeconds * 1_000),
     });
     if (created === undefined) return problem("CONFLICT", "body.hash", "There is another token of this hash.");
-    await tell(call, "token.created", user, {
-      id: created.id,
-      label: created.label,
-      expiresAt: created.expires_at.toISOString(),
-    });
+    const data = { id: created.id, label: created.label, expiresAt: created.expires_at.toISOString() };
+    await tell(call, "token.created", user, { data, record: tokenRecord(created) });
     return showToken(created);
   },
 
@@ -168,7 +165,7 @@ export const users: Handlers<"me" | "users" | "tokens"> = {
     call.demandMatch(showToken(token));
     if (token.revoked_at !== null) return showToken(token);
     const revoked = await store.revokeToken(tx, { id: token.id, at: new Date(house.now()) });
-    await tell(call, "token.revoked", user, { id: token.id });
+    await tell(call, "token.revoked", user, { data: { id: token.id }, record: tokenRecord(revoked) });
     return showToken(revoked);
   },
 };

@@ -1,5 +1,6 @@
 /** Who calls and what he may see and do. Nothing here moves value: that takes signatures that the vault checks. */
 import { type Permission, type Role, mayDo as roleMayDo } from "@strongroom/sdk/contract/permissions";
+import type { TokenRow, UserRow } from "./store.ts";
 
 /** The user behind a call. `units`: names of his unit and of all below it. `client`: if there is one, he sees nothing of
  *  others. */
@@ -32,3 +33,18 @@ export function locksOut(
   if (caller.name !== name) return false;
   return change.disabled === true || (change.role !== undefined && change.role !== caller.role);
 }
+
+/** What the events about a user say of his row. */
+export const userRecord = ({ label, unit, client, role, person, disabled, created_at, version }: UserRow) => ({
+  ...{ label, unit, client, role, person, disabled },
+  created_at: created_at.toISOString(),
+  version,
+});
+
+/** What the events about a token say of its row. */
+export const tokenRecord = ({ id, user_name, label, hash, life_seconds, created_at, expires_at, revoked_at }: TokenRow) => ({
+  ...{ id, user_name, label, hash, life_seconds },
+  created_at: created_at.toISOString(),
+  expires_at: expires_at.toISOString(),
+  revoked_at: revoked_at?.toISOString() ?? null,
+});

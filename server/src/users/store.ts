@@ -4,8 +4,9 @@ import { type ColumnType, type RawBuilder, type Selectable, sql, type Updateable
 import { uuid } from "../db/ids.ts";
 import type { Reader, Tx } from "../db/tables.ts";
 import { emit } from "../events/store.ts";
+import { unitRecord } from "../units/rules.ts";
 import { insertUnit } from "../units/store.ts";
-import type { Caller } from "./rules.ts";
+import { type Caller, tokenRecord, userRecord } from "./rules.ts";
 
 type UserTable = {
   name: ColumnType<string, string, never>;
@@ -158,12 +159,24 @@ export type First = { readonly unit: string; readonly user: string; readonly tok
 export async function ensureFirst(tx: Tx, { unit, user, tokenHash }: First, now: number): Promise<boolean> {
   if (await hasUsers(tx)) return false;
   const at = new Date(now);
-  await insertUnit(tx, { name: unit, label: unit, parent: null, path: `${unit}/`, created_at: at });
+  const root = await insertUnit(tx, { name: unit, label: unit, parent: null, path: `${unit}/`, created_at: at });
   if (await hasUsers(tx)) return false;
   const admin = { name: user, label: user, unit, client: null, role: "administrator", person: null, created_at: at } as const;
-  if ((await insertUser(tx, admin)) === undefined) return false;
+  const first = await insertUser(tx, admin);
+  if (root === undefined || first === undefined) return false;
   const life = { life_seconds: FIRST_LIFE_SECONDS, created_at: at, expires_at: new Date(now + FIRST_LIFE_SECONDS * 1_000) };
-  await insertToken(tx, { id: uuid(), user_name: user, label: "first", hash: tokenHash, ...life });
-  await emit(tx, { type: "user.created", subject: `user:${user}`, actor: "system", unit, data: { role: "administrator" } });
+  const token = await insertToken(tx, { id: uuid(), user_name: user, label: "first", hash: tokenHash, ...life });
+  if (token === undefined) throw new Error("the first token's hash is another user's");
+  const told = { actor: "system", unit };
+  await emit(tx, { type: "unit.created", subject: `unit:${unit}`, ...told, data: {}, record: unitRecord(root) });
+  const data = { role: "administrator" };
+  await emit(tx, { type: "user.created", subject: `user:${user}`, ...told, data, record: userRecord(first) });
+  await emit(tx, {
+    type: "token.created",
+    subject: `user:${user}`,
+    ...told,
+    data: { id: token.id },
+    record: tokenRecord(token),
+  });
   return true;
 }

@@ -2,7 +2,7 @@
  *  found and nobody is shown what would not hold on his own device.
  *
  *  The rule for Ed25519 is core's; only the equation runs in node:crypto, which is sixty times faster. */
-import { createPublicKey, type KeyObject, verify } from "node:crypto";
+import { createHash, createPublicKey, type KeyObject, verify } from "node:crypto";
 import { fromHex, type Hash, toHex } from "@strongroom/core/bytes";
 import { attempt } from "@strongroom/core/errors";
 import { isAcceptedKey, isAcceptedSignature } from "@strongroom/core/keys/ed25519";
@@ -33,6 +33,9 @@ export function isSigned(publicKey: Uint8Array, message: Uint8Array, signature: 
   const key = keyOf(publicKey);
   return key !== null && isAcceptedSignature(signature) && verify(null, message, key, signature);
 }
+
+/** What names signed bytes as a whole, signatures included. */
+export const digestOf = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
 /** The object in an envelope that carries exactly one signature, plain Ed25519 by `publicKey`; null when it does not hold. */
 export function openSigned<T>(kind: Kind<T>, envelope: Uint8Array, publicKey: Uint8Array): T | null {

@@ -6,7 +6,7 @@ import { moveWatched } from "../chain/store.ts";
 import { emit } from "../events/store.ts";
 import { type Call, type Handlers, problem } from "../http/call.ts";
 import { paged } from "../http/pages.ts";
-import { walletOf } from "./rules.ts";
+import { walletOf, walletRecord } from "./rules.ts";
 import { changeWallet, listWallets, visibleWallet, type WalletRow } from "./store.ts";
 
 /** A wallet as it is shown; what is not the vault's own is not. Fails: RECORD_TAMPERED. */
@@ -69,6 +69,7 @@ export const wallets: Handlers<"wallets"> = {
       unit: changed.unit,
       client: row.client,
       data,
+      record: walletRecord(changed),
     });
     return showWallet(changed, vaultKey);
   },

@@ -4,6 +4,7 @@ import { WalletBody } from "@strongroom/core/protocol/command";
 import { decode } from "@strongroom/core/signed/object";
 import { Receipt } from "@strongroom/core/signed/receipt";
 import { openSigned } from "../vault/signed.ts";
+import type { WalletRow } from "./store.ts";
 
 /** Columns that only index the receipt. */
 export type WalletColumns = {
@@ -24,3 +25,10 @@ export function walletOf(row: WalletColumns, vaultKey: Uint8Array): WalletBody |
   const same = wallet === row.name && chain === row.chain && walletClass === row.wallet_class && client === row.client;
   return same ? body.value : null;
 }
+
+/** What the events about a wallet say of its row. */
+export const walletRecord = ({ unit, label, client, created_at, version }: Omit<WalletRow, "receipt">) => ({
+  ...{ unit, label, client },
+  created_at: created_at.toISOString(),
+  version,
+});
