@@ -9,7 +9,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Client, openClient } from "@strongroom/sdk/client";
+import { type Client, type ClientOptions, openClient } from "@strongroom/sdk/client";
 import type { Role } from "@strongroom/sdk/contract/permissions";
 import type { Request } from "@strongroom/sdk/contract/requests";
 import { decide, initiate } from "@strongroom/sdk/device/decision";
@@ -63,6 +63,12 @@ export type HouseParts = {
   /** Nodes in place of anvil itself, and how many must agree. */
   readonly nodes?: (chain: Anvil) => Promise<{ readonly urls: readonly string[]; readonly quorum: number }>;
   readonly chain?: object;
+  /** Another database than a fresh one of the tests' own PostgreSQL. */
+  readonly database?: () => Promise<TestDatabase>;
+  /** A module that servers load before anything else, and what it finds in its environment. */
+  readonly preload?: { readonly module: string; readonly env: Readonly<Record<string, string>> };
+  /** What clients are opened with besides. */
+  readonly client?: Pick<ClientOptions, "fetch" | "here">;
 };
 
 /** The signer of a person of the test world. */
@@ -79,7 +85,11 @@ export async function until<T>(what: string, look: () => Promise<T | null | unde
 
 /** Brings a house up with one server and its administrator. */
 export async function openHouse(parts: HouseParts = {}): Promise<TestHouse> {
-  const [chain, vault, database] = await Promise.all([startAnvil(), standVault(parts.world), withDatabase()]);
+  const [chain, vault, database] = await Promise.all([
+    startAnvil(),
+    standVault(parts.world),
+    (parts.database ?? withDatabase)(),
+  ]);
   await deployToken(chain);
   const nodes = (await parts.nodes?.(chain)) ?? { urls: [chain.url], quorum: 1 };
   const config = join(vault.folder, "server.json");
@@ -87,7 +97,7 @@ export async function openHouse(parts: HouseParts = {}): Promise<TestHouse> {
   const tokens = new Map<string, string>();
   const servers: Serving[] = [];
   const first = (): string => servers[0]?.url ?? "";
-  const as = (user: string) => openClient({ url: first(), token: tokens.get(user) ?? "" });
+  const as = (user: string) => openClient({ ...parts.client, url: first(), token: tokens.get(user) ?? "" });
   tokens.set("admin", await firstToken(config));
   const house: TestHouse = {
     folder: vault.folder,
@@ -97,7 +107,7 @@ export async function openHouse(parts: HouseParts = {}): Promise<TestHouse> {
     config,
     servers,
     async serve() {
-      const serving = await startServing(config);
+      const serving = await startServing(config, parts.preload);
       servers.push(serving);
       return serving;
     },
@@ -176,8 +186,10 @@ async function firstToken(config: string): Promise<string> {
   return token;
 }
 
-async function startServing(config: string): Promise<Serving> {
-  const child = spawn(process.execPath, [MAIN, "serve", "--config", config, "--tether"], {
+async function startServing(config: string, preload: HouseParts["preload"]): Promise<Serving> {
+  const before = preload === undefined ? [] : ["--import", preload.module];
+  const child = spawn(process.execPath, [...before, MAIN, "serve", "--config", config, "--tether"], {
+    env: { ...process.env, ...preload?.env },
     stdio: ["pipe", "pipe", "inherit"],
   });
   const ended = once(child, "close").then(([code]) => code as number | null);

@@ -7,7 +7,7 @@ import { fromHex, toHex } from "../../core/src/bytes.ts";
 import type { Command } from "../../core/src/protocol/command.ts";
 import type { Nonce } from "../../core/src/signed/fields.ts";
 import { initialise } from "../../vault/src/host/boot.ts";
-import { openClient, PASSPHRASE, type Running, startVault, stopVault } from "../kill/process.ts";
+import { type Ended, openClient, PASSPHRASE, type Running, type Step, startVault, stopVault } from "../kill/process.ts";
 import * as world from "./world.ts";
 
 /** The least work that a keystore file may ask for. */
@@ -23,8 +23,11 @@ export type Standing = {
   ): Promise<Awaited<ReturnType<Awaited<ReturnType<typeof openClient>>["call"]>>>;
   /** Ends the process with SIGKILL. */
   kill(): Promise<void>;
-  /** Starts it again on the same folder. */
-  start(): Promise<void>;
+  /** Starts it again on the same folder; with a step as the kill tests know them. Fails: `Gone` when it ends before it serves. */
+  start(step?: Step): Promise<void>;
+  /** How the process that was started last ends. */
+  ended(): Promise<Ended>;
+  isRunning(): boolean;
   /** Ends it and removes the folder. */
   clean(): Promise<void>;
 };
@@ -62,10 +65,12 @@ export async function standVault(parts: Parameters<typeof world.makeWorld>[0] = 
       running.child.kill("SIGKILL");
       await running.ended;
     },
-    async start() {
-      running = startVault("run", data);
+    async start(step = null) {
+      running = startVault("run", data, step);
       await running.ready;
     },
+    ended: () => running.ended,
+    isRunning: () => running.child.exitCode === null && running.child.signalCode === null,
     async clean() {
       if (running.child.exitCode === null && running.child.signalCode === null) await stopVault(running);
       await rm(folder, { recursive: true });
