@@ -6,6 +6,7 @@ import { createServer, type Server } from "node:http";
 import { type AddressInfo, createServer as createSocket } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { gunzipSync } from "node:zlib";
 
 const ROOT = join(import.meta.dirname, "../..");
 const BINARY = join(ROOT, "node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil");
@@ -27,6 +28,12 @@ export type Anvil = {
   /** Undoes the newest blocks; what they held is gone. */
   cut(blocks: number): Promise<void>;
   head(): Promise<{ number: number; hash: string }>;
+  readonly pid: () => number;
+  readonly isRunning: () => boolean;
+  /** All that it knows, but for what waits in the pool. */
+  dump(): Promise<Uint8Array>;
+  /** Starts one that was killed again at the same place, with what was dumped into this file. */
+  again(file: string): Promise<void>;
   stop(): Promise<void>;
 };
 
@@ -49,16 +56,18 @@ export async function startAnvil({
     String(genesis),
     ...(byHand ? ["--no-mining"] : []),
   ];
-  const child = spawn(BINARY, args, { stdio: "ignore" });
+  let child = spawn(BINARY, args, { stdio: "ignore" });
   const url = `http://127.0.0.1:${port}`;
   const kill = () => void child.kill("SIGKILL");
   process.once("exit", kill);
   const rpc = caller(url);
   await answering(child, rpc);
+  // Blocks a second apart, whenever they are made: anvils that are given the same have the same blocks.
+  if (byHand) await rpc("anvil_setBlockTimestampInterval", 1);
   return {
     url,
     rpc,
-    mine: async (blocks) => void (await rpc("anvil_mine", hex(BigInt(blocks)), "0x1")),
+    mine: async (blocks) => void (await rpc("anvil_mine", hex(BigInt(blocks)))),
     send: ({ from = RICH, to, value = 0n, data = "0x", gas }) =>
       rpc("eth_sendTransaction", { from, to, value: hex(value), data, ...(gas === undefined ? {} : { gas: hex(gas) }) }),
     deploy: (name) => deploy(rpc, { name, byHand }),
@@ -67,10 +76,17 @@ export async function startAnvil({
       const { number, hash } = await rpc<{ number: string; hash: string }>("eth_getBlockByNumber", "latest", false);
       return { number: Number(number), hash: hash.slice(2) };
     },
+    pid: () => child.pid ?? 0,
+    isRunning: () => child.exitCode === null && child.signalCode === null,
+    dump: async () => gunzipSync(Buffer.from((await rpc<string>("anvil_dumpState")).slice(2), "hex")),
+    async again(file) {
+      child = spawn(BINARY, [...args, "--load-state", file], { stdio: "ignore" });
+      await answering(child, rpc);
+    },
     async stop() {
       process.off("exit", kill);
       const ended = once(child, "exit");
-      if (child.exitCode !== null) return;
+      if (child.exitCode !== null || child.signalCode !== null) return;
       child.kill("SIGKILL");
       await ended;
     },
@@ -84,7 +100,7 @@ async function deploy(rpc: Call, { name, byHand }: { name: string; byHand: boole
     bytecode: Record<string, string>;
   };
   const id = await rpc("eth_sendTransaction", { from: RICH, data: `0x${bytecode[name]}` });
-  if (byHand) await rpc("anvil_mine", "0x1", "0x1");
+  if (byHand) await rpc("anvil_mine", "0x1");
   const { contractAddress } = await rpc<{ contractAddress: string }>("eth_getTransactionReceipt", id);
   return contractAddress;
 }

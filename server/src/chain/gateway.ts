@@ -83,14 +83,14 @@ export function openGateway({ chains, db, assets, now }: GatewayConfig): Gateway
       await Promise.all(loops);
     },
     view: () => [...all.values()].map(viewOf),
-    quote: (chain, asked) => at(chain).online.quote(asked),
+    quote: async (chain, asked) => at(chain).online.quote(asked),
     async contextFor(chain, { totalFee, over, ...asked }) {
       return feesWithin(await at(chain).online.quote(asked), { totalFee, over });
     },
-    balance: (chain, address, contract = null) => at(chain).online.balance(address, contract),
-    transaction: (chain, id) => at(chain).online.mined(id),
-    broadcast: (chain, raw) => at(chain).online.broadcast(raw),
-    assets: (chain) => assets(at(chain).chain),
+    balance: async (chain, address, contract = null) => at(chain).online.balance(address, contract),
+    transaction: async (chain, id) => at(chain).online.mined(id),
+    broadcast: async (chain, raw) => at(chain).online.broadcast(raw),
+    assets: async (chain) => assets(at(chain).chain),
     config: (chain) => at(chain).config,
     online: (chain) => at(chain).online,
     turn(chain, signal) {

@@ -48,7 +48,7 @@ export function openEvm(chain: number, config: ChainConfig, now: () => number): 
     content: (block) => contentOf(nodes, { chain, trace: config.trace }, block),
     outcomes: (block, ids) => outcomesOf(nodes, block, ids),
     changes: (block, holdings) => changesOf(nodes, block, holdings),
-    mined: (id) => minedOf(nodes, tip(), id),
+    mined: async (id) => minedOf(nodes, tip(), id),
     async balance(address, contract) {
       const head = tip();
       const amount =
@@ -70,7 +70,7 @@ export function openEvm(chain: number, config: ChainConfig, now: () => number): 
       );
       return found ?? 0;
     },
-    quote: (asked) => quote(nodes, tip().baseFee, asked),
+    quote: async (asked) => quote(nodes, tip().baseFee, asked),
     broadcast: (raw) => broadcast(nodes, raw),
   };
 }

@@ -72,7 +72,12 @@ export function openRpc(url: string, timeoutMs: number = limits.nodeMs): Rpc {
     const asked = calls.map(({ method, params }, at) => ({ jsonrpc: "2.0", id: first + at, method, params }));
     const given = await post(JSON.stringify(asked));
     // Whoever does not take batches, or not this one, answers all of it with one error.
-    if (!Array.isArray(given)) return calls.map(() => answer(given));
+    if (!Array.isArray(given)) {
+      const one = answer(given);
+      return calls.map(() =>
+        "fault" in one ? one : { fault: new NodeFault("unreadable", "one answer to several questions") },
+      );
+    }
     const byId = new Map(given.map((one: unknown) => [idOf(one), one]));
     return asked.map(({ id }) => answer(byId.get(id)));
   }
