@@ -1,6 +1,8 @@
 /** What a block brings to our addresses is recorded as it really was, whatever tokens say and nodes do. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { findDeposit, listDeposits, moveWatched } from "../../server/src/chain/store.ts";
+import { transact } from "../../server/src/db/transact.ts";
 import { CHAIN, calls, RICH } from "../world/chain.ts";
 import { openStage, ours, type Stage } from "./stage.ts";
 
@@ -122,4 +124,28 @@ test("an address is watched from the block in which it came on, and its money is
       held,
     );
   }
+});
+
+test("a deposit is seen by its unit and client, and by nobody else", async () => {
+  const { db } = stage.database;
+  const all = await stage.deposits();
+  const acme = all.filter(({ client }) => client === "acme");
+  const someone = { name: "eve", role: "trader", unit: "bank", client: null, person: null, units: ["bank"] } as const;
+  const sees = async (caller: Parameters<typeof findDeposit>[1]) => {
+    const listed = await listDeposits(db, caller, { before: null, limit: 500 });
+    for (const { id } of all) {
+      const found = await findDeposit(db, caller, id);
+      assert.equal(found?.id, listed.find((one) => one.id === id)?.id);
+    }
+    return listed.length;
+  };
+  assert.equal(await sees(someone), all.length);
+  assert.equal(await sees({ ...someone, client: "acme" }), acme.length);
+  assert.equal(await sees({ ...someone, client: "other" }), 0);
+  assert.equal(await sees({ ...someone, unit: "elsewhere", units: ["elsewhere"] }), 0);
+  await transact(db, (tx) => moveWatched(tx, { wallet: "late", unit: "elsewhere" }));
+  await stage.anvil.send({ to: ours(2), value: 5_000n });
+  await stage.anvil.mine(1);
+  await stage.catchUp();
+  assert.equal(await sees({ ...someone, unit: "elsewhere", units: ["elsewhere"] }), 1);
 });
