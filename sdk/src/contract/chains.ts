@@ -41,7 +41,7 @@ export const Deposit = z.strictObject({
   contract: AddressText.nullable(),
   sender: AddressText,
   amount: Amount,
-  state: z.enum(["seen", "included", "final", "reorged", "unknown", "suspect"]),
+  state: z.enum(["seen", "final", "reorged", "unknown", "suspect"]),
   /** For a deposit that is not booked: why. */
   reason: Text,
   block: Count,
