@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { type ParseArgsConfig, parseArgs } from "node:util";
-import { keptBook, VaultRefused } from "@strongroom/sdk/vault/session";
+import { keptBook } from "@strongroom/sdk/vault/session";
 import { homeOf, ROOT } from "./config.ts";
 import { fileMemory } from "./device/trust.ts";
 import { EXIT, type Failure, failureJson, failureOf, fault } from "./faults.ts";
@@ -24,7 +24,7 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
   try {
     if (found === null) return withoutVerb(argv);
     const { values, positionals } = parse(found.verb, found.rest);
-    if (values["help"] === true) return print(helpOf(found.verb), EXIT.ok);
+    if (values["help"] === true) return print(helpFor(found.verb, positionals[0]), EXIT.ok);
     const context = contextOf(values, positionals);
     home = context.home;
     const answer = await found.verb.run(context);
@@ -36,7 +36,7 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
   } catch (error) {
     const failure = failureOf(error);
     if (json) return print(JSON.stringify(failureJson(failure)), failure.exit);
-    return report(failure, { home, verb: found?.verb ?? null, refused: error instanceof VaultRefused });
+    return report(failure, { home, verb: found?.verb ?? null, refused: failure.exit === EXIT.refused });
   }
 }
 
@@ -55,6 +55,11 @@ function withoutVerb(argv: readonly string[]): number {
     VERBS.map(({ name }) => name.split(" ")[0] ?? name),
   );
   fault("USAGE", first, `there is no verb ${first}${near === null ? "" : `; did you mean ${near}?`}`);
+}
+
+/** Help on a verb, or on the one thing of it that is named. */
+function helpFor(verb: Verb, word: string | undefined): string {
+  return (word === undefined ? null : verb.about?.(word)) ?? helpOf(verb);
 }
 
 function version(): string {

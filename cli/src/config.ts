@@ -4,8 +4,13 @@ import process from "node:process";
 import { parseJson, readIfThere, writeWhole } from "./device/files.ts";
 import { fault } from "./faults.ts";
 
-/** `socket`: the vault's Unix socket. `chains`: a node's address by chain id. */
-export type Config = { readonly socket: string; readonly chains: Readonly<Record<string, string>> };
+/** `server`: address of the server's API, through which everything goes when there is one. `socket`: the vault's Unix
+ *  socket, for whoever sits beside it. `chains`: a node's address by chain id, for whoever goes straight to the vault. */
+export type Config = {
+  readonly server: string | null;
+  readonly socket: string | null;
+  readonly chains: Readonly<Record<string, string>>;
+};
 
 /** The folder of the repository that this command runs from. */
 export const ROOT = resolve(import.meta.dirname, "..", "..");
@@ -28,21 +33,28 @@ export async function findConfig(home: string): Promise<Config | null> {
   if (found === null) return null;
   const json = parseJson(found, path);
   const isObject = typeof json === "object" && json !== null && !Array.isArray(json);
-  const { socket, chains, ...others } = (isObject ? json : {}) as { [name: string]: unknown };
+  const { server = null, socket = null, chains = {}, ...others } = (isObject ? json : {}) as { [name: string]: unknown };
   const [stranger] = Object.keys(others);
   if (stranger !== undefined) fault("FILE_UNFIT", path, `there is no setting ${stranger}`);
-  if (typeof socket !== "string") fault("FILE_UNFIT", path, "socket: a path is expected");
+  if (server !== null && !isUrl(server)) fault("FILE_UNFIT", path, "server: an address is expected");
+  if (socket !== null && typeof socket !== "string") fault("FILE_UNFIT", path, "socket: a path is expected");
+  if (server === null && socket === null) fault("FILE_UNFIT", path, "a server or a socket is expected");
   if (!isAddresses(chains)) fault("FILE_UNFIT", path, "chains: node addresses by chain id are expected");
-  return Object.freeze({ socket: resolve(home, socket), chains });
+  return Object.freeze({ server, socket: socket === null ? null : resolve(home, socket), chains });
 }
 
 function isAddresses(value: unknown): value is Readonly<Record<string, string>> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
-  return Object.entries(value).every(([id, url]) => /^[1-9]\d{0,9}$/.test(id) && typeof url === "string" && URL.canParse(url));
+  return Object.entries(value).every(([id, url]) => /^[1-9]\d{0,9}$/.test(id) && isUrl(url));
 }
 
-export async function writeConfig(home: string, config: Config): Promise<void> {
-  await writeWhole(join(home, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
+function isUrl(value: unknown): value is string {
+  return typeof value === "string" && URL.canParse(value);
+}
+
+export async function writeConfig(home: string, { server, ...config }: Partial<Config>): Promise<void> {
+  const said = { ...(server == null ? {} : { server }), ...config };
+  await writeWhole(join(home, "config.json"), `${JSON.stringify(said, null, 2)}\n`);
 }
 
 /** The node of a chain. Fails: CHAIN_UNREACHABLE when none is named. */

@@ -6,6 +6,7 @@
 import { REFUSALS, type RefusalCode, Refused } from "@strongroom/core/errors";
 import type { Json } from "@strongroom/core/signed/codec";
 import { ApiProblem } from "@strongroom/sdk/client/problem";
+import { PROBLEMS, type ProblemCode } from "@strongroom/sdk/contract/problems";
 import { FAULTS as SDK_FAULTS, SdkFault, type SdkFaultCode } from "@strongroom/sdk/faults";
 import { VaultRefused } from "@strongroom/sdk/vault/session";
 
@@ -77,7 +78,7 @@ const OWN = {
   },
   REQUEST_MISSING: {
     exit: EXIT.operational,
-    what: "There is no such request on this device.",
+    what: "There is no such request on this device or server.",
     next: "See which there are: strongroom requests",
   },
   NOT_CONFIRMED: {
@@ -85,11 +86,22 @@ const OWN = {
     what: "Nobody said yes; nothing was signed.",
     next: "Type y, or add --yes in scripts.",
   },
+  // the server
+  NO_TOKEN: {
+    exit: EXIT.operational,
+    what: "There is no token for the server on this device.",
+    next: "Put yours into the file server.token of the folder (mode 600), or name its file with --token-file.",
+  },
+  NOT_CARRIED_OUT: {
+    exit: EXIT.operational,
+    what: "The server has not carried it out yet.",
+    next: "Type the same again to wait on; see what hinders it: strongroom health",
+  },
   // the vault
   VAULT_UNREACHABLE: {
     exit: EXIT.operational,
     what: "The vault does not answer on its socket.",
-    next: "Start it with `npm start`, or name the socket in the folder's config.json.",
+    next: "Start it with `npm start`, or name a server or the socket in the folder's config.json.",
   },
   VAULT_FAILED: { exit: EXIT.operational, what: "The vault's process ended.", next: "Read the vault's log that is named." },
   // the chain
@@ -181,6 +193,20 @@ export function fault(code: FaultCode, field: string, detail: string, cause?: un
   throw new Fault(code, field, detail, cause);
 }
 
+/** A refusal of the vault as a server tells it: without the receipt that would prove it. */
+export class Told extends Error {
+  readonly code: string;
+  readonly field: string;
+  readonly detail: string;
+  constructor({ code, field, detail }: { readonly code: string; readonly field: string; readonly detail: string }) {
+    super(`${code} at ${field}: ${detail}`);
+    this.name = "Told";
+    this.code = code;
+    this.field = field;
+    this.detail = detail;
+  }
+}
+
 /** A failure as people and programs get it. */
 export type Failure = {
   readonly code: string;
@@ -197,14 +223,20 @@ export function failureOf(error: unknown): Failure {
     const { code, field, detail } = error;
     return { code, field, detail, ...FAULTS[code] };
   }
-  if (error instanceof ApiProblem) {
-    const { code, vaultCode, field, detail, next } = error;
-    return { code: vaultCode ?? code, what: "The server refused.", field, detail, next, exit: EXIT.refused };
-  }
   if (error instanceof VaultRefused) return refusal(error.receipt.code, error.receipt.field, error.receipt.detail);
-  if (error instanceof Refused) return refusal(error.code, error.field, error.detail);
+  if (error instanceof Refused || error instanceof Told) return refusal(error.code, error.field, error.detail);
+  if (error instanceof ApiProblem) return problemFailure(error);
   const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return { code: "BUG", what: "The program contradicts itself.", field: "", detail, next: "Report this.", exit: EXIT.bug };
+}
+
+/** What the server answers: a refusal of the vault in the vault's words, else in those of the contract. */
+function problemFailure({ code, vaultCode, status, field, detail, next, requestId }: ApiProblem): Failure {
+  if (vaultCode !== null) return refusal(vaultCode, field, detail);
+  const what = Object.hasOwn(PROBLEMS, code) ? PROBLEMS[code as ProblemCode].what : "The server refused.";
+  const isRefusal = status < 500 && status !== 401 && status !== 429;
+  const words = status === 500 ? `${detail} (request id ${requestId})` : detail;
+  return { code, what, field, detail: words, next, exit: isRefusal ? EXIT.refused : EXIT.operational };
 }
 
 /** A refusal in its own words; a code that this version does not know keeps its name. */
@@ -242,6 +274,7 @@ export function systemWords(error: unknown): string {
 
 /** The system's code of a failed call (`ENOENT`), or an empty text. */
 export function systemCode(error: unknown): string {
-  const isSystem = error instanceof Error && ![Fault, SdkFault, Refused].some((type) => error instanceof type);
+  const isSystem =
+    error instanceof Error && ![Fault, SdkFault, Refused, ApiProblem, Told].some((type) => error instanceof type);
   return isSystem && "code" in error && typeof error.code === "string" ? error.code : "";
 }

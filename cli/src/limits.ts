@@ -24,6 +24,22 @@ export const limits = {
   passphraseBytes: 1024,
   /** Requests that are listed. */
   requests: 10_000,
-  /** From one look of the watcher of a running demonstration to the next. */
+  /** Requests that a server is asked for at once. */
+  page: 200,
+  /** A refusal that a server tells is the vault's word on the newest approvals once it has stood for so long. */
+  settledMs: 400,
+  /** How long a request may take on a server until it is carried out, unless told otherwise. */
+  carriedOutMs: 60_000,
+  /** From one look of a source to the next, and the longest pause while something does not answer. */
+  sourceMs: 500,
+  sourceMostMs: 30_000,
+  /** Looks of a source after which it goes over everything once more. */
+  sourceSweep: 1_000,
+  /** From one look of a running demonstration at its programs to the next, and from one block to the next while there is
+   *  something to confirm. */
   watchMs: 1_000,
+  tickMs: 300,
+  startPollMs: 5,
+  /** How long anything of a demonstration may take that happens by itself. */
+  patienceMs: 30_000,
 } as const;

@@ -5,7 +5,9 @@ import { createInterface } from "node:readline/promises";
 import { parseAmount } from "@strongroom/core/money/amount";
 import type { Json } from "@strongroom/core/signed/codec";
 import { type Node, openNode } from "./chain/evm.ts";
-import { type Config, homeOf, nodeUrl, readConfig } from "./config.ts";
+import { type Config, homeOf, nodeUrl } from "./config.ts";
+import { type Desk, openDesk } from "./desk/desk.ts";
+import { type Reach, reachFrom } from "./desk/reach.ts";
 import { fault } from "./faults.ts";
 import { openSession, type Session } from "./vault/session.ts";
 
@@ -35,6 +37,8 @@ export type Verb = {
   readonly what: string;
   readonly options: Readonly<Record<string, Option>>;
   readonly examples?: readonly string[];
+  /** Help on one of the things that the verb is about, by the first word after its name; null when there is no such thing. */
+  readonly about?: (word: string) => string | null;
   run(context: Context): Promise<Answer | null>;
 };
 
@@ -42,6 +46,12 @@ export type Verb = {
 export const COMMON: Verb["options"] = {
   home: { value: "DIR", what: "folder of the deployment (or STRONGROOM_HOME; default: .strongroom in the repository)" },
   json: { what: "one line of JSON on standard output, errors too" },
+  "token-file": { value: "FILE", what: "file with your token for the server, mode 600 (default: server.token in the folder)" },
+  as: {
+    value: "USER",
+    what: "act with the token of this user of the folder (default: the name of --key, where it has a token)",
+  },
+  direct: { what: "straight to the vault on its socket, past the server" },
   help: { what: "this text" },
 };
 
@@ -90,12 +100,15 @@ export function amountFrom(text: string, decimals: number, field: string): bigin
   return parseAmount(text.replace(/^(\d+)(?:\.0+|(\.\d*?[1-9])0+)$/, "$1$2"), decimals, field);
 }
 
-/** Runs `work` with a session and the folder's config. */
-export async function withSession<T>(context: Context, work: (session: Session, config: Config) => Promise<T>): Promise<T> {
-  const config = await readConfig(context.home);
-  const session = await openSession(context.home, config.socket);
+/** How things are reached from this folder, and where requests lie. */
+export type At = Reach & { readonly desk: Desk };
+
+/** Runs `work` with a session, over the server or straight to the vault. */
+export async function withSession<T>(context: Context, work: (session: Session, at: At) => Promise<T>): Promise<T> {
+  const reach = await reachFrom(context);
+  const session = await openSession(context.home, reach.wire);
   try {
-    return await work(session, config);
+    return await work(session, { ...reach, desk: openDesk(session, reach.client) });
   } finally {
     session.close();
   }

@@ -1,18 +1,16 @@
-/** Requests of this device, one folder each, named by the intent's id: `intent.cbor`, `approvals/<key id>.cbor`, `index` where
- *  the payer is not the wallet's first address, and, once the vault has answered, `execution.cbor`. A convenience until there
- *  is a server: nothing in it is believed without its signature or hash. Every file is written whole, so that any step can be
- *  taken again after a crash. */
+/** Requests of this device, one folder each, named by the intent's id: `intent.cbor`, `approvals/<key id>.cbor`, `index`
+ *  where the payer is not the wallet's first address, and, once the vault has answered, `execution.cbor`. This is where
+ *  requests lie for whoever goes straight to the vault: nothing in it is believed without its signature or hash. Every file
+ *  is written whole, so that any step can be taken again after a crash. */
 
 import { readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Hash } from "@strongroom/core/bytes";
 import { attempt } from "@strongroom/core/errors";
 import { ExecutionBody } from "@strongroom/core/protocol/command";
-import type { Book } from "@strongroom/core/rulebook/book";
 import { Approval } from "@strongroom/core/signed/approval";
 import { Intent } from "@strongroom/core/signed/intent";
 import { decode, idOf, Signed } from "@strongroom/core/signed/object";
-import { shortId, wordsOf } from "@strongroom/sdk/device/show";
 import { fault, systemCode, systemWords } from "../faults.ts";
 import { limits } from "../limits.ts";
 import { makeFolder, readIfThere, readWhole, writeWhole } from "./files.ts";
@@ -170,12 +168,4 @@ async function loadExecution(folder: string): Promise<ExecutionBody | null> {
 function read<T>(path: string, work: () => T): T {
   const result = attempt(work);
   return result.ok ? result.value : fault("FILE_UNFIT", path, `${result.code} at ${result.field}`);
-}
-
-/** For an intent that replaces another one: which, in words; its signed text names it by its id only. */
-export async function formerWords(home: string, intent: Intent, book: Book): Promise<string | null> {
-  if ((intent.kind !== "pay" && intent.kind !== "cancel") || intent.replaces === undefined) return null;
-  const former = await findRequest(home, intent.replaces);
-  const words = former === null ? "a request that is not on this device" : wordsOf(former.intent, book);
-  return `${intent.kind === "cancel" ? "cancels" : "replaces"} ${shortId(intent.replaces)}: ${words}`;
 }

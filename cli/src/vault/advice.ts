@@ -13,7 +13,7 @@ import type { Limit, Quorum, Rule } from "@strongroom/core/signed/rulebook";
 import { formatTime } from "@strongroom/core/text/render";
 import { VaultRefused } from "@strongroom/sdk/vault/session";
 import { fetchEntry } from "@strongroom/sdk/vault/show";
-import type { Request } from "../device/requests.ts";
+import type { Request } from "../desk/desk.ts";
 import { duration } from "../screen.ts";
 import type { Session } from "./session.ts";
 
@@ -21,7 +21,10 @@ import type { Session } from "./session.ts";
 export type Advice = { readonly against?: string; readonly missing: readonly string[] };
 
 /** What the rulebook of this session says of a request and its approvals. */
-export async function adviceOf(session: Session, { intent, approvals }: Request): Promise<Advice> {
+export async function adviceOf(
+  session: Session,
+  { intent, approvals }: Pick<Request, "intent" | "approvals">,
+): Promise<Advice> {
   const book = session.book();
   const given = approvals.flatMap(({ approval }) => {
     const holder = book.holders.get(approval.key);

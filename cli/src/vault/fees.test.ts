@@ -17,6 +17,7 @@ import { type Node, openNode } from "../chain/evm.ts";
 import { createRequest } from "../device/requests.ts";
 import { contextOf, feesOf, offersOf, outbid } from "./fees.ts";
 import type { Session } from "./session.ts";
+import { versionsHere } from "./versions.ts";
 
 const CHAIN = 31_337;
 const PAYEE = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
@@ -91,16 +92,18 @@ test("fees are read back from the signed bytes", () => {
 test("an offer is what the vault's own version offers", async () => {
   const { raw, id } = signed(100n, 3n);
   const session = knowing("OK", "signed", [{ intent: ID, id, raw, from, slots: ["a"] }]);
-  const offers = await beside(null, (node) => offersOf(session, node, ID));
+  const offers = await beside(null, (node) => offersOf(session, versionsHere(session, node), ID));
   assert.deepEqual(offers, { maxFeePerGas: 100n, maxPriorityFeePerGas: 3n });
   const mined = { blockNumber: "0x1", status: "0x1", gasUsed: "0x5208" };
-  await beside(mined, (node) => assert.rejects(offersOf(session, node, ID), { code: "NOT_REPLACEABLE" }));
+  await beside(mined, (node) =>
+    assert.rejects(offersOf(session, versionsHere(session, node), ID), { code: "NOT_REPLACEABLE" }),
+  );
 });
 
 test("what was never signed, is being signed or is final cannot be replaced", async () => {
   const refused = (session: Session, code: string) =>
     beside(null, (node) =>
-      assert.rejects(offersOf(session, node, ID), (error: { code?: string; receipt?: Receipt }) => {
+      assert.rejects(offersOf(session, versionsHere(session, node), ID), (error: { code?: string; receipt?: Receipt }) => {
         assert.equal(error.code ?? error.receipt?.code, code);
         return true;
       }),
@@ -118,9 +121,9 @@ test("a transaction whose signature is withheld can have offered its whole fee f
   const { id } = await createRequest(home, encode(Intent, { ...common, nonce: "00".repeat(16) as Nonce, ...cancel }));
   try {
     const session = { ...knowing("OK", "withheld"), home };
-    const offers = await beside(null, (node) => offersOf(session, node, id));
+    const offers = await beside(null, (node) => offersOf(session, versionsHere(session, node), id));
     assert.deepEqual(offers, { maxFeePerGas: 2n, maxPriorityFeePerGas: 2n });
-    const unknown = await beside(null, (node) => offersOf(session, node, ID));
+    const unknown = await beside(null, (node) => offersOf(session, versionsHere(session, node), ID));
     assert.deepEqual(unknown, { maxFeePerGas: 0n, maxPriorityFeePerGas: 0n });
   } finally {
     await rm(home, { recursive: true });

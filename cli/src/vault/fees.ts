@@ -12,10 +12,11 @@ import { decode } from "@strongroom/core/signed/object";
 import { findAsset, findChain } from "@strongroom/core/text/render";
 import { VaultRefused } from "@strongroom/sdk/vault/session";
 import { attestedAddress } from "@strongroom/sdk/vault/show";
-import { balanceOf, type Call, estimateGas, type Fees, minedOf, type Node, quoteFees, tokenBalanceOf } from "../chain/evm.ts";
-import { findRequest, type Request, type Version, versionsAt } from "../device/requests.ts";
+import { balanceOf, type Call, estimateGas, type Fees, type Node, quoteFees, tokenBalanceOf } from "../chain/evm.ts";
+import type { Request } from "../device/requests.ts";
 import { fault } from "../faults.ts";
 import type { Session } from "./session.ts";
+import { versionsHere } from "./versions.ts";
 
 /** What fees and gas depend on. */
 export type Payment = Pick<IntentOf<"pay">, "kind" | "chain" | "wallet" | "destination" | "asset" | "amount">;
@@ -32,7 +33,8 @@ export type Quote = {
   readonly base: bigint;
 };
 
-const NOTHING: Fees = { maxFeePerGas: 0n, maxPriorityFeePerGas: 0n };
+/** No fees at all. */
+export const NOTHING: Fees = { maxFeePerGas: 0n, maxPriorityFeePerGas: 0n };
 const PLAIN_GAS = 21_000n;
 
 /** Asks the node for fees and gas, and raises the fees over `offers`, which earlier versions made.
@@ -81,7 +83,7 @@ export async function contextFor(session: Session, request: Request, node: Node)
   // The vault returns its one execution whatever context comes with it; the node may refuse to estimate a second time.
   if ((await executionOf(session, id)) !== null) return { index, gasLimit: 21_000, ...NOTHING };
   const { replaces } = intent;
-  const offers = replaces === undefined ? NOTHING : await offersOf(session, node, replaces);
+  const offers = replaces === undefined ? NOTHING : await offersOf(session, versionsHere(session, node), replaces);
   const { address } = await attestedAddress(session, intent.wallet, index);
   await demandFunds(session, node, intent, { from: address, feeMax: 0n });
   const quoted = await quote(session, node, intent, { index, offers });
@@ -119,9 +121,19 @@ async function executionOf(session: Session, intent: Hash): Promise<ExecutionBod
   return body.ok ? body.value : fault("RECEIPT_FORGED", "execution", "it cannot be read");
 }
 
+/** What is known of the versions of one transaction besides what the vault has signed for one intent. */
+export type Versions = {
+  /** The version that the vault has signed for an intent, and those that hold the same place, with the block of the one that is
+   *  mined. */
+  all(intent: Hash, own: ExecutionBody["transactions"][number]): Promise<readonly Offer[]>;
+  /** An intent by its id, or null. */
+  intent(id: Hash): Promise<Intent | null>;
+};
+export type Offer = { readonly id: string; readonly raw: Uint8Array; readonly block: number | null };
+
 /** The highest that versions of an intent's transaction have offered so far, each rate by itself: the vault's own version, and
- *  those on this device. Fails: NOT_REPLACEABLE when there is none that could still be replaced. */
-export async function offersOf(session: Session, node: Node, intent: Hash): Promise<Fees> {
+ *  those that are known here. Fails: NOT_REPLACEABLE when there is none that could still be replaced. */
+export async function offersOf(session: Session, versions: Versions, intent: Hash): Promise<Fees> {
   const execution = await executionOf(session, intent);
   const none = (detail: string) => fault("NOT_REPLACEABLE", intent, detail);
   if (execution === null) return none("the vault has not signed it");
@@ -129,18 +141,15 @@ export async function offersOf(session: Session, node: Node, intent: Hash): Prom
   if (execution.state === "replaced") return none("another version of it is final");
   if (execution.state === "committed") return none("the vault is signing it; send it first");
   const own = execution.transactions.find((item) => item.intent === intent);
-  if (own === undefined) return withheldOffer(session.home, intent);
-  const versions = [own, ...(await versionsAt(session.home, own.slots)).map(({ transaction }) => transaction)];
-  for (const { id } of versions) {
-    const mined = await minedOf(node, id);
-    if (mined !== null) none(`transaction ${id} is mined in block ${mined.block}`);
-  }
-  return dearest(versions.map(({ raw }) => feesOf(raw)));
+  if (own === undefined) return withheldOffer(await versions.intent(intent));
+  const offers = await versions.all(intent, own);
+  const mined = offers.find(({ block }) => block !== null);
+  if (mined !== undefined) none(`transaction ${mined.id} is mined in block ${mined.block}`);
+  return dearest([own, ...offers].map(({ raw }) => feesOf(raw)));
 }
 
 /** What a transaction can have offered at most whose signature the vault withholds: all of its fee for the least gas. */
-async function withheldOffer(home: string, id: Hash): Promise<Fees> {
-  const intent: Intent | undefined = (await findRequest(home, id))?.intent;
+function withheldOffer(intent: Intent | null): Fees {
   const totalFee = intent?.kind === "pay" || intent?.kind === "cancel" ? intent.totalFee : 0n;
   return { maxFeePerGas: totalFee / PLAIN_GAS, maxPriorityFeePerGas: totalFee / PLAIN_GAS };
 }
@@ -164,13 +173,7 @@ export function outbid({ maxFeePerGas, maxPriorityFeePerGas }: Fees): Fees {
 }
 
 /** Each rate at its highest. */
-function dearest(all: readonly Fees[]): Fees {
+export function dearest(all: readonly Fees[]): Fees {
   const most = (rate: (fees: Fees) => bigint) => all.map(rate).reduce((a, b) => (a > b ? a : b), 0n);
   return { maxFeePerGas: most((fees) => fees.maxFeePerGas), maxPriorityFeePerGas: most((fees) => fees.maxPriorityFeePerGas) };
-}
-
-/** The versions of one transaction, the dearest first. */
-export function byOffer(versions: readonly Version[]): readonly Version[] {
-  const rate = ({ transaction }: Version) => feesOf(transaction.raw).maxFeePerGas;
-  return [...versions].sort((a, b) => (rate(a) < rate(b) ? 1 : -1));
 }

@@ -1,5 +1,5 @@
-/** Sessions of this device with the vault: over its Unix socket, with what the folder has kept. The conversation itself, with
- *  all its checks, is the library's. */
+/** Sessions of this device with the vault, with what the folder has kept. The conversation itself, with all its checks, is the
+ *  library's. */
 import type { Hash } from "@strongroom/core/bytes";
 import type { Receipt } from "@strongroom/core/signed/receipt";
 import * as sdk from "@strongroom/sdk/vault/session";
@@ -10,11 +10,11 @@ import { openWire } from "./wire.ts";
 /** A session, and the folder that it is of. */
 export type Session = sdk.Session & { readonly home: string };
 
-/** Opens a session with the vault on `socket`. Fails: VAULT_UNREACHABLE, NO_PIN, the alarms. */
-export async function openSession(home: string, socket: string): Promise<Session> {
+/** Opens a session with the vault at the end of the wire that `connect` opens. Fails: NO_PIN, what the wire fails with, the
+ *  alarms. */
+export async function openSession(home: string, connect: () => Promise<sdk.Wire>): Promise<Session> {
   const pin = await pinOf(home);
-  const session = await sdk.openSession({ wire: await openWire(socket), memory: fileMemory(home), pin });
-  return { ...session, home };
+  return { ...(await sdk.openSession({ wire: await connect(), memory: fileMemory(home), pin })), home };
 }
 
 /** What this device has kept of its last session, for what must be signed while the vault cannot be reached: a freeze, a
@@ -27,9 +27,8 @@ async function pinOf(home: string): Promise<Hash> {
   return (await readPin(home)) ?? fault("NO_PIN", home, "there is no file genesis.pin");
 }
 
-/** Pins the deployment of the vault on `socket` when it is `pin`. */
-export async function pinDeployment(home: string, socket: string, pin: Hash): Promise<void> {
-  const wire = await openWire(socket);
+/** Pins the deployment of the vault at the end of `wire` when it is `pin`. */
+export async function pinDeployment(home: string, wire: sdk.Wire, pin: Hash): Promise<void> {
   try {
     await sdk.fetchGenesis(wire, pin);
     await writePin(home, pin);

@@ -4,12 +4,13 @@ import { attempt } from "@strongroom/core/errors";
 import { Genesis } from "@strongroom/core/signed/genesis";
 import { decode, idOf, type Kind, Signed } from "@strongroom/core/signed/object";
 import { formatTime } from "@strongroom/core/text/render";
-import { openClient } from "@strongroom/sdk/client";
+import { type Client, openClient } from "@strongroom/sdk/client";
 import { asDeployment } from "@strongroom/sdk/verify/rulebook";
 import { exportLog } from "../audit/export.ts";
 import { placeOf } from "../audit/place.ts";
 import { verifyLog } from "../audit/verify.ts";
-import { readSecret, readWhole } from "../device/files.ts";
+import { clientFrom, readToken } from "../desk/reach.ts";
+import { readWhole } from "../device/files.ts";
 import { readPin } from "../device/trust.ts";
 import { fault } from "../faults.ts";
 import { columns, duration } from "../screen.ts";
@@ -54,13 +55,12 @@ export const auditExport: Verb = {
   takes: "DIR",
   what: "bring the audit log of a server into a folder, to be verified and kept anywhere",
   options: {
-    server: { value: "URL", what: "the server's address" },
-    "token-file": { value: "FILE", what: "file with your token, mode 600" },
+    server: { value: "URL", what: "the server's address, with --token-file (default: the server of the folder)" },
   },
   examples: ["audit export ./log --server https://strongroom.bank.example --token-file ~/.strongroom-token"],
   async run(context) {
     const [folder = ""] = named(context, "DIR");
-    const client = openClient({ url: needed(context, "server"), token: await readToken(needed(context, "token-file")) });
+    const client = await serverOf(context);
     const { size, root, fetched } = await exportLog(client, folder);
     const facts = columns([
       ["leaves", String(size)],
@@ -71,10 +71,12 @@ export const auditExport: Verb = {
   },
 };
 
-async function readToken(path: string): Promise<string> {
-  const found = (await readSecret(path)) ?? fault("FILE_UNFIT", path, "there is no such file");
-  const token = found.toString("latin1").trim();
-  return /^sr_[0-9a-f]{64}$/.test(token) ? token : fault("FILE_UNFIT", path, "a token begins with sr_ and has 64 hex digits");
+/** The server that is named, which needs no folder, or that of the folder. */
+async function serverOf(context: Context): Promise<Client> {
+  const url = context.text("server");
+  if (url === undefined) return clientFrom(context);
+  const path = needed(context, "token-file");
+  return openClient({ url, token: (await readToken(path)) ?? fault("NO_TOKEN", path, "there is no such file") });
 }
 
 /** What --genesis says: a file that is trusted as it is, or an id; without it what is pinned here. */

@@ -5,7 +5,7 @@ import { ProtectionsBody, StatusBody } from "@strongroom/core/protocol/command";
 import { decode } from "@strongroom/core/signed/object";
 import { formatTime } from "@strongroom/core/text/render";
 import { asDeployment } from "@strongroom/sdk/verify/rulebook";
-import { readConfig } from "../config.ts";
+import { reachFrom } from "../desk/reach.ts";
 import { fault } from "../faults.ts";
 import { columns, paintsFor } from "../screen.ts";
 import type { Session } from "../vault/session.ts";
@@ -28,8 +28,8 @@ export const status: Verb = {
 
 async function pinFirst(context: Context, text: string): Promise<void> {
   const deployment = asDeployment(text) ?? fault("USAGE", "pin", "64 hex digits are expected");
-  const { socket } = await readConfig(context.home);
-  await pinDeployment(context.home, socket, deployment);
+  const { wire } = await reachFrom(context);
+  await pinDeployment(context.home, await wire(), deployment);
 }
 
 /** What the host says of its protections. */

@@ -2,18 +2,23 @@
 import type { Verb } from "../verb.ts";
 import { auditExport, auditVerify } from "./audit.ts";
 import { completionVerb } from "./completion.ts";
-import { approve, reject } from "./decide.ts";
-import { entryNew, entryRetire } from "./entry.ts";
-import { freeze, unfreeze } from "./freeze.ts";
 import { helpVerb } from "./help.ts";
 import { journalVerify } from "./journal.ts";
 import { keyNew, keyShow } from "./key.ts";
-import { cancel, pay } from "./pay.ts";
-import { rulebookLint, rulebookPropose, rulebookShow } from "./rulebook.ts";
-import { requests, send } from "./send.ts";
+import { approve, reject } from "./requests/decide.ts";
+import { entryNew, entryRetire } from "./requests/entry.ts";
+import { freeze, unfreeze } from "./requests/freeze.ts";
+import { cancel, pay } from "./requests/pay.ts";
+import { requests, send } from "./requests/send.ts";
+import { address, walletNew, walletShow } from "./requests/wallet.ts";
+import { rulebookLint, rulebookPropose, rulebookShow } from "./rulebook/rulebook.ts";
+import { api } from "./server/api.ts";
+import { balance, deposits } from "./server/books.ts";
+import { events, health } from "./server/operations.ts";
+import { userAdd } from "./server/user.ts";
+import { source } from "./source/source.ts";
 import { status } from "./status.ts";
 import { ceremonyDemo, up } from "./up.ts";
-import { address, walletNew, walletShow } from "./wallet.ts";
 
 export const VERBS: readonly Verb[] = [
   up,
@@ -37,6 +42,13 @@ export const VERBS: readonly Verb[] = [
   keyNew,
   keyShow,
   ceremonyDemo,
+  balance,
+  deposits,
+  events,
+  health,
+  userAdd,
+  api,
+  source,
   journalVerify,
   auditVerify,
   auditExport,

@@ -1,0 +1,137 @@
+/** `strongroom pay` and `strongroom cancel`: make a request that moves value, or stops what is on its way, and sign it as its
+ *  initiator. Nothing is paid or stopped before others have approved. */
+
+import { demand, refuse } from "@strongroom/core/errors";
+import { formatAmount } from "@strongroom/core/money/amount";
+import { makeIntent } from "@strongroom/sdk/device/decision";
+import { fetchEntry } from "@strongroom/sdk/vault/show";
+import type { Request } from "../../desk/desk.ts";
+import { openKey } from "../../device/keyFile.ts";
+import { fault } from "../../faults.ts";
+import type { Payment } from "../../vault/fees.ts";
+import type { Session } from "../../vault/session.ts";
+import {
+  type Answer,
+  type At,
+  amountFrom,
+  asName,
+  type Context,
+  named,
+  needed,
+  SIGNING,
+  type Verb,
+  withSession,
+} from "../../verb.ts";
+import { COSTS, feeFor, type Wish } from "./fee.ts";
+import { requestIntent, WORDS, wordsFrom } from "./request.ts";
+
+export const pay: Verb = {
+  name: "pay",
+  takes: "AMOUNT ASSET",
+  what: "request a payment; it waits with your signature for approvals",
+  options: {
+    to: { value: "ENTRY", what: "address-book entry that is paid" },
+    from: { value: "WALLET", what: "wallet that pays" },
+    index: { value: "N", what: "index of the paying address in the wallet (default 0)" },
+    client: { value: "CLIENT", what: "client whose position pays out of an omnibus wallet (default: the institution's own)" },
+    replaces: {
+      value: "REQUEST",
+      what: "pay with higher fees in place of a payment that is sent and not mined; the rest is taken from it",
+    },
+    ...COSTS,
+    ...WORDS,
+    ...SIGNING,
+  },
+  examples: [
+    "pay 0.25 eth --from treasury --to northwind --key tom --purpose 'invoice 4711'",
+    "pay --replaces 3f2a9c01 --key tom",
+  ],
+  async run(context) {
+    const replaces = context.text("replaces");
+    if (replaces === undefined) return payAnew(context);
+    named(context, "AMOUNT?", "ASSET?");
+    return withSigner(context, async (session, at) => {
+      const former = await at.desk.load(replaces);
+      const content = { ...samePayment(context, session, former), replaces: former.id };
+      return { content, index: former.index, former };
+    });
+  },
+};
+
+export const cancel: Verb = {
+  name: "cancel",
+  takes: "REQUEST",
+  what: "request that a payment which is sent and not mined is stopped: its place on the chain is taken by paying nothing",
+  options: { ...COSTS, ...WORDS, ...SIGNING },
+  examples: ["cancel 3f2a9c01 --key tom --purpose 'wrong month'"],
+  async run(context) {
+    const [name = ""] = named(context, "REQUEST");
+    return withSigner(context, async (_, at) => {
+      const former = await at.desk.load(name);
+      const { intent } = former;
+      if (intent.kind !== "pay" && intent.kind !== "cancel")
+        fault("NOT_REPLACEABLE", former.id, `a request of kind ${intent.kind} has no transaction`);
+      const content = { kind: "cancel", chain: intent.chain, wallet: intent.wallet, replaces: former.id } as const;
+      return { content, index: former.index, former };
+    });
+  },
+};
+
+async function payAnew(context: Context): Promise<Answer> {
+  const [amount = "", name = ""] = named(context, "AMOUNT", "ASSET");
+  const [to, wallet] = [asName(needed(context, "to"), "to"), asName(needed(context, "from"), "from")];
+  const index = indexOf(context);
+  return withSigner(context, async (session) => {
+    const asset = session.book().assets.get(name);
+    if (asset === undefined)
+      refuse("ASSET_UNKNOWN", "ASSET", `${name}; there are ${[...session.book().assets.keys()].join(", ")}`);
+    const units = amountFrom(amount, asset.decimals, "AMOUNT");
+    demand(units > 0n, "AMOUNT_ZERO", "AMOUNT", "a payment moves something");
+    const { hash, entry } = await fetchEntry(session, to);
+    const there = entry.chain === asset.chain;
+    demand(there, "ENTRY_MISMATCH", "to", `${to} is an address on chain ${entry.chain}, ${name} is on chain ${asset.chain}`);
+    const destination = { entry: entry.name, hash, address: entry.address };
+    const content = { kind: "pay", chain: asset.chain, wallet, destination, asset: asset.id, amount: units } as const;
+    return { content, index, former: null };
+  });
+}
+
+type Content = Pick<Wish, "content" | "index" | "former">;
+
+/** Checks what every request of this file takes before anybody is asked, and makes the request. */
+async function withSigner(context: Context, wish: (session: Session, at: At) => Promise<Content>): Promise<Answer> {
+  const [name, words, client] = [needed(context, "key"), wordsFrom(context), asName(context.text("client"), "client")];
+  return withSession(context, async (session, at) => {
+    const { content, index, former } = await wish(session, at);
+    const totalFee = await feeFor(context, { session, at, content, index, former, payer: client });
+    const key = await openKey(context.home, name, context.text("passphrase-file"));
+    const bytes = makeIntent(session, key, { ...content, totalFee }, words);
+    return requestIntent(context, session, { desk: at.desk, key, bytes, index, client });
+  });
+}
+
+function indexOf(context: Context): number {
+  const text = context.text("index") ?? "0";
+  return /^(?:0|[1-9]\d{0,8})$/.test(text) ? Number(text) : fault("USAGE", "index", "a whole number is expected");
+}
+
+/** The payment of an earlier request; what the command line names as well must be the same. Fails: REPLACES_MISMATCH, USAGE. */
+function samePayment(context: Context, session: Session, { intent, index }: Request): Payment {
+  if (intent.kind !== "pay") return refuse("REPLACES_MISMATCH", "replaces", `it is no payment but of kind ${intent.kind}`);
+  const { kind, chain, wallet, destination, asset, amount } = intent;
+  const [units, name] = context.positionals;
+  const decimals = session.book().assets.get(asset)?.decimals ?? 0;
+  const before = {
+    AMOUNT: formatAmount(amount, decimals),
+    ASSET: asset,
+    to: destination.entry,
+    from: wallet,
+    index: String(index),
+  };
+  const now = { AMOUNT: units, ASSET: name, to: context.text("to"), from: context.text("from"), index: context.text("index") };
+  for (const field of Object.keys(before) as (keyof typeof before)[]) {
+    const same = now[field] === undefined || now[field] === before[field];
+    demand(same, "REPLACES_MISMATCH", field, `the payment that is replaced has ${before[field]}`);
+  }
+  return { kind, chain, wallet, destination, asset, amount };
+}

@@ -1,0 +1,83 @@
+/** What all verbs share that make a request: the initiator's words, the text that he reads before he signs, and what to
+ *  type next. */
+
+import { Intent } from "@strongroom/core/signed/intent";
+import { decode, idOf } from "@strongroom/core/signed/object";
+import { demandEnrolled, signDecision, type Words } from "@strongroom/sdk/device/decision";
+import { shortId, textOf } from "@strongroom/sdk/device/show";
+import { formerWords, type Request } from "../../desk/desk.ts";
+import type { DeviceKey } from "../../device/keyFile.ts";
+import { frame } from "../../screen.ts";
+import { type Advice, adviceOf } from "../../vault/advice.ts";
+import type { Session } from "../../vault/session.ts";
+import { type Answer, type At, type Context, confirmText, lineFor, parseLife, type Verb } from "../../verb.ts";
+
+/** What the initiator says of any request. */
+export const WORDS: Verb["options"] = {
+  purpose: { value: "TEXT", what: "why, in your words; approvers read it" },
+  reference: { value: "TEXT", what: "your own reference; the same one never names two actions" },
+  valid: { value: "TIME", what: "how long the request lives: 90s, 15m, 24h, 7d (default 24h)" },
+};
+
+/** The words that a command line says of a request. Fails: USAGE. */
+export function wordsFrom(context: Context): Words {
+  const valid = context.text("valid");
+  return {
+    purpose: context.text("purpose") ?? "",
+    reference: context.text("reference"),
+    lifeMs: valid === undefined ? undefined : parseLife(valid, "valid"),
+  };
+}
+
+/** An intent that is to be signed. `index`: that of the paying address. `client`: whose position pays out of an omnibus
+ *  wallet. */
+type Made = {
+  readonly key: DeviceKey;
+  readonly bytes: Uint8Array;
+  readonly index?: number;
+  readonly client?: string | undefined;
+};
+
+/** Shows an intent, signs it as its initiator, and lays it on the desk. */
+export async function requestIntent(
+  context: Context,
+  session: Session,
+  { desk, key, bytes, index, client }: Made & Pick<At, "desk">,
+): Promise<Answer> {
+  demandEnrolled(session, key);
+  const intent = decode(Intent, bytes);
+  const text = textOf(session, intent);
+  const former = await formerWords(desk, intent, session.book());
+  await confirmText(context, `${frame(text)}${former === null ? "" : `\n${former}`}`, `Sign as ${key.name}?`);
+  const it = { subject: idOf(Intent, bytes), text, decision: "initiate", notAfter: intent.notAfter } as const;
+  const approval = await signDecision(session, key, it);
+  const made = await desk.create({ bytes, approval, index, client });
+  const after = await nextOf(session, made);
+  return {
+    text: [`request ${made.id}`, ...wordsAfter(context, after, 8)].join("\n"),
+    json: { request: made.id, text, ...after },
+  };
+}
+
+/** What a request still lacks, and what to type next. */
+export async function nextOf(session: Session, request: Request): Promise<Advice & { readonly next: string[] }> {
+  const advice = await adviceOf(session, request);
+  const { missing } = advice;
+  const id = shortId(request.id);
+  const send = `send ${id}${request.intent.kind === "unfreeze" ? " --wait" : ""}`;
+  return { ...advice, next: [...(missing.length > 0 ? [`approve ${id} --key NAME`] : []), send] };
+}
+
+/** The same as lines, each with its label in `wide` columns. */
+export function wordsAfter(
+  context: Context,
+  { against, missing, next }: Advice & { next: readonly string[] },
+  wide: number,
+): string[] {
+  const pad = (label: string) => label.padEnd(wide);
+  if (against !== undefined) return [`${pad("but")}${against}; the vault will refuse it`];
+  return [
+    ...missing.map((words, at) => `${pad(at === 0 ? "needs" : "")}${words}`),
+    ...next.map((words, at) => `${pad(at === 0 ? "next" : "")}${lineFor(context.home, words)}`),
+  ];
+}

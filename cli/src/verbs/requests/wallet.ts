@@ -1,0 +1,168 @@
+/** `strongroom wallet` and `strongroom address`: wallets of ours and their receiving addresses, which the vault attests and
+ *  this device derives once more. */
+
+import { demand } from "@strongroom/core/errors";
+import { formatAmount } from "@strongroom/core/money/amount";
+import type { WalletBody } from "@strongroom/core/protocol/command";
+import type { Attestation } from "@strongroom/core/signed/attestation";
+import type { Client } from "@strongroom/sdk/client";
+import { ApiProblem } from "@strongroom/sdk/client/problem";
+import type { Address } from "@strongroom/sdk/contract/custody";
+import { makeIntent } from "@strongroom/sdk/device/decision";
+import { attestedAddress, fetchWallet } from "@strongroom/sdk/vault/show";
+import { openAttestation } from "@strongroom/sdk/verify/attestation";
+import { balanceOf, tokenBalanceOf } from "../../chain/evm.ts";
+import { openKey } from "../../device/keyFile.ts";
+import { fault } from "../../faults.ts";
+import { columns } from "../../screen.ts";
+import type { Session } from "../../vault/session.ts";
+import { type Answer, asName, type Context, named, needed, nodeFor, SIGNING, type Verb, withSession } from "../../verb.ts";
+import { requestIntent, WORDS, wordsFrom } from "./request.ts";
+
+const CLASSES = ["hot", "warm", "cold"] as const;
+const OMNIBUS = "(omnibus: no single client)";
+
+export const walletNew: Verb = {
+  name: "wallet new",
+  takes: "NAME",
+  what: "request a wallet: an account key that the vault makes and keeps, once it is approved and sent",
+  options: {
+    class: { value: "CLASS", what: `how exposed it is: ${CLASSES.join(", ")}` },
+    chain: { value: "ID", what: "chain id (default: the rulebook's only chain)" },
+    client: { value: "CLIENT", what: "the one client whose wallet it is (default: an omnibus wallet)" },
+    ...WORDS,
+    ...SIGNING,
+  },
+  examples: ["wallet new acme-1 --class warm --client acme --key tina"],
+  async run(context) {
+    const [text = ""] = named(context, "NAME");
+    const wallet = asName(text, "NAME");
+    const walletClass = oneOf(CLASSES, "class", needed(context, "class"));
+    const [signer, words, client] = [needed(context, "key"), wordsFrom(context), asName(context.text("client"), "client")];
+    return withSession(context, async (session, { desk }) => {
+      const known = await session.ask({ command: "show", what: "wallet", name: wallet });
+      demand(known.code !== "OK", "WALLET_EXISTS", "NAME", `there is a wallet ${wallet} already`);
+      const chain = chainFrom(context, session);
+      const content = { kind: "wallet", chain, wallet, walletClass, ...(client === undefined ? {} : { client }) } as const;
+      const key = await openKey(context.home, signer, context.text("passphrase-file"));
+      return requestIntent(context, session, { desk, key, bytes: makeIntent(session, key, content, words) });
+    });
+  },
+};
+
+export const walletShow: Verb = {
+  name: "wallet show",
+  takes: "NAME",
+  what: "a wallet as the vault knows it: chain, class, client, and the public half of its account key",
+  options: {},
+  examples: ["wallet show treasury"],
+  async run(context) {
+    const [name = ""] = named(context, "NAME");
+    return withSession(context, async (session) => describeWallet(await fetchWallet(session, asName(name, "NAME"))));
+  },
+};
+
+/** A wallet for people and programs. */
+export function describeWallet(wallet: WalletBody): Answer {
+  const { wallet: name, chain, walletClass, client, path, publicKey, chainCode } = wallet;
+  const facts = [
+    ["wallet", name],
+    ["chain", String(chain)],
+    ["class", walletClass],
+    ["client", client ?? OMNIBUS],
+    ["path", path],
+    ["public key", publicKey],
+    ["chain code", chainCode],
+  ];
+  const json = { wallet: name, chain, class: walletClass, path, publicKey, chainCode };
+  return { text: columns(facts), json: { ...json, ...(client === undefined ? {} : { client }) } };
+}
+
+export const address: Verb = {
+  name: "address",
+  takes: "WALLET [INDEX]",
+  what: "a receiving address, attested by the vault for wallet, client and chain; through a server it is watched from then on",
+  options: {
+    balance: { what: "ask the chain's node what lies there" },
+    client: { value: "CLIENT", what: "client whose deposits come to this address of an omnibus wallet" },
+  },
+  examples: ["address treasury", "address treasury 1 --client acme"],
+  async run(context) {
+    const [name = "", index = "0"] = named(context, "WALLET", "INDEX?");
+    const wallet = asName(name, "WALLET");
+    if (!/^(0|[1-9]\d{0,8})$/.test(index)) fault("USAGE", "INDEX", "a whole number is expected");
+    const owner = asName(context.text("client"), "client");
+    return withSession(context, async (session, at) => {
+      const place = { wallet, index: Number(index), client: owner };
+      const attestation = await (at.client === null
+        ? attestedAddress(session, wallet, place.index)
+        : watchedAddress(session, at.client, place));
+      const facts = [
+        ["address", attestation.address],
+        ["wallet", attestation.wallet],
+        ["client", attestation.client ?? OMNIBUS],
+        ["chain", String(attestation.chain)],
+        ["path", attestation.path],
+        ["checked", "signed by the pinned vault, derived from the wallet's public key here"],
+      ];
+      const balances: { [asset: string]: string } = {};
+      if (context.on("balance")) {
+        const node = await nodeFor(at.config, attestation.chain);
+        for (const asset of session.book().document.assets.filter((item) => item.chain === attestation.chain)) {
+          const { contract } = asset;
+          const amount = await (contract === undefined
+            ? balanceOf(node, attestation.address)
+            : tokenBalanceOf(node, contract, attestation.address));
+          balances[asset.id] = formatAmount(amount, asset.decimals);
+          facts.push(["balance", `${formatAmount(amount, asset.decimals)} ${asset.id}`]);
+        }
+      }
+      const { version: _, client, ...rest } = attestation;
+      return { text: columns(facts), json: { ...rest, ...(client === undefined ? {} : { client }), balances } };
+    });
+  },
+};
+
+/** The address as the server has it, made where it is missing; its attestation is checked here like the vault's own answer.
+ *  Fails: ATTESTATION_WRONG, RECEIPT_FORGED, `ApiProblem`. */
+export async function watchedAddress(
+  session: Session,
+  server: Client,
+  { wallet, index, client }: { wallet: string; index: number; client?: string | undefined },
+): Promise<Attestation> {
+  const found = await findAddress(server, { wallet, index });
+  const body = { index, ...(client === undefined ? {} : { client }) };
+  const shown = found ?? (await server.call("addresses.create", { params: { wallet }, body }));
+  const signed = { wallet: await fetchWallet(session, wallet), index, expected: session };
+  const attestation = openAttestation(shown.attestation, signed);
+  const same = shown.address === attestation.address && shown.wallet === wallet && shown.index === index;
+  if (!same) fault("ATTESTATION_WRONG", "address", `the server shows ${shown.address}, attested is ${attestation.address}`);
+  const owned = client === undefined || shown.client === client;
+  return owned ? attestation : fault("USAGE", "client", `address ${index} of ${wallet} is not that client's`);
+}
+
+async function findAddress(server: Client, { wallet, index }: { wallet: string; index: number }): Promise<Address | null> {
+  try {
+    return await server.call("addresses.get", { params: { wallet, index: String(index) } });
+  } catch (error) {
+    if (error instanceof ApiProblem && error.code === "NOT_FOUND") return null;
+    throw error;
+  }
+}
+
+/** The chain that a command line names, or the rulebook's only one. Fails: USAGE. */
+export function chainFrom(context: Context, session: Session): number {
+  const { chains } = session.book().document;
+  const there = chains.map(({ id, name }) => `${id} (${name})`).join(", ");
+  const [only, ...others] = chains;
+  const text = context.text("chain");
+  if (text === undefined && only !== undefined && others.length === 0) return only.id;
+  if (text === undefined) return fault("USAGE", "chain", `--chain is missing; there are ${there}`);
+  const found = chains.find(({ id }) => String(id) === text);
+  return found?.id ?? fault("USAGE", "chain", `the rulebook knows no chain ${text}; there is ${there}`);
+}
+
+/** A word of a list. Fails: USAGE at `field`. */
+export function oneOf<T extends string>(words: readonly T[], field: string, word: string): T {
+  return words.find((item) => item === word) ?? fault("USAGE", field, `one of ${words.join(", ")} is expected`);
+}
