@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Node, openNode } from "../chain/evm.ts";
+import { type Node, openNode, quantity } from "../chain/evm.ts";
 import { ROOT } from "../config.ts";
 import { makeFolder } from "../device/files.ts";
 import { Fault, fault } from "../faults.ts";
@@ -21,7 +21,7 @@ export type Anvil = { readonly child: Child; readonly node: Node };
 export async function startAnvil(home: string, port: number | null): Promise<Anvil> {
   const folder = join(home, "chain");
   await makeFolder(folder);
-  const chosen = port !== null && (await isFree(port)) ? port : await freePort();
+  const chosen = await portFor(port);
   const state = ["--state", join(folder, "state.json"), "--state-interval", "1", "--cache-path", join(folder, "cache")];
   const child = await startChild({
     name: "anvil",
@@ -48,6 +48,30 @@ async function ready(child: Child, url: string): Promise<Node> {
     }
   }
   fault("CHILD_FAILED", child.log, "anvil does not answer");
+}
+
+/** Makes blocks as a chain does, but only while there is something to confirm: every block of anvil costs a third of a
+ *  megabyte of disk. Gives what ends it. */
+export function startTicker({ rpc }: Node, depth: number): () => void {
+  let head = 0;
+  let busy = 0;
+  const tick = async () => {
+    const now = Number(quantity(await rpc("eth_blockNumber"), "eth_blockNumber"));
+    for (let block = Math.max(head + 1, now - depth); block <= now; block++) {
+      const count = await rpc("eth_getBlockTransactionCountByNumber", `0x${block.toString(16)}`);
+      if (count !== "0x0") busy = block;
+    }
+    head = now;
+    if (busy > 0 && now - busy < depth) await rpc("evm_mine");
+  };
+  // An anvil that does not answer any more is noticed by whoever watches its process.
+  const timer = setInterval(() => void tick().catch(() => undefined), limits.tickMs);
+  return () => clearInterval(timer);
+}
+
+/** The port, if it is free; else one that is. */
+export async function portFor(port: number | null): Promise<number> {
+  return port !== null && (await isFree(port)) ? port : freePort();
 }
 
 function isFree(port: number): Promise<boolean> {

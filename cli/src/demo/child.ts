@@ -5,6 +5,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream, existsSync } from "node:fs";
+import process from "node:process";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fault } from "../faults.ts";
 import { limits } from "../limits.ts";
 
@@ -26,6 +28,8 @@ export type Program = {
   readonly log: string;
   /** First bytes of its standard input. */
   readonly input?: Uint8Array;
+  /** Variables besides those of this process. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Whether it ends by itself when its standard input does. */
   readonly watchesInput: boolean;
   /** Hears what it writes to standard output. */
@@ -41,7 +45,7 @@ export async function startChild(program: Program): Promise<Child> {
   const tied = program.watchesInput || !existsSync(SETPRIV);
   const command = tied ? program.command : SETPRIV;
   const args = tied ? program.args : ["--pdeathsig", "TERM", "--", program.command, ...program.args];
-  const child = spawn(command, [...args], { stdio: ["pipe", "pipe", "pipe"] });
+  const child = spawn(command, [...args], { stdio: ["pipe", "pipe", "pipe"], env: { ...process.env, ...program.env } });
   const file = createWriteStream(log, { flags: "a", mode: 0o600 });
   let ending: string | null = null;
   let words = "";
@@ -67,6 +71,27 @@ export async function startChild(program: Program): Promise<Child> {
   return { name, pid: child.pid ?? 0, log, ended: () => ending, stop: () => stop(child, gone, () => ending) };
 }
 
+/** Starts a program of ours, which writes a line of JSON with the event `ready`, and gives that line; afterwards it ends
+ *  with us. Fails: CHILD_FAILED. */
+export async function startReady(
+  program: Omit<Program, "heard" | "command">,
+): Promise<{ readonly child: Child; readonly ready: { readonly [name: string]: unknown } }> {
+  let heard = "";
+  const listen = (text: string) => {
+    heard += text;
+  };
+  const child = await startChild({ ...program, command: process.execPath, heard: listen });
+  for (const since = performance.now(); ; await sleep(limits.startPollMs)) {
+    const line = heard.split("\n").find((text) => text.includes('"event":"ready"') && text.endsWith("}"));
+    if (line !== undefined) return { child, ready: JSON.parse(line) as { readonly [name: string]: unknown } };
+    const { name, log } = program;
+    if (child.ended() !== null) fault("CHILD_FAILED", log, `${name} ended with ${child.ended()}`);
+    if (performance.now() - since < limits.startMs) continue;
+    await child.stop();
+    fault("CHILD_FAILED", log, `${name} is not ready`);
+  }
+}
+
 /** The end of what a program says, on one line. */
 function lastWords(text: string): string {
   const line = text.trim().replaceAll(/\s+/g, " ");
@@ -83,8 +108,9 @@ async function stop(child: ChildProcess, gone: Promise<void>, ended: () => strin
 }
 
 /** Runs a program to its end and gives its standard output. Fails: CHILD_FAILED with the end of its standard error. */
-export async function runChild(program: Pick<Program, "name" | "command" | "args" | "input">): Promise<string> {
-  const child = spawn(program.command, [...program.args], { stdio: ["pipe", "pipe", "pipe"] });
+export async function runChild(program: Pick<Program, "name" | "command" | "args" | "input" | "env">): Promise<string> {
+  const env = { ...process.env, ...program.env };
+  const child = spawn(program.command, [...program.args], { stdio: ["pipe", "pipe", "pipe"], env });
   const out: Buffer[] = [];
   const err: Buffer[] = [];
   child.stdin.on("error", () => child.stdin.destroy());

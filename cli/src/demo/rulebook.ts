@@ -25,6 +25,8 @@ export const SOURCES = ["finality-a", "finality-b"] as const;
 /** The contract that anvil's first account deploys first.   Source: Yellow Paper, section 7: address of a new contract. */
 export const TOKEN = "0x5FbDB2315678afecb367f032d93F642f64180aa3";
 export const WALLET = "treasury";
+/** A client, and the wallet that is his alone. */
+export const CLIENT = { name: "acme", label: "Acme AG", wallet: "acme-1" } as const;
 
 const SECOND = 1_000;
 const DAY = 86_400 * SECOND;

@@ -1,40 +1,49 @@
-/** Brings a demonstration up in a folder: chain, token, vault, ceremony or resumption, session; and takes it down again. */
+/** Brings a demonstration up in a folder: chain, vault, ceremony or resumption, database, server, people, sources; plays;
+ *  and takes it down again. */
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { type Client, openClient } from "@strongroom/sdk/client";
 import { shortId } from "@strongroom/sdk/device/show";
-import { minedOf, type Node } from "../chain/evm.ts";
+import { openRelay } from "@strongroom/sdk/vault/relay";
 import { findConfig, writeConfig } from "../config.ts";
-import { writeWhole } from "../device/files.ts";
-import { listRequests, type Request, type Version, versionOf } from "../device/requests.ts";
-import { fileMemory } from "../device/trust.ts";
-import { byOffer } from "../vault/fees.ts";
+import { makeFolder, writeWhole } from "../device/files.ts";
+import { fileMemory, readPin } from "../device/trust.ts";
+import { fault } from "../faults.ts";
 import { openSession, type Session } from "../vault/session.ts";
-import { fetchProtections } from "../verbs/status.ts";
-import { type Anvil, CHAIN, startAnvil } from "./anvil.ts";
+import { type Protections, showBalances, showHealth, showLog, showProtections } from "./accounts.ts";
+import { type Anvil, CHAIN, portFor, startAnvil, startTicker } from "./anvil.ts";
 import { ensureKeys, holdCeremony, isFounded, type Keys, openKeys } from "./ceremony.ts";
 import type { Child } from "./child.ts";
 import { ensureToken } from "./funding.ts";
-import { GROUPS, TOKEN } from "./rulebook.ts";
-import type { Stage, Steps } from "./stage.ts";
-import { playAgain, playMainJob, setTheStage } from "./story.ts";
+import { ensureUsers } from "./people.ts";
+import { GROUPS, SOURCES, TOKEN } from "./rulebook.ts";
+import { adminToken, CONFIRMATIONS, type Database, startDatabase, startServer, startSource } from "./server.ts";
+import { setTheStage } from "./setting.ts";
+import { openPeople, type Stage, type Steps } from "./stage.ts";
+import { playAgain, playMainJob } from "./story.ts";
 import { ensureVault, launchVault, type Running, socketPath, verifyJournal } from "./vault.ts";
-import { outcomeOf } from "./watch.ts";
-
-export type Protections = Awaited<ReturnType<typeof fetchProtections>>;
 
 /** A demonstration that runs. `resumed`: whether the deployment was there before. */
 export type Up = { readonly stage: Stage; readonly resumed: boolean; readonly protections: Protections };
 
-/** Starts everything and plays what a first or a later start plays. What it starts is put into `children` at once, so that the
+/** What must end with a demonstration: programs, and whatever else runs here. */
+export type Ending = { readonly children: Child[]; readonly others: (() => void)[] };
+
+/** Starts everything and plays what a first or a later start plays. What it starts is put into `ending` at once, so that the
  *  caller can end it whatever happens. */
-export async function bringUp(home: string, steps: Steps, children: Child[]): Promise<Up> {
+export async function bringUp(home: string, steps: Steps, ending: Ending): Promise<Up> {
+  const { children } = ending;
   const resumed = await isFounded(home);
   const seen = await fileMemory(home).read("head");
-  const { node } = await startChain(home, steps, children);
+  if (resumed && !existsSync(join(home, "server"))) fault("HOME_UNFIT", home, "what is here was made without a server");
+  await makeFolder(home);
+  // The database takes longest, so it starts beside the rest.
+  const database = startDatabase(home, children);
+  database.catch(() => undefined);
+  const { node } = await startChain(home, steps, ending);
   if (resumed) await steps.take("journal", "journal verified", () => describeJournal(home));
   const running = await startVault(home, steps, children);
-  await writeConfig(home, { socket: socketPath(home), chains: { [CHAIN]: node.url } });
   let keys = openKeys(home);
   if (!resumed) {
     await steps.take("ceremony", "ceremony held", async () => {
@@ -42,25 +51,44 @@ export async function bringUp(home: string, steps: Steps, children: Child[]): Pr
       return describeCeremony(home, keys, running);
     });
   }
-  const session = await connect(home, steps, seen !== null);
-  const stage: Stage = { home, session, node, keys, steps };
+  await steps.take("database", "PostgreSQL up and migrated", async () => describeDatabase(await database));
+  const server = await openServer({ home, steps, children, node: node.url });
+  const session = await connect(home, { steps, server, seen: seen !== null });
+  const { server: url } = (await findConfig(home)) ?? {};
+  const stage: Stage = { home, session, node, keys, steps, server, as: openPeople(home, url ?? "") };
+  await steps.take("users", "people have their tokens", async () => {
+    const added = await ensureUsers(home, server);
+    return { detail: added === 0 ? "all of them as before" : `${added} users, each with a token of his own` };
+  });
+  await steps.take("sources", "finality sources up", async () => {
+    children.push(...(await Promise.all(SOURCES.map((name) => startSource(home, name, node.url)))));
+    return { detail: `${SOURCES.join(", ")}, each with its own key and state` };
+  });
+  return play(stage, resumed);
+}
+
+async function play(stage: Stage, resumed: boolean): Promise<Up> {
   await setTheStage(stage);
-  const played = join(home, "played");
-  if (existsSync(played)) await playAgain(stage, await unsentRequests(home, node));
+  const played = join(stage.home, "played");
+  if (existsSync(played)) await playAgain(stage);
   else {
     await playMainJob(stage);
     await writeWhole(played, "the main job\n");
   }
-  return { stage, resumed, protections: await describeProtections(session, steps) };
+  await showBalances(stage);
+  await showLog(stage);
+  await showHealth(stage);
+  return { stage, resumed, protections: await showProtections(stage) };
 }
 
-async function startChain(home: string, steps: Steps, children: Child[]): Promise<Anvil> {
+async function startChain(home: string, steps: Steps, { children, others }: Ending): Promise<Anvil> {
   const known = (await findConfig(home))?.chains[String(CHAIN)];
   const port = known === undefined ? null : Number(new URL(known).port);
   let anvil: Anvil | null = null;
   await steps.take("chain", "chain node up", async () => {
     anvil = await startAnvil(home, port);
     children.push(anvil.child);
+    others.push(startTicker(anvil.node, CONFIRMATIONS));
     return { detail: `anvil, chain ${CHAIN}, ${anvil.node.url}` };
   });
   const { node, child } = anvil as unknown as Anvil;
@@ -98,50 +126,45 @@ async function describeCeremony(home: string, keys: Keys, { identityKey }: Runni
   return { detail: `${GROUPS.administrators.length} administrators, 2 of 3, marked as demonstration`, hash: deployment };
 }
 
-async function connect(home: string, steps: Steps, seen: boolean): Promise<Session> {
+function describeDatabase({ version, applied, child }: Database) {
+  const migrated = applied === 0 ? "nothing to migrate" : `${applied} migrations`;
+  return { detail: `version ${version}, process ${child.pid}, ${migrated}` };
+}
+
+type Opening = { readonly home: string; readonly steps: Steps; readonly children: Child[]; readonly node: string };
+
+/** The server in its own process, under the same address as before where that is free. Gives it as the folder's own user. */
+async function openServer({ home, steps, children, node }: Opening): Promise<Client> {
+  const deployment = (await readPin(home)) ?? fault("NO_PIN", home, "there is no file genesis.pin");
+  const before = (await findConfig(home))?.server ?? null;
+  const port = await portFor(before === null ? null : Number(new URL(before).port));
+  const socket = socketPath(home);
+  let opened: Client | null = null;
+  await steps.take("server", "server up in its own process", async () => {
+    const { child, url, token } = await startServer({ home, deployment, socket, node, port });
+    children.push(child);
+    await writeConfig(home, { server: url, socket, chains: { [CHAIN]: node } });
+    opened = openClient({ url, token });
+    return { detail: `${url}, process ${child.pid}, token in ${adminToken(home)}` };
+  });
+  return opened ?? fault("CHILD_FAILED", "server", "it is not up");
+}
+
+type Connecting = { readonly steps: Steps; readonly server: Client; readonly seen: boolean };
+
+async function connect(home: string, { steps, server, seen }: Connecting): Promise<Session> {
   let session: Session | null = null;
   await steps.take("session", "genesis, head and rulebook checked", async () => {
-    session = await openSession(home, socketPath(home));
+    session = await openSession(home, async () => openRelay(server));
     const { epoch, head } = session.head();
     const words = seen ? "continues the head seen last" : "first head kept";
-    return { detail: `epoch ${epoch}, record ${head.seq}, ${words}`, hash: session.deployment };
+    return { detail: `through the server: epoch ${epoch}, record ${head.seq}, ${words}`, hash: session.deployment };
   });
-  return session as unknown as Session;
+  return session ?? fault("VAULT_UNREACHABLE", home, "there is no session");
 }
 
-/** Requests that the vault has signed and whose transaction the chain does not have, the oldest first: this side was killed
- *  before it was sent, or the node before it had written its state. Of several versions of one transaction, the dearest; none
- *  when one of them is mined or was stated to be final. */
-async function unsentRequests(home: string, node: Node): Promise<readonly Request[]> {
-  const slots = new Map<string, Version[]>();
-  for (const request of await listRequests(home)) {
-    const version = versionOf(request);
-    if (version === null || (await outcomeOf(request)) === "another") continue;
-    const slot = version.transaction.slots.join();
-    slots.set(slot, [...(slots.get(slot) ?? []), version]);
-  }
-  const unsent: Request[] = [];
-  for (const versions of slots.values()) {
-    const mined = await Promise.all(versions.map(({ transaction }) => minedOf(node, transaction.id)));
-    const [dearest] = byOffer(versions);
-    if (dearest !== undefined && mined.every((one) => one === null)) unsent.unshift(dearest.request);
-  }
-  return unsent;
-}
-
-async function describeProtections(session: Session, steps: Steps): Promise<Protections> {
-  let protections: Protections = [];
-  await steps.take("protections", "protections measured", async () => {
-    await session.refresh();
-    protections = await fetchProtections(session);
-    const off = protections.filter((item) => !item.on).map((item) => item.name);
-    const words = off.length === 0 ? "" : `; off: ${off.join(", ")}`;
-    return { detail: `${protections.length - off.length} of ${protections.length} on${words}` };
-  });
-  return protections;
-}
-
-/** Ends the children, the last that was started first. */
-export async function takeDown(children: readonly Child[]): Promise<void> {
+/** Ends everything, the program that was started last first. */
+export async function takeDown({ children, others }: Ending): Promise<void> {
+  for (const end of others) end();
   for (const child of [...children].reverse()) await child.stop();
 }

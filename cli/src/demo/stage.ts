@@ -1,15 +1,17 @@
 /** Where a demonstration plays: the session, the node, everybody's keys, and the list of steps with their times. */
 
-import { Intent } from "@strongroom/core/signed/intent";
-import { decode, idOf } from "@strongroom/core/signed/object";
-import { makeIntent, signDecision } from "@strongroom/sdk/device/decision";
-import { textOf } from "@strongroom/sdk/device/show";
-import { VaultRefused } from "@strongroom/sdk/vault/session";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Hash } from "@strongroom/core/bytes";
+import { type Client, openClient } from "@strongroom/sdk/client";
+import type { Execution } from "@strongroom/sdk/contract/requests";
+import { decide, initiate } from "@strongroom/sdk/device/decision";
+import type { Asks } from "@strongroom/sdk/device/make";
+import { openRequest, type Shown, shortId } from "@strongroom/sdk/device/show";
 import type { Node } from "../chain/evm.ts";
-import { addApproval, closeRequest, createRequest, type Request } from "../device/requests.ts";
-import { failureOf, fault } from "../faults.ts";
+import { readToken, tokenPath } from "../desk/reach.ts";
+import { failureOf, fault, Told } from "../faults.ts";
+import { limits } from "../limits.ts";
 import { detailWords } from "../vault/advice.ts";
-import { execute } from "../vault/execute.ts";
 import type { Session } from "../vault/session.ts";
 import type { Keys } from "./ceremony.ts";
 
@@ -74,10 +76,7 @@ async function refusalOf(name: string, code: string, work: () => Promise<unknown
   try {
     await work();
   } catch (error) {
-    if (error instanceof VaultRefused && error.receipt.code === code) {
-      const { field, detail } = error.receipt;
-      return `${field}: ${detailWords(field, detail, null)}`;
-    }
+    if (error instanceof Told && error.code === code) return `${error.field}: ${detailWords(error.field, error.detail, null)}`;
     throw error;
   }
   fault("STEP_FAILED", name, `the vault did not refuse; ${code} was expected`);
@@ -89,35 +88,82 @@ export type Stage = {
   readonly node: Node;
   readonly keys: Keys;
   readonly steps: Steps;
+  /** The server as the folder's own user. */
+  readonly server: Client;
+  /** The server as this person. */
+  as(name: string): Promise<Client>;
 };
 
-type Content = Parameters<typeof makeIntent>[2];
-
-/** A new request, signed by its initiator, and the text that he was shown. */
-export async function requestBy(
-  stage: Stage,
-  name: string,
-  content: Content,
-  purpose: string,
-): Promise<{ request: Request; shown: string }> {
-  const key = await stage.keys(name);
-  const bytes = makeIntent(stage.session, key, content, { purpose });
-  const shown = textOf(stage.session, decode(Intent, bytes));
-  const made = await createRequest(stage.home, bytes);
-  const { intent } = made;
-  const it = { subject: idOf(Intent, bytes), text: shown, decision: "initiate", notAfter: intent.notAfter } as const;
-  return { request: await addApproval(made, await signDecision(stage.session, key, it)), shown };
+/** The server as each person, with his own token. */
+export function openPeople(home: string, url: string): Stage["as"] {
+  const opened = new Map<string, Promise<Client>>();
+  const open = async (name: string): Promise<Client> => {
+    const path = tokenPath(home, name);
+    return openClient({ url, token: (await readToken(path)) ?? fault("NO_TOKEN", path, "there is no such file") });
+  };
+  return (name) => {
+    const known = opened.get(name) ?? open(name);
+    opened.set(name, known);
+    return known;
+  };
 }
 
-/** The request with one more approval. */
-export async function approveBy(stage: Stage, name: string, request: Request): Promise<Request> {
-  const text = textOf(stage.session, request.intent);
-  const it = { subject: request.id, text, decision: "approve", notAfter: request.intent.notAfter } as const;
-  return addApproval(request, await signDecision(stage.session, await stage.keys(name), it));
+/** Who asks, as the library's makers of intents take him. */
+export async function byPerson(stage: Stage, name: string, purpose: string): Promise<Asks> {
+  return { known: stage.session, signer: await stage.keys(name), words: { purpose } };
 }
 
-/** Carries out what touches no chain. Fails: `VaultRefused`. */
-export async function settleRequest(stage: Stage, request: Request): Promise<void> {
-  await execute(stage.session, request, {});
-  await closeRequest(request, "carried out");
+/** A request of a person, with the text that he was shown. */
+export async function requestBy(stage: Stage, name: string, shown: Shown): Promise<Shown> {
+  const body = await initiate(stage.session, await stage.keys(name), shown);
+  await (await stage.as(name)).call("requests.create", { body });
+  return shown;
+}
+
+/** One more approval, given after the server's bytes have been rendered anew on the approver's device. */
+export async function approveBy(stage: Stage, name: string, id: Hash): Promise<void> {
+  const client = await stage.as(name);
+  const asked = await client.call("requests.get", { params: { id } });
+  if (asked.id !== id) fault("REQUEST_FORGED", "request.id", "it is another request than was asked for");
+  const shown = openRequest(stage.session, asked);
+  const body = await decide(stage.session, await stage.keys(name), { shown, decision: "approve" });
+  await client.call("requests.decide", { params: { id }, body });
+}
+
+/** Waits until `look` gives something. Fails: STEP_FAILED. */
+export async function until<T>(what: string, look: () => Promise<T | null>): Promise<T> {
+  for (const since = performance.now(); performance.now() - since < limits.patienceMs; await sleep(limits.pollFirstMs * 2)) {
+    const found = await look();
+    if (found !== null) return found;
+  }
+  fault("STEP_FAILED", what, `it did not happen within ${limits.patienceMs / 1_000} s`);
+}
+
+/** Waits until a request is carried out that touches no chain. Fails: STEP_FAILED, with what the vault said to it last. */
+export async function carriedOut(stage: Stage, id: Hash): Promise<void> {
+  await until(`request ${shortId(id)} is carried out`, async () => {
+    const { state, answer } = await stage.server.call("requests.get", { params: { id } });
+    if (state !== "consumed" && state !== "open") fault("STEP_FAILED", id, `it is ${state}: ${answer?.code ?? ""}`);
+    return state === "consumed" || null;
+  });
+}
+
+/** Waits for the vault's answer to a request, and fails with it once it is this one. Gives nothing when the vault did not
+ *  refuse. Fails: `Told`, STEP_FAILED. */
+export async function refusalTo(stage: Stage, id: Hash, code: string): Promise<void> {
+  const answer = await until(`the vault answers ${code}`, async () => {
+    const { state, answer: said, decisions } = await stage.server.call("requests.get", { params: { id } });
+    if (state === "consumed") return { code: "OK", field: "", detail: "" };
+    const isNew = said !== null && decisions.every(({ createdAt }) => createdAt <= said.at);
+    return isNew && said.code === code ? said : null;
+  });
+  if (answer.code === code) throw new Told(answer);
+}
+
+/** Waits until an execution of a request is as it should be. */
+export function executionOf(stage: Stage, id: Hash, is: (execution: Execution) => boolean): Promise<Execution> {
+  return until(`request ${shortId(id)} is on its way`, async () => {
+    const { items } = await stage.server.call("executions.list", { query: { request: id } });
+    return items.find(is) ?? null;
+  });
 }

@@ -7,12 +7,10 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { setTimeout as sleep } from "node:timers/promises";
 import { ROOT } from "../config.ts";
 import { makeFolder, readSecret, writeWhole } from "../device/files.ts";
 import { fault } from "../faults.ts";
-import { limits } from "../limits.ts";
-import { type Child, runChild, startChild } from "./child.ts";
+import { type Child, runChild, startReady } from "./child.ts";
 
 /** The vault's program, in the same repository. It is started, never imported. */
 const MAIN = join(ROOT, "vault", "src", "main.ts");
@@ -71,28 +69,14 @@ export async function launchVault(home: string): Promise<Running> {
   const socket = socketPath(home);
   if (await answers(socket)) fault("ALREADY_RUNNING", socket, "a vault answers there");
   const passphrase = (await readSecret(passphrasePath(home))) ?? fault("FILE_UNFIT", passphrasePath(home), "it is missing");
-  let heard = "";
-  const child = await startChild({
+  const { child, ready } = await startReady({
     name: "vault",
-    command: process.execPath,
     args: [MAIN, "launch", "--data", dataFolder(home), "--socket", socket, "--stdin"],
     log: join(home, "vault.log"),
     input: passphrase,
     watchesInput: true,
-    heard: (text) => {
-      heard += text;
-    },
   });
-  const since = performance.now();
-  while (!heard.includes('"ready"')) {
-    if (child.ended() !== null) fault("CHILD_FAILED", child.log, `the vault ended with ${child.ended()}`);
-    if (performance.now() - since > limits.startMs) {
-      await child.stop();
-      fault("CHILD_FAILED", child.log, "the vault is not ready");
-    }
-    await sleep(5);
-  }
-  const { identityKey, records, replayMs } = lastEvent(heard);
+  const { identityKey, records, replayMs } = ready;
   return { child, identityKey: String(identityKey), records: Number(records), replayMs: Number(replayMs) };
 }
 

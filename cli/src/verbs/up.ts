@@ -8,22 +8,21 @@ import type { Json } from "@strongroom/core/signed/codec";
 import { homeOf, writeConfig } from "../config.ts";
 import { CHAIN } from "../demo/anvil.ts";
 import { ensureKeys, holdCeremony, isFounded, openKeys } from "../demo/ceremony.ts";
-import type { Child } from "../demo/child.ts";
 import { holdHome } from "../demo/hold.ts";
-import { bringUp, takeDown, type Up } from "../demo/run.ts";
+import { bringUp, type Ending, takeDown, type Up } from "../demo/run.ts";
 import { openSteps, type Step, type Steps } from "../demo/stage.ts";
 import { answers, ensureVault, launchVault, socketPath } from "../demo/vault.ts";
-import { dueFacts, stateFinal } from "../demo/watch.ts";
 import { failureOf, fault } from "../faults.ts";
 import { limits } from "../limits.ts";
 import { columns, duration, frame, indent, type Paints, paintsFor, plain, wideOf } from "../screen.ts";
 import { openSession } from "../vault/session.ts";
+import { openWire } from "../vault/wire.ts";
 import { type Answer, type Context, lineFor, named, type Verb } from "../verb.ts";
 
 export const up: Verb = {
   name: "up",
   takes: "",
-  what: "bring up chain node and vault, hold the demonstration's ceremony at first, play the main job, and wait (npm start)",
+  what: "bring up chain, vault, database, server and sources, play the main job the first time, and wait (npm start)",
   options: { once: { what: "in a throw-away folder on free ports: play, tell, and remove everything" } },
   examples: ["up", "up --home ~/strongroom-demo", "up --once --json"],
   async run(context) {
@@ -82,7 +81,7 @@ async function once(context: Context): Promise<Answer> {
   if (context.text("home") !== undefined) fault("USAGE", "once", "--once makes a folder of its own; leave --home out");
   const home = await mkdtemp(join(tmpdir(), "strongroom-"));
   const end = listenForEnd();
-  const children: Child[] = [];
+  const ending: Ending = { children: [], others: [] };
   const stream = context.json ? process.stderr : process.stdout;
   stream.write(banner(home, paintsFor(stream)));
   const since = performance.now();
@@ -91,12 +90,12 @@ async function once(context: Context): Promise<Answer> {
   let error: unknown = null;
   try {
     await chmod(home, 0o711);
-    shown = await bringUp(home, steps, children);
+    shown = await bringUp(home, steps, ending);
   } catch (caught) {
     error = caught;
   } finally {
     shown?.stage.session.close();
-    await takeDown(children);
+    await takeDown(ending);
     await rm(home, { recursive: true, force: true });
     await rm(join(socketPath(home), ".."), { recursive: true, force: true });
     end.forget();
@@ -131,23 +130,23 @@ async function stay(context: Context): Promise<Answer | null> {
   const release = await holdHome(home);
   if (await answers(socketPath(home))) fault("ALREADY_RUNNING", home, "its vault answers");
   const end = listenForEnd();
-  const children: Child[] = [];
+  const ending: Ending = { children: [], others: [] };
   const stream = context.json ? process.stderr : process.stdout;
   stream.write(banner(home, paintsFor(stream)));
   const since = performance.now();
   const steps = openSteps(printer(stream), end.came);
   try {
-    const shown = await bringUp(home, steps, children);
+    const shown = await bringUp(home, steps, ending);
     shown.stage.session.close();
     if (context.json)
       process.stdout.write(
         `${JSON.stringify({ ok: true, ...conclude(steps, { shown, error: null, ms: performance.now() - since }).json })}\n`,
       );
     stream.write(nextSteps(context, paintsFor(stream)));
-    await watch(shown, children, end.came);
-    stream.write("\n  ending chain node and vault; everything is kept for the next start\n");
+    await watch(ending, end.came);
+    stream.write("\n  ending everything; all of it is kept for the next start\n");
   } finally {
-    await takeDown(children);
+    await takeDown(ending);
     end.forget();
     release();
   }
@@ -177,20 +176,11 @@ function nextSteps({ home }: Context, { bold, dim }: Paints): string {
   return `\n  ${title}\n\n${indent(rows, 4)}\n\n  Ctrl-C ends it; this goes on from here: ${again}\n`;
 }
 
-/** Waits for the end, and meanwhile states what is mined to be final. Fails: CHILD_FAILED when a program ends by itself. */
-async function watch({ stage }: Up, children: readonly Child[], ended: () => boolean): Promise<void> {
+/** Waits for the end. Fails: CHILD_FAILED when a program ends by itself. */
+async function watch({ children }: Ending, ended: () => boolean): Promise<void> {
   while (!ended()) {
     for (const child of children) {
       if (child.ended() !== null) fault("CHILD_FAILED", child.log, `${child.name} ended with ${child.ended()}`);
-    }
-    const due = await dueFacts(stage.home, stage.node);
-    if (due.length > 0) {
-      const session = await openSession(stage.home, socketPath(stage.home));
-      try {
-        for (const one of due) await stateFinal(session, stage.keys, one);
-      } finally {
-        session.close();
-      }
     }
     for (let waited = 0; waited < limits.watchMs && !ended(); waited += 50) await sleep(50);
   }
@@ -216,7 +206,7 @@ export const ceremonyDemo: Verb = {
         socket: socketPath(home),
         vaultKey: running.identityKey,
       });
-      const session = await openSession(home, socketPath(home));
+      const session = await openSession(home, () => openWire(socketPath(home)));
       session.close();
       const text = `founded\n${columns([
         ["deployment", deployment],
