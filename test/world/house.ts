@@ -49,8 +49,8 @@ export type TestHouse = {
   /** Servers that run, the first one first. */
   readonly servers: Serving[];
   serve(): Promise<Serving>;
-  /** A client of the first server, as this user. */
-  as(user: string): Client;
+  /** A client of a server, the first one if none is named, as this user. */
+  as(user: string, at?: Serving): Client;
   /** Adds a user of a role, and gives his client. */
   enrol(user: string, role: Role, at?: { unit?: string; client?: string }): Promise<Client>;
   session(): Promise<Session>;
@@ -96,8 +96,8 @@ export async function openHouse(parts: HouseParts = {}): Promise<TestHouse> {
   await writeFile(config, JSON.stringify(configOf({ vault, database, nodes, chain: parts.chain ?? {} })));
   const tokens = new Map<string, string>();
   const servers: Serving[] = [];
-  const first = (): string => servers[0]?.url ?? "";
-  const as = (user: string) => openClient({ ...parts.client, url: first(), token: tokens.get(user) ?? "" });
+  const as: TestHouse["as"] = (user, at = servers[0]) =>
+    openClient({ ...parts.client, url: at?.url ?? "", token: tokens.get(user) ?? "" });
   tokens.set("admin", await firstToken(config));
   const house: TestHouse = {
     folder: vault.folder,

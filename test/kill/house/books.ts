@@ -6,6 +6,7 @@ import { ExecutionBody } from "../../../core/src/protocol/command.ts";
 import { decode } from "../../../core/src/signed/object.ts";
 import { checkLog } from "../../../server/src/audit/integrity/jobs.ts";
 import { newestCheckpoint } from "../../../server/src/audit/store.ts";
+import { verifyRecords } from "../../../server/src/integrity/store.ts";
 import { openVaultLink } from "../../../server/src/vault/link.ts";
 import { calls, hex } from "../../world/chain.ts";
 import { PAYEE, type TestHouse } from "../../world/house.ts";
@@ -158,13 +159,17 @@ async function demandTold({ database: { db } }: TestHouse): Promise<void> {
   assert.equal((told.get("fact.stated") ?? []).length, facts);
 }
 
-/** Leaves, tiles and every checkpoint fit each other and what the vault has signed. */
+/** Leaves, tiles and every checkpoint fit each other and what the vault has signed; all records are as they were signed and told, and no
+ *  server has found anything else. */
 async function demandLogged({ house }: Stage): Promise<void> {
   const link = openVaultLink({ socket: house.vault.socket, pin: house.vault.made.deployment });
   try {
-    const { size, checkpoints, wrong } = await checkLog({ db: house.database.db, view: await link.view() });
+    const [{ db }, view] = [house.database, await link.view()];
+    const { size, checkpoints, wrong } = await checkLog({ db, view });
     assert.equal(wrong, null);
-    assert.ok(checkpoints > 0 && size >= ((await newestCheckpoint(house.database.db))?.size ?? 0));
+    assert.ok(checkpoints > 0 && size >= ((await newestCheckpoint(db))?.size ?? 0));
+    assert.deepEqual((await verifyRecords(db, view)).findings, []);
+    assert.deepEqual(await db.selectFrom("audit_look").selectAll().where("ok", "=", false).execute(), []);
   } finally {
     link.close();
   }

@@ -2,7 +2,8 @@
  *  commands to the vault, broadcasts), and at one of them kills the process with SIGKILL. Not part of the product.
  *
  *  In the folder STRONGROOM_STEPS each step is told as a line of `steps`. `armed` says where to die: `<before|after> <number> <name>`, the
- *  number counted from when it was armed. It is read at every step, so a server that runs can be armed. */
+ *  number counted from when it was armed. It is read at every step, so a server that runs can be armed. A second line names another
+ *  process that is killed with its children in the server's place. */
 import { appendFileSync, readFileSync } from "node:fs";
 import { Socket } from "node:net";
 import { join } from "node:path";
@@ -14,24 +15,40 @@ import { decode } from "../../../core/src/signed/object.ts";
 const folder = process.env["STRONGROOM_STEPS"] ?? "";
 const [steps, armed] = [join(folder, "steps"), join(folder, "armed")];
 
-let order = "";
+let order = { text: "", step: "", victim: process.pid };
 let counts = new Map<string, number>();
 
 function die(): void {
-  process.kill(process.pid, "SIGKILL");
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+  const { victim } = order;
+  const children = readFileSync(`/proc/${victim}/task/${victim}/children`, "utf8").split(" ").filter(Boolean).map(Number);
+  for (const pid of [victim, ...(victim === process.pid ? [] : children)]) end(pid);
+  if (victim === process.pid) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+}
+
+/** What has ended meanwhile is as it should be. */
+function end(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== "ESRCH") throw error;
+  }
+}
+
+function readOrder(text: string): typeof order {
+  const [step = "", victim = ""] = text.split("\n");
+  return { text, step, victim: victim === "" ? process.pid : Number(victim) };
 }
 
 /** A step begins; what it gives is to be called when the step is done. */
 function begin(name: string): () => void {
   const now = readFileSync(armed, "utf8");
-  if (now !== order) [order, counts] = [now, new Map()];
+  if (now !== order.text) [order, counts] = [readOrder(now), new Map()];
   const count = (counts.get(name) ?? 0) + 1;
   counts.set(name, count);
   appendFileSync(steps, `${name}\n`);
-  if (order === `before ${count} ${name}`) die();
+  if (order.step === `before ${count} ${name}`) die();
   return () => {
-    if (order === `after ${count} ${name}`) die();
+    if (order.step === `after ${count} ${name}`) die();
   };
 }
 

@@ -10,7 +10,7 @@ import { SdkFault } from "../../../sdk/src/faults.ts";
 import { HERE } from "../../../sdk/src/here.ts";
 import { troubleOf } from "../../../server/src/db/fault.ts";
 import { furnish, type HouseParts, openHouse, type Serving, type TestHouse } from "../../world/house.ts";
-import { Gone } from "../process.ts";
+import { Gone, type Step } from "../process.ts";
 
 /** How long anything may take, with all that dies meanwhile. Milliseconds. */
 const PATIENCE_MS = 60_000;
@@ -20,8 +20,10 @@ export type Stage = {
   readonly house: TestHouse;
   /** The first address of the wallet `treasury`. */
   readonly address: string;
-  /** Has every server from now on die at a step, or at none. */
-  arm(step: string): void;
+  /** Has the next server that comes to it die at this step, or another process in its place. */
+  arm(step: string, victim?: number): void;
+  /** Ends all servers with SIGKILL. */
+  killServers(): Promise<void>;
   /** What servers did, from a place in the list. */
   steps(from?: number): readonly string[];
   /** Starts what has ended again. */
@@ -30,6 +32,8 @@ export type Stage = {
   readonly menders: (() => Promise<void>)[];
   /** How often servers and the vault were killed. */
   readonly deaths: { server: number; vault: number };
+  /** Kills the vault and starts it again, to die at a step of its own. */
+  killVault(step: Step): Promise<void>;
   /** Asks until there is something, whatever dies meanwhile. */
   patiently<T>(what: string, ask: () => Promise<T | null>): Promise<T>;
   /** Lets the time pass that leases of the dead take to run out. */
@@ -40,11 +44,15 @@ export type Stage = {
 export async function openStage(parts: HouseParts = {}): Promise<Stage> {
   const folder = mkdtempSync(join(tmpdir(), "steps "));
   const told = { steps: join(folder, "steps"), armed: join(folder, "armed") };
-  const arm = (step: string) => writeFileSync(told.armed, step);
+  const arm: Stage["arm"] = (step, victim) => writeFileSync(told.armed, victim === undefined ? step : `${step}\n${victim}`);
   arm("");
   appendFileSync(told.steps, "");
   const module = new URL("./hook.ts", import.meta.url).href;
-  const env = { STRONGROOM_STEPS: folder, NODE_COMPILE_CACHE: join(tmpdir(), "strongroom-kill-compiled") };
+  const env = {
+    STRONGROOM_LOG: "error",
+    STRONGROOM_STEPS: folder,
+    NODE_COMPILE_CACHE: join(tmpdir(), "strongroom-kill-compiled"),
+  };
   // Who is refused a connection comes again at once.
   const here = { ...HERE, pause: () => HERE.pause(LOOK_MS) };
   const house = await openHouse({ chain: { resendMs: 200 }, preload: { module, env }, client: { here }, ...parts });
@@ -53,25 +61,40 @@ export async function openStage(parts: HouseParts = {}): Promise<Stage> {
   const deaths = { server: 0, vault: 0 };
   const menders: Stage["menders"] = [];
   const passTime = () => pass(house);
+  const restartVault = async (step: Step = null) => {
+    deaths.vault++;
+    await house.vault.start(step).catch((error: unknown) => {
+      if (!(error instanceof Gone)) throw error;
+    });
+  };
+  /** An order to die is carried out once. */
+  const buried = (count: number) => {
+    deaths.server += count;
+    arm("");
+    return passTime();
+  };
   const revive = async () => {
     for (const mend of menders) await mend();
-    if (!house.vault.isRunning()) {
-      deaths.vault++;
-      await startedOr(Gone, () => house.vault.start());
-    }
+    if (!house.vault.isRunning()) await restartVault();
     const dead = house.servers.filter(hasEnded);
     for (const one of dead) house.servers.splice(house.servers.indexOf(one), 1);
-    deaths.server += dead.length;
-    if (dead.length > 0) await passTime();
-    if (house.servers.length > 0) return;
+    if (dead.length > 0) await buried(dead.length);
     // One that dies in its start is the next to be started anew.
-    await house.serve().catch(() => deaths.server++);
+    if (house.servers.length === 0) await house.serve().catch(() => buried(1));
   };
   return {
     house,
     address,
     arm,
     steps: (from = 0) => readFileSync(told.steps, "utf8").split("\n").slice(from, -1),
+    async killVault(step) {
+      await house.vault.kill();
+      await restartVault(step);
+    },
+    async killServers() {
+      for (const one of house.servers) await one.kill();
+      await buried(house.servers.splice(0).length);
+    },
     revive,
     menders,
     deaths,
@@ -85,12 +108,6 @@ export async function openStage(parts: HouseParts = {}): Promise<Stage> {
 }
 
 export const hasEnded = ({ child }: Serving): boolean => child.exitCode !== null || child.signalCode !== null;
-
-async function startedOr(expected: typeof Gone, start: () => Promise<void>): Promise<void> {
-  await start().catch((error: unknown) => {
-    if (!(error instanceof expected)) throw error;
-  });
-}
 
 /** To the database: leases have run out, and jobs of the dead are due. */
 async function pass({ database: { db } }: TestHouse): Promise<void> {
@@ -119,6 +136,7 @@ const SILENT = new Set(["SERVER_UNREACHABLE", "NO_RECEIPT"]);
 function isOutage(error: unknown): boolean {
   if (error instanceof ApiProblem) return DOWN.has(error.code);
   if (error instanceof SdkFault) return SILENT.has(error.code);
+  if (error instanceof Gone) return true;
   const isRefused = error instanceof TypeError && error.message === "fetch failed";
   return isRefused || troubleOf(error) !== null;
 }

@@ -1,6 +1,7 @@
 /** What a bank does with a payment, from a deposit that covers it to what its sources say of it in the end, by people who ask until they
  *  are answered and sign again when the vault has been started anew. */
 import { randomBytes } from "node:crypto";
+import type { Hash } from "../../../core/src/bytes.ts";
 import { Fact } from "../../../core/src/signed/fact.ts";
 import { ApiProblem } from "../../../sdk/src/client/problem.ts";
 import { decide, initiate } from "../../../sdk/src/device/decision.ts";
@@ -13,35 +14,51 @@ import { TOKEN } from "../../world/rulebook.ts";
 import { ETH, signValue } from "../../world/world.ts";
 import type { Stage } from "./stage.ts";
 
-/** One payment: the request's id is its intent's. `deposit`: the transaction that covered it. */
+/** One payment: the request's id is its intent's. `deposit`: the transaction that covered it. `renewals`: how often people signed again
+ *  because the vault had been started anew before it had committed itself. */
 export type Paid = {
   readonly request: string;
   readonly asset: "eth" | "usdx";
   readonly amount: bigint;
   readonly deposit: string;
+  readonly renewals: number;
 };
 
-/** Plays the story to its end. Every second one pays in the token. */
-export async function play(stage: Stage, number: number): Promise<Paid> {
+/** Plays the story to its end. Every second one pays in the token. `between` happens when one of two has approved. */
+export async function play(
+  stage: Stage,
+  number: number,
+  between: (request: string) => Promise<void> = async () => undefined,
+): Promise<Paid> {
   const asset = number % 2 === 0 ? "eth" : "usdx";
   const amount = 1_000n + BigInt(number);
   const deposit = await cover(stage, asset, amount);
-  const request = await ask(stage, asset, amount);
   let signedAt = stage.deaths.vault;
-  await approve(stage, request, ["amy", "bob"]);
+  let renewals = 0;
+  const request = await ask(stage, asset, amount);
+  await approve(stage, request, ["amy"]);
+  await between(request);
+  await approve(stage, request, ["bob"]);
   const transaction = await stage.patiently("the payment is settled", async () => {
-    const state = await stateOf(stage, request);
-    if (state.transaction !== null && state.execution === "settled") return state.transaction;
-    if (state.request === "open" || state.request === "approved") {
-      const vault = stage.deaths.vault;
-      if (vault > signedAt) await approve(stage, request, ["tom", "amy", "bob"]);
-      signedAt = vault;
-    } else await mineWhenFollowed(stage);
+    const now = await stateOf(stage, request);
+    if (now.transaction !== null && now.execution === "settled") return now.transaction;
+    const isOpen = now.request === "open" || now.request === "approved";
+    const vault = stage.deaths.vault;
+    if (isOpen && vault > signedAt && !(await isCommitted(stage, request))) {
+      await approve(stage, request, ["tom", "amy", "bob"]);
+      [signedAt, renewals] = [vault, renewals + 1];
+    }
+    if (!isOpen) await mineWhenFollowed(stage);
     return null;
   });
   await state(stage, transaction);
   await booked(stage, deposit);
-  return { request, asset, amount, deposit };
+  return { request, asset, amount, deposit, renewals };
+}
+
+/** Whether the vault has it in its journal: then it needs nobody any more. */
+async function isCommitted({ house }: Stage, request: string): Promise<boolean> {
+  return (await house.vault.ask({ command: "show", what: "execution", name: request as Hash })).code === "OK";
 }
 
 /** A deposit of just what is to be paid. */
