@@ -114,8 +114,8 @@ const OWN = {
   CHAIN_ERROR: { exit: EXIT.operational, what: "The node refused a call.", next: "The detail is the node's own answer." },
   FUNDS_SHORT: {
     exit: EXIT.operational,
-    what: "The paying address does not hold enough; nothing was signed.",
-    next: "Deposit there first: strongroom address WALLET --balance",
+    what: "The payer does not have enough; nothing was signed.",
+    next: "Deposit first: strongroom address WALLET --balance",
   },
   FEES_RISEN: {
     exit: EXIT.operational,

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { type Client, openClient } from "@strongroom/sdk/client";
 import { shortId } from "@strongroom/sdk/device/show";
 import { openRelay } from "@strongroom/sdk/vault/relay";
-import { findConfig, writeConfig } from "../config.ts";
+import { findConfig, homeOf, writeConfig } from "../config.ts";
 import { makeFolder, writeWhole } from "../device/files.ts";
 import { fileMemory, readPin } from "../device/trust.ts";
 import { fault } from "../faults.ts";
@@ -25,7 +25,13 @@ import { playAgain, playMainJob } from "./story.ts";
 import { ensureVault, launchVault, type Running, socketPath, verifyJournal } from "./vault.ts";
 
 /** A demonstration that runs. `resumed`: whether the deployment was there before. */
-export type Up = { readonly stage: Stage; readonly resumed: boolean; readonly protections: Protections };
+export type Up = {
+  readonly stage: Stage;
+  /** Where the server listens. */
+  readonly url: string;
+  readonly resumed: boolean;
+  readonly protections: Protections;
+};
 
 /** What must end with a demonstration: programs, and whatever else runs here. */
 export type Ending = { readonly children: Child[]; readonly others: (() => void)[] };
@@ -52,22 +58,21 @@ export async function bringUp(home: string, steps: Steps, ending: Ending): Promi
     });
   }
   await steps.take("database", "PostgreSQL up and migrated", async () => describeDatabase(await database));
-  const server = await openServer({ home, steps, children, node: node.url });
-  const session = await connect(home, { steps, server, seen: seen !== null });
-  const { server: url } = (await findConfig(home)) ?? {};
-  const stage: Stage = { home, session, node, keys, steps, server, as: openPeople(home, url ?? "") };
+  const { url, client } = await openServer({ home, steps, children, node: node.url });
+  const session = await connect(home, { steps, server: client, seen: seen !== null });
+  const stage: Stage = { home, session, node, keys, steps, server: client, as: openPeople(home, url) };
   await steps.take("users", "people have their tokens", async () => {
-    const added = await ensureUsers(home, server);
+    const added = await ensureUsers(home, client);
     return { detail: added === 0 ? "all of them as before" : `${added} users, each with a token of his own` };
   });
   await steps.take("sources", "finality sources up", async () => {
     children.push(...(await Promise.all(SOURCES.map((name) => startSource(home, name, node.url)))));
     return { detail: `${SOURCES.join(", ")}, each with its own key and state` };
   });
-  return play(stage, resumed);
+  return { ...(await play(stage, resumed)), url };
 }
 
-async function play(stage: Stage, resumed: boolean): Promise<Up> {
+async function play(stage: Stage, resumed: boolean): Promise<Omit<Up, "url">> {
   await setTheStage(stage);
   const played = join(stage.home, "played");
   if (existsSync(played)) await playAgain(stage);
@@ -131,20 +136,29 @@ function describeDatabase({ version, applied, child }: Database) {
   return { detail: `version ${version}, process ${child.pid}, ${migrated}` };
 }
 
+/** Where the server of the repository's own folder listens when that is free; those of other folders take any port. */
+const SERVER_PORT = 7411;
+
 type Opening = { readonly home: string; readonly steps: Steps; readonly children: Child[]; readonly node: string };
 
 /** The server in its own process, under the same address as before where that is free. Gives it as the folder's own user. */
-async function openServer({ home, steps, children, node }: Opening): Promise<Client> {
+async function openServer({
+  home,
+  steps,
+  children,
+  node,
+}: Opening): Promise<{ readonly url: string; readonly client: Client }> {
   const deployment = (await readPin(home)) ?? fault("NO_PIN", home, "there is no file genesis.pin");
   const before = (await findConfig(home))?.server ?? null;
-  const port = await portFor(before === null ? null : Number(new URL(before).port));
+  const usual = home === homeOf(undefined) ? SERVER_PORT : null;
+  const port = await portFor(before === null ? usual : Number(new URL(before).port));
   const socket = socketPath(home);
-  let opened: Client | null = null;
+  let opened: { url: string; client: Client } | null = null;
   await steps.take("server", "server up in its own process", async () => {
     const { child, url, token } = await startServer({ home, deployment, socket, node, port });
     children.push(child);
     await writeConfig(home, { server: url, socket, chains: { [CHAIN]: node } });
-    opened = openClient({ url, token });
+    opened = { url, client: openClient({ url, token }) };
     return { detail: `${url}, process ${child.pid}, token in ${adminToken(home)}` };
   });
   return opened ?? fault("CHILD_FAILED", "server", "it is not up");

@@ -3,7 +3,7 @@
 
 import { formatAmount } from "@strongroom/core/money/amount";
 import { makeEntry, makeWallet } from "@strongroom/sdk/device/make";
-import { watchedAddress } from "../verbs/requests/wallet.ts";
+import { watchedAddress } from "../desk/address.ts";
 import { CHAIN } from "./anvil.ts";
 import { depositEther, depositTokens } from "./funding.ts";
 import { CLIENT, ETH, USDX, WALLET } from "./rulebook.ts";
@@ -25,11 +25,14 @@ const WALLETS = [
 
 /** Fails: STEP_FAILED, `ApiProblem`, the alarms. */
 export async function setTheStage(stage: Stage): Promise<void> {
-  await stage.steps.take("client", "client added", async () => {
-    const { name, label } = CLIENT;
-    await stage.server.call("clients.create", { body: { name, label, unit: UNIT } });
-    return { detail: `${name}, ${label}` };
-  });
+  const { name, label } = CLIENT;
+  const { items: clients } = await stage.server.call("clients.list", {});
+  if (!clients.some((client) => client.name === name)) {
+    await stage.steps.take("client", "client added", async () => {
+      await stage.server.call("clients.create", { body: { name, label, unit: UNIT } });
+      return { detail: `${name}, ${label}` };
+    });
+  }
   const missing: (typeof WALLETS)[number][] = [];
   for (const one of WALLETS) if (!(await isThere(stage, "wallet", one.wallet))) missing.push(one);
   if (missing.length > 0) await stage.steps.take("wallet", "wallets opened", () => openWallets(stage, missing));
@@ -63,8 +66,8 @@ export async function addressesOf(stage: Stage): Promise<readonly { readonly wal
   const server = await stage.as("tina");
   const found: { wallet: string; address: string }[] = [];
   for (const { wallet } of WALLETS) {
-    const { address } = await watchedAddress(stage.session, server, { wallet, index: 0 });
-    found.push({ wallet, address });
+    const { attestation } = await watchedAddress(stage.session, server, { wallet, index: 0 });
+    found.push({ wallet, address: attestation.address });
   }
   return found;
 }

@@ -10,9 +10,9 @@ import { makeFreeze, makePayment, makeUnfreeze } from "@strongroom/sdk/device/ma
 import { type Shown, showIntent } from "@strongroom/sdk/device/show";
 import { openObject } from "@strongroom/sdk/verify/receipt";
 import { transactionOf } from "@strongroom/sdk/verify/transaction";
+import { watchedAddress } from "../desk/address.ts";
 import { fault } from "../faults.ts";
 import { duration } from "../screen.ts";
-import { watchedAddress } from "../verbs/requests/wallet.ts";
 import { CHAIN } from "./anvil.ts";
 import { ETH, SOURCES, USDX, WALLET } from "./rulebook.ts";
 import { approveBy, byPerson, carriedOut, executionOf, refusalTo, requestBy, type Stage, until } from "./stage.ts";
@@ -23,13 +23,13 @@ type Wish = { readonly entry: string; readonly asset: "eth" | "usdx"; readonly a
  *  signs. */
 async function requestPayment(stage: Stage, { entry, asset, amount, purpose }: Wish): Promise<Shown> {
   const client = await stage.as("tom");
-  const { address: from } = await watchedAddress(stage.session, client, { wallet: WALLET, index: 0 });
+  const { attestation } = await watchedAddress(stage.session, client, { wallet: WALLET, index: 0 });
   const params = { chain: String(CHAIN) };
   const draft = { wallet: WALLET, to: entry, asset, amount, totalFee: 0n };
   const by = await byPerson(stage, "tom", purpose);
   const { intent } = await makePayment(by, { ...draft, totalFee: 1n });
   const to = intent.kind === "pay" ? intent.destination.address : fault("STEP_FAILED", entry, "it is no payment");
-  const { totalFee } = await client.call("chains.quote", { params, body: { from, to, asset, amount } });
+  const { totalFee } = await client.call("chains.quote", { params, body: { from: attestation.address, to, asset, amount } });
   return requestBy(stage, "tom", await makePayment(by, { ...draft, totalFee }));
 }
 

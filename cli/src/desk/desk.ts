@@ -35,6 +35,8 @@ export type Desk = {
   load(name: string): Promise<Request>;
   /** The request with this full id, or null. Fails: FILE_UNFIT, REQUEST_FORGED. */
   find(id: Hash): Promise<Request | null>;
+  /** What has become of a request, in words; it begins with `open` while it waits for somebody. */
+  stateOf(request: Request): Promise<string>;
   /** All of them with what has become of each, in words. */
   list(): Promise<readonly { readonly request: Request; readonly state: string }[]>;
   /** Adds a signed approval. Fails: `ApiProblem`. */

@@ -18,6 +18,7 @@ export function folderDesk(home: string): Desk {
     },
     load: (name) => loadRequest(home, name),
     find: (id) => findRequest(home, id),
+    stateOf: async ({ id }) => stateOf(await loadRequest(home, id)),
     async list() {
       const all = await listRequests(home);
       return Promise.all(all.map(async (request) => ({ request, state: await stateOf(request) })));

@@ -34,6 +34,10 @@ export function serverDesk(known: Known, client: Client): Desk {
       return checkedRequest(known, found);
     },
     find,
+    async stateOf({ id }) {
+      const found = await getRequest(client, id);
+      return found === null ? "unknown" : stateWords(found);
+    },
     async list() {
       const all = await listRequests(client);
       return all.map((item) => ({ request: checkedRequest(known, item), state: stateWords(item) }));
@@ -82,7 +86,7 @@ export function checkedRequest(known: Known, found: api.Request, asked?: Hash): 
     const { approval } = openApproval(signed, book);
     if (approval.subject !== id || approval.key !== key)
       return raise("APPROVAL_FORGED", "decision.approval", "it is about another request, or of another key");
-    return [{ bytes: signed, approval }];
+    return approval.decision === "reject" ? [] : [{ bytes: signed, approval }];
   });
   return { id, intent, bytes, approvals, index: found.index };
 }

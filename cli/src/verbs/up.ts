@@ -10,6 +10,7 @@ import { CHAIN } from "../demo/anvil.ts";
 import { ensureKeys, holdCeremony, isFounded, openKeys } from "../demo/ceremony.ts";
 import { holdHome } from "../demo/hold.ts";
 import { bringUp, type Ending, takeDown, type Up } from "../demo/run.ts";
+import { adminToken } from "../demo/server.ts";
 import { openSteps, type Step, type Steps } from "../demo/stage.ts";
 import { answers, ensureVault, launchVault, socketPath } from "../demo/vault.ts";
 import { failureOf, fault } from "../faults.ts";
@@ -114,6 +115,7 @@ function conclude(steps: Steps, it: { shown: Up | null; error: unknown; ms: numb
   };
   if (session !== undefined) {
     json["deployment"] = session.deployment;
+    json["server"] = it.shown?.url ?? "";
     json["vault"] = session.vault;
     json["rulebook"] = { id: session.book().id, epoch: session.book().document.epoch };
     json["head"] = { ...session.head().head };
@@ -142,7 +144,7 @@ async function stay(context: Context): Promise<Answer | null> {
       process.stdout.write(
         `${JSON.stringify({ ok: true, ...conclude(steps, { shown, error: null, ms: performance.now() - since }).json })}\n`,
       );
-    stream.write(nextSteps(context, paintsFor(stream)));
+    stream.write(nextSteps(context, shown.url, paintsFor(stream)));
     await watch(ending, end.came);
     stream.write("\n  ending everything; all of it is kept for the next start\n");
   } finally {
@@ -154,17 +156,20 @@ async function stay(context: Context): Promise<Answer | null> {
 }
 
 /** What to type next; each line works as it stands. */
-function nextSteps({ home }: Context, { bold, dim }: Paints): string {
+function nextSteps({ home }: Context, url: string, { bold, dim }: Paints): string {
   const command = (words: string) => lineFor(home, words);
+  const token = adminToken(home).replaceAll("'", "'\\''");
   const lines = [
-    [command("status"), "the vault, its head and protections"],
-    [command("address treasury --balance"), "where to deposit, and what is there"],
+    [command("balance"), "what is whose, by the books"],
+    [command("address acme-1"), "where a client deposits; then see: deposits"],
     [command("pay 0.1 eth --from treasury --to northwind --key tom"), "request a payment; it prints a REQUEST"],
     [command("approve REQUEST --key amy"), "read and approve it; then again with --key bob"],
-    [command("send REQUEST"), "have it judged, signed, sent and mined"],
+    [command("send REQUEST"), "wait while the server has it judged, signed, sent, mined and booked"],
     [command("freeze institution --key olga"), "stop everything at once"],
     [command("unfreeze FREEZE --key ada"), "ask for its end; after cleo and otto approved: send REQUEST --wait"],
-    [command("rulebook show"), "who may do what"],
+    [command("events --follow"), "what happens, as it is written to the audit log"],
+    [command("api"), "every endpoint; `api NAME --help` says what one takes"],
+    [`curl -s -H "Authorization: Bearer $(cat '${token}')" ${url}/v1/accounts`, "the same without this command"],
     [lineFor(homeOf(undefined), "help"), "all verbs"],
   ] as const;
   const rows = columns(

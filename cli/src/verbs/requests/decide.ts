@@ -10,15 +10,15 @@ import { openKey } from "../../device/keyFile.ts";
 import { frame } from "../../screen.ts";
 import { askOrKeep, BY_HAND, CARRY, isSilence, noteQuietly } from "../../vault/outbox.ts";
 import { keptOf, type Session } from "../../vault/session.ts";
-import { type Answer, type Context, confirmText, named, needed, SIGNING, type Verb, withSession } from "../../verb.ts";
-import { nextOf, wordsAfter } from "./request.ts";
+import { type Answer, type Context, confirmText, lineFor, named, needed, SIGNING, type Verb, withSession } from "../../verb.ts";
+import { nextOf, OUT, wordsAfter, writeBody } from "./request.ts";
 
 export const approve: Verb = {
   name: "approve",
   takes: "REQUEST",
   what: "read a request as this device renders it, and sign it; by its initiator it renews his signature",
-  options: SIGNING,
-  examples: ["approve 3f2a9c01 --key amy"],
+  options: { ...OUT, ...SIGNING },
+  examples: ["approve 3f2a9c01 --key amy", "approve 3f2a9c01 --key amy --out approval.json"],
   async run(context) {
     const [name = ""] = named(context, "REQUEST");
     return withSession(context, async (session, { desk }) => {
@@ -34,10 +34,14 @@ export const approve: Verb = {
         `${frame(text)}${former === null ? "" : `\n${former}`}`,
         `${decision === "initiate" ? "Sign" : "Approve"} as ${key.name}?`,
       );
-      const signed = await desk.approve(
-        request,
-        await signDecision(session, key, { subject: id, text, decision, notAfter: intent.notAfter }),
-      );
+      const approval = await signDecision(session, key, { subject: id, text, decision, notAfter: intent.notAfter });
+      const out = context.text("out");
+      if (out !== undefined) {
+        await writeBody(out, { approval });
+        const next = `next     ${lineFor(context.home, `api requests.decide id=${id} --body ${out}`)}`;
+        return { text: `request  ${id}\nwritten  ${out}\n${next}`, json: { request: id, decision, written: out } };
+      }
+      const signed = await desk.approve(request, approval);
       const persons = personsOf(session, signed);
       const after = await nextOf(session, signed);
       return {

@@ -10,7 +10,7 @@ import { openKey } from "../../device/keyFile.ts";
 import { fault } from "../../faults.ts";
 import type { Session } from "../../vault/session.ts";
 import { type Answer, type At, asName, type Context, named, needed, SIGNING, type Verb, withSession } from "../../verb.ts";
-import { requestIntent, WORDS, wordsFrom } from "./request.ts";
+import { OUT, requestIntent, WORDS, wordsFrom } from "./request.ts";
 import { chainFrom, oneOf } from "./wallet.ts";
 
 const CLASSES = ["exchange", "vasp", "self-hosted", "contract", "own"] as const;
@@ -26,6 +26,7 @@ export const entryNew: Verb = {
     chain: { value: "ID", what: "chain id (default: the rulebook's only chain)" },
     own: { value: "WALLET/INDEX", what: "for class own: where the vault derives the address" },
     ...WORDS,
+    ...OUT,
     ...SIGNING,
   },
   examples: ["entry new harbor --address 0x… --class exchange --party 'Harbor Exchange' --key tina"],
@@ -83,7 +84,7 @@ export const entryRetire: Verb = {
   name: "entry retire",
   takes: "NAME",
   what: "request the end of an address-book entry: once approved and sent, it can no longer be paid",
-  options: { ...WORDS, ...SIGNING },
+  options: { ...WORDS, ...OUT, ...SIGNING },
   examples: ["entry retire harbor --key tina --purpose 'contract ended'"],
   async run(context) {
     const [text = ""] = named(context, "NAME");

@@ -7,6 +7,7 @@ import { findChain } from "@strongroom/core/text/render";
 import type { Client } from "@strongroom/sdk/client";
 import { attestedAddress } from "@strongroom/sdk/vault/show";
 import type { Node } from "../../chain/evm.ts";
+import { watchedAddress } from "../../desk/address.ts";
 import type { Request } from "../../desk/desk.ts";
 import { demandPosition } from "../../desk/position.ts";
 import {
@@ -53,7 +54,10 @@ export async function feeFor(context: Context, { session, at, content, index, fo
   const told = text === undefined ? undefined : amountFrom(text, decimals, "fee");
   const allowed = told === undefined || told <= chain.maxFee;
   demand(allowed, "FEE_TOO_HIGH", "fee", `the rulebook allows ${words(chain.maxFee)} for one transaction`);
-  const attested = await attestedAddress(session, wallet, index);
+  const attested =
+    at.client === null
+      ? await attestedAddress(session, wallet, index)
+      : (await watchedAddress(session, at.client, { wallet, index })).attestation;
   demand(attested.chain === id, "WALLET_UNKNOWN", "from", `${wallet} is a wallet on chain ${attested.chain}, not ${id}`);
   const asked = { session, content, index, former, from: attested.address, told, maxFee: chain.maxFee };
   if (at.client !== null) return feeByServer(at.client, { ...asked, payer });

@@ -95,7 +95,8 @@ function verdictOf(seen: Seen, { waits }: { waits: boolean }): Verdict {
   if (shown.state === "consumed") return "done";
   const { answer } = shown;
   const told = answer ?? { code: shown.state.toUpperCase(), field: "request", detail: `it is ${shown.state}` };
-  if (shown.state === "rejected") return { error: new Told({ ...told, code: "INTENT_REJECTED" }) };
+  if (shown.state === "rejected")
+    return { error: new Told({ ...told, code: "INTENT_REJECTED", field: "request", detail: "somebody rejected it" }) };
   if (shown.state === "expired") return { error: new Told({ ...told, code: "EXPIRED" }) };
   if (shown.state === "voided" || shown.state === "withdrawn") return { error: new Told(told) };
   if (answer === null || seen.refusedMs < limits.settledMs || answer.code === "NOT_REGISTERED") return "wait";

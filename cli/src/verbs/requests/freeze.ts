@@ -18,7 +18,7 @@ import { frame } from "../../screen.ts";
 import { askOrKeep, BY_HAND, CARRY, noteQuietly } from "../../vault/outbox.ts";
 import { keptOf, type Session } from "../../vault/session.ts";
 import { type Answer, type Context, confirmText, lineFor, named, needed, SIGNING, type Verb, withSession } from "../../verb.ts";
-import { requestIntent, WORDS, wordsFrom } from "./request.ts";
+import { OUT, requestIntent, WORDS, wordsFrom } from "./request.ts";
 
 const LEVELS = ["institution", "chain", "asset", "wallet", "destination", "person"] as const;
 type Level = (typeof LEVELS)[number];
@@ -69,7 +69,7 @@ export const unfreeze: Verb = {
   name: "unfreeze",
   takes: "FREEZE",
   what: "request the end of a freeze; it needs the unfreeze quorum and the delay, then: send REQUEST",
-  options: { ...WORDS, ...SIGNING },
+  options: { ...WORDS, ...OUT, ...SIGNING },
   examples: ["unfreeze 8ac01b22 --key ada"],
   async run(context) {
     const [name = ""] = named(context, "FREEZE");

@@ -23,7 +23,7 @@ import {
   withSession,
 } from "../../verb.ts";
 import { COSTS, feeFor, type Wish } from "./fee.ts";
-import { requestIntent, WORDS, wordsFrom } from "./request.ts";
+import { OUT, requestIntent, WORDS, wordsFrom } from "./request.ts";
 
 export const pay: Verb = {
   name: "pay",
@@ -40,6 +40,7 @@ export const pay: Verb = {
     },
     ...COSTS,
     ...WORDS,
+    ...OUT,
     ...SIGNING,
   },
   examples: [
@@ -62,7 +63,7 @@ export const cancel: Verb = {
   name: "cancel",
   takes: "REQUEST",
   what: "request that a payment which is sent and not mined is stopped: its place on the chain is taken by paying nothing",
-  options: { ...COSTS, ...WORDS, ...SIGNING },
+  options: { ...COSTS, ...WORDS, ...OUT, ...SIGNING },
   examples: ["cancel 3f2a9c01 --key tom --purpose 'wrong month'"],
   async run(context) {
     const [name = ""] = named(context, "REQUEST");

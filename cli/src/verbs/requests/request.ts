@@ -6,6 +6,7 @@ import { decode, idOf } from "@strongroom/core/signed/object";
 import { demandEnrolled, signDecision, type Words } from "@strongroom/sdk/device/decision";
 import { shortId, textOf } from "@strongroom/sdk/device/show";
 import { formerWords, type Request } from "../../desk/desk.ts";
+import { writeWhole } from "../../device/files.ts";
 import type { DeviceKey } from "../../device/keyFile.ts";
 import { frame } from "../../screen.ts";
 import { type Advice, adviceOf } from "../../vault/advice.ts";
@@ -18,6 +19,17 @@ export const WORDS: Verb["options"] = {
   reference: { value: "TEXT", what: "your own reference; the same one never names two actions" },
   valid: { value: "TIME", what: "how long the request lives: 90s, 15m, 24h, 7d (default 24h)" },
 };
+/** For whoever calls the server with a program of his own. */
+export const OUT: Verb["options"] = {
+  out: { value: "FILE", what: "write what was signed to this file, as the body that the server's API takes, and send nothing" },
+};
+
+/** Writes the body of a call. */
+export async function writeBody(path: string, body: { readonly [name: string]: Uint8Array | string | number | undefined }) {
+  const said = Object.entries(body).filter(([, value]) => value !== undefined);
+  const json = said.map(([name, value]) => [name, value instanceof Uint8Array ? Buffer.from(value).toString("base64") : value]);
+  await writeWhole(path, `${JSON.stringify(Object.fromEntries(json))}\n`);
+}
 
 /** The words that a command line says of a request. Fails: USAGE. */
 export function wordsFrom(context: Context): Words {
@@ -51,6 +63,13 @@ export async function requestIntent(
   await confirmText(context, `${frame(text)}${former === null ? "" : `\n${former}`}`, `Sign as ${key.name}?`);
   const it = { subject: idOf(Intent, bytes), text, decision: "initiate", notAfter: intent.notAfter } as const;
   const approval = await signDecision(session, key, it);
+  const out = context.text("out");
+  if (out !== undefined) {
+    await writeBody(out, { intent: bytes, approval, index, client });
+    const line = `api requests.create --body ${out}`;
+    const next = `next     ${lineFor(context.home, line)}`;
+    return { text: `request  ${it.subject}\nwritten  ${out}\n${next}`, json: { request: it.subject, text, written: out } };
+  }
   const made = await desk.create({ bytes, approval, index, client });
   const after = await nextOf(session, made);
   return {

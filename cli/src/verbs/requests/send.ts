@@ -149,12 +149,14 @@ async function showOne(context: Context, session: Session, { desk, name }: { des
   const request = await desk.load(name);
   const [text, persons] = [textOf(session, request.intent), personsOf(session, request)];
   const former = await formerWords(desk, request.intent, session.book());
-  const after = await nextOf(session, request);
+  const state = await desk.stateOf(request);
+  const after = state.startsWith("open") ? await nextOf(session, request) : null;
   const lines = [
     frame(text),
     ...(former === null ? [] : [former]),
     `signed by ${persons.join(", ")}`,
-    ...wordsAfter(context, after, 10),
+    `state     ${state}`,
+    ...(after === null ? [] : wordsAfter(context, after, 10)),
   ];
-  return { text: lines.join("\n"), json: { request: request.id, text, signedBy: persons, ...after } };
+  return { text: lines.join("\n"), json: { request: request.id, state, text, signedBy: persons, ...after } };
 }

@@ -4,20 +4,16 @@
 import { demand } from "@strongroom/core/errors";
 import { formatAmount } from "@strongroom/core/money/amount";
 import type { WalletBody } from "@strongroom/core/protocol/command";
-import type { Attestation } from "@strongroom/core/signed/attestation";
-import type { Client } from "@strongroom/sdk/client";
-import { ApiProblem } from "@strongroom/sdk/client/problem";
-import type { Address } from "@strongroom/sdk/contract/custody";
 import { makeIntent } from "@strongroom/sdk/device/decision";
 import { attestedAddress, fetchWallet } from "@strongroom/sdk/vault/show";
-import { openAttestation } from "@strongroom/sdk/verify/attestation";
 import { balanceOf, tokenBalanceOf } from "../../chain/evm.ts";
+import { watchedAddress } from "../../desk/address.ts";
 import { openKey } from "../../device/keyFile.ts";
 import { fault } from "../../faults.ts";
 import { columns } from "../../screen.ts";
 import type { Session } from "../../vault/session.ts";
 import { type Answer, asName, type Context, named, needed, nodeFor, SIGNING, type Verb, withSession } from "../../verb.ts";
-import { requestIntent, WORDS, wordsFrom } from "./request.ts";
+import { OUT, requestIntent, WORDS, wordsFrom } from "./request.ts";
 
 const CLASSES = ["hot", "warm", "cold"] as const;
 const OMNIBUS = "(omnibus: no single client)";
@@ -31,6 +27,7 @@ export const walletNew: Verb = {
     chain: { value: "ID", what: "chain id (default: the rulebook's only chain)" },
     client: { value: "CLIENT", what: "the one client whose wallet it is (default: an omnibus wallet)" },
     ...WORDS,
+    ...OUT,
     ...SIGNING,
   },
   examples: ["wallet new acme-1 --class warm --client acme --key tina"],
@@ -94,13 +91,14 @@ export const address: Verb = {
     const owner = asName(context.text("client"), "client");
     return withSession(context, async (session, at) => {
       const place = { wallet, index: Number(index), client: owner };
-      const attestation = await (at.client === null
-        ? attestedAddress(session, wallet, place.index)
-        : watchedAddress(session, at.client, place));
+      const watched = at.client === null ? null : await watchedAddress(session, at.client, place);
+      const attestation = watched?.attestation ?? (await attestedAddress(session, wallet, place.index));
+      const creditor = watched?.client ?? null;
       const facts = [
         ["address", attestation.address],
         ["wallet", attestation.wallet],
         ["client", attestation.client ?? OMNIBUS],
+        ...(creditor === null || creditor === attestation.client ? [] : [["deposits", `${creditor}'s, says the server`]]),
         ["chain", String(attestation.chain)],
         ["path", attestation.path],
         ["checked", "signed by the pinned vault, derived from the wallet's public key here"],
@@ -122,33 +120,6 @@ export const address: Verb = {
     });
   },
 };
-
-/** The address as the server has it, made where it is missing; its attestation is checked here like the vault's own answer.
- *  Fails: ATTESTATION_WRONG, RECEIPT_FORGED, `ApiProblem`. */
-export async function watchedAddress(
-  session: Session,
-  server: Client,
-  { wallet, index, client }: { wallet: string; index: number; client?: string | undefined },
-): Promise<Attestation> {
-  const found = await findAddress(server, { wallet, index });
-  const body = { index, ...(client === undefined ? {} : { client }) };
-  const shown = found ?? (await server.call("addresses.create", { params: { wallet }, body }));
-  const signed = { wallet: await fetchWallet(session, wallet), index, expected: session };
-  const attestation = openAttestation(shown.attestation, signed);
-  const same = shown.address === attestation.address && shown.wallet === wallet && shown.index === index;
-  if (!same) fault("ATTESTATION_WRONG", "address", `the server shows ${shown.address}, attested is ${attestation.address}`);
-  const owned = client === undefined || shown.client === client;
-  return owned ? attestation : fault("USAGE", "client", `address ${index} of ${wallet} is not that client's`);
-}
-
-async function findAddress(server: Client, { wallet, index }: { wallet: string; index: number }): Promise<Address | null> {
-  try {
-    return await server.call("addresses.get", { params: { wallet, index: String(index) } });
-  } catch (error) {
-    if (error instanceof ApiProblem && error.code === "NOT_FOUND") return null;
-    throw error;
-  }
-}
 
 /** The chain that a command line names, or the rulebook's only one. Fails: USAGE. */
 export function chainFrom(context: Context, session: Session): number {
