@@ -1,36 +1,29 @@
-/** Payments that the chain does not take: one is paid with higher fees, another is cancelled; each place is used once. */
+/** Straight to the vault: payments that the chain does not take; one is paid with higher fees, another is cancelled; each
+ *  place is used once. */
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
-import { ask, type Json, makeFolder, type Running, startUp, waitForNone } from "./command.ts";
+import { ask, type Json, makeFolder, waitForNone } from "./command.ts";
+import { type Direct, startDirect } from "./direct.ts";
 
 const NORTHWIND = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
 const PAY = ["--from", "treasury", "--to", "northwind", "--key", "tom", "--yes"];
 const place = await makeFolder();
 const home = join(place.folder, "home");
-let up: Running;
-let url = "";
+let direct: Direct;
 before(async () => {
-  up = await startUp(home);
-  const config = JSON.parse(await readFile(join(home, "config.json"), "utf8")) as { chains: Record<string, string> };
-  url = config.chains["31337"] ?? "";
+  direct = await startDirect(home);
   await node("evm_setAutomine", false);
 });
 after(async () => {
-  await up.end("SIGKILL");
+  await direct.end();
   await waitForNone(place.folder);
   await place.remove();
 });
 
 const strongroom = (...args: readonly string[]) => ask(home, ...args);
 
-async function node(method: string, ...params: readonly unknown[]): Promise<unknown> {
-  const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method, params });
-  const answer = await fetch(url, { method: "POST", headers: { "content-type": "application/json" }, body });
-  return ((await answer.json()) as { result: unknown }).result;
-}
+const node = (method: string, ...params: readonly unknown[]) => direct.node.rpc(method, ...params);
 const received = async () => BigInt(String(await node("eth_getBalance", NORTHWIND, "latest")));
 
 /** The answer to a command that must succeed. */
@@ -101,14 +94,4 @@ test("a stuck payment is cancelled, whichever version the request names", async 
   const unsigned = String((await done("pay", "0.1", "eth", ...PAY))["request"]);
   const early = await strongroom("cancel", unsigned, "--key", "tom", "--yes");
   assert.deepEqual([early.status, early.json["code"]], [1, "NOT_REPLACEABLE"]);
-});
-
-test("what was mined is stated to be final, and a restart sends nothing that was replaced", async () => {
-  const live = async () => Number((await done("status"))["live"]);
-  for (let tries = 0; tries < 60 && (await live()) > 0; tries++) await sleep(200);
-  assert.equal(await live(), 0);
-  await node("evm_setAutomine", true);
-  assert.equal(await up.end("SIGINT"), 0);
-  up = await startUp(home);
-  assert.doesNotMatch(up.output(), /signed before/);
 });
