@@ -1,7 +1,8 @@
-/** From an approved payment to a settled one: reserve in the ledger, have the vault sign, hand to the chain, book what came of it.
+/** From an approved payment to a settled one: reserve in the ledger, have the vault sign, hand to the chain, book what came
+ *  of it.
  *
- *  Every step is a transaction of its own and may be taken again: the hold has the execution's id, the vault gives one intent its one
- *  execution whatever comes with it, and what the chain shows is told inside the block's own transaction. */
+ *  Every step is a transaction of its own and may be taken again: the hold has the execution's id, the vault gives one
+ *  intent its one execution whatever comes with it, and what the chain shows is told inside the block's own transaction. */
 import type { Hash } from "@strongroom/core/bytes";
 import type { Transfer } from "@strongroom/core/ledger/transfer";
 import type { EvmContext } from "@strongroom/core/protocol/command";
@@ -20,6 +21,7 @@ import type { Workers } from "../jobs/jobs.ts";
 import { enqueue } from "../jobs/store.ts";
 import { releasePayment, reservePayment } from "../ledger/rules.ts";
 import { post } from "../ledger/store.ts";
+import { isAlive } from "../requests/rules.ts";
 import { changeRequest, findRequest, lockRequest, type RequestRow } from "../requests/store.ts";
 import { findWallet } from "../wallets/store.ts";
 import { beyond, bookingOf, type Held, type Movement, movementOf, type OnChain, progressOf, settleSlot } from "./rules.ts";
@@ -33,9 +35,10 @@ import {
   lockSlot,
 } from "./store.ts";
 
-/** What came of an attempt. `refused`: the vault's answer, with nothing left reserved. `short`: the position does not cover it. */
+/** What came of an attempt. `over`: the request was withdrawn or has ended meanwhile. `refused`: the vault's answer, with
+ *  nothing left reserved. `short`: the position does not cover it. */
 export type Attempt =
-  | { readonly is: "signed" | "held" }
+  | { readonly is: "signed" | "held" | "over" }
   | { readonly is: "refused"; readonly receipt: Receipt }
   | { readonly is: "short"; readonly detail: string };
 
@@ -54,10 +57,12 @@ export async function rehearse(house: House, { request, intent, approvals }: Pay
   return built ? null : receipt;
 }
 
-/** Reserves, has the vault sign, and keeps what it signed. Fails: VAULT_UNREACHABLE, CHAIN_UNREACHABLE; then it is tried again. */
+/** Reserves, has the vault sign, and keeps what it signed. Fails: VAULT_UNREACHABLE, CHAIN_UNREACHABLE; then it is tried
+ *  again. */
 export async function carryToChain(house: House, payment: Payment, facts: readonly Uint8Array[]): Promise<Attempt> {
   const { request } = payment;
   const execution = (await executionOf(house.db, request.id)) ?? (await reserve(house, payment));
+  if (execution === null) return { is: "over" };
   if (typeof execution === "string") return { is: "short", detail: execution };
   if (execution.state !== "reserved" && execution.state !== "held") return { is: "signed" };
   const context = await contextFor(house, execution, payment);
@@ -67,8 +72,8 @@ export async function carryToChain(house: House, payment: Payment, facts: readon
   return giveUp(house, execution, receipt);
 }
 
-/** Sets the payment aside, or says why the position does not cover it. */
-async function reserve(house: House, { request, intent }: Payment): Promise<ExecutionRow | string> {
+/** Sets the payment aside, or says why the position does not cover it; null when its request is over. */
+async function reserve(house: House, { request, intent }: Payment): Promise<ExecutionRow | string | null> {
   const { book } = await house.vault.view();
   const movement = movementOf(intent, book);
   const wallet = await findWallet(house.db, intent.wallet);
@@ -77,9 +82,10 @@ async function reserve(house: House, { request, intent }: Payment): Promise<Exec
   const at = new Date(house.now());
   try {
     return await transact(house.db, async (tx) => {
-      await lockRequest(tx, request.id);
+      const present = await lockRequest(tx, request.id);
       const known = await executionOf(tx, request.id);
       if (known !== undefined) return known;
+      if (present === undefined || !isAlive(present)) return null;
       const before = intent.replaces === undefined ? [] : await versionsOf(tx, intent.replaces);
       const more = beyond({ amount: movement.amount, fee: movement.totalFee }, await heldOf(tx, before));
       const row = { ...rowOf(movement, { id, request, at, client: wallet.client ?? request.client }), ...holdOf(more) };
@@ -215,6 +221,8 @@ async function giveUp(house: House, execution: ExecutionRow, refusal: Receipt): 
   const { id, request } = execution;
   const shown = await house.vault.ask({ command: "show", what: "execution", name: request });
   if (shown.code === "OK") return keepSigned(house, execution, shown);
+  // A vault that is overloaded or has stopped does not say so.
+  if (shown.code !== "INTENT_UNKNOWN") return { is: "held" };
   const now = new Date(house.now());
   await transact(house.db, async (tx) => {
     await lockRequest(tx, request);
@@ -294,8 +302,8 @@ async function settle(tx: Tx, it: ChainTransaction, at: Date): Promise<readonly 
   return paying === undefined ? [] : settleSlot(paying, { others, moved, fee });
 }
 
-/** A stranger's transaction has the place of ours for good: nothing of ours can be mined there any more, so nothing stays held. Who signed
- *  it with our key is for people to find out. */
+/** A stranger's transaction has the place of ours for good: nothing of ours can be mined there any more, so nothing stays
+ *  held. Who signed it with our key is for people to find out. */
 async function giveAway(tx: Tx, it: ChainTransaction, at: Date): Promise<readonly Transfer[]> {
   const versions = await lockSlot(tx, (await lockExecution(tx, it.execution)).slot ?? "");
   const held = await heldOf(tx, versions);

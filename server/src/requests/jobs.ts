@@ -22,7 +22,7 @@ import type { Workers } from "../jobs/jobs.ts";
 import { enqueue } from "../jobs/store.ts";
 import { walletRecord } from "../wallets/rules.ts";
 import { insertWallet } from "../wallets/store.ts";
-import { approvalOf, endOfDelay, intentOf, meaningOf, requestRecord, staleness } from "./rules.ts";
+import { approvalOf, endOfDelay, intentOf, isAlive, meaningOf, requestRecord, staleness } from "./rules.ts";
 import {
   changeRequest,
   decisionsOn,
@@ -180,24 +180,23 @@ async function noteRefusal(house: House, id: string, answer: Pick<Receipt, "code
   return { again: new Date(until === null ? house.now() + limits.askAgainMs : until + GRACE_MS) };
 }
 
-const isAlive = ({ state }: Pick<RequestRow, "state">): boolean => state === "open" || state === "approved";
-
-/** Asks the vault about a request that is alive. */
+/** Asks the vault about a request that is alive, or for which something is set aside that nobody has signed. */
 async function carryOut(house: House, id: string): Promise<Done> {
   const request = await findRequest(house.db, id);
-  if (request === undefined || !isAlive(request)) return "done";
+  const begun = await executionOf(house.db, id);
+  const isOpen = request !== undefined && (isAlive(request) || begun?.receipt === null);
+  if (!isOpen) return "done";
   const intent = demandIntent(request);
   const approvals = await currentApprovals(house, request);
   const facts = await factsFor(house, intent);
   if (isOnChain(intent)) {
     const payment = { request, intent, approvals };
-    const begun = await executionOf(house.db, id);
     const refusal = begun === undefined ? await rehearse(house, payment, facts) : null;
     if (refusal !== null) return refused(house, { request, approvals, refusal });
     const attempt = await carryToChain(house, payment, facts);
     if (attempt.is === "short") return noteShort(house, id, attempt.detail);
     if (attempt.is === "refused") return refused(house, { request, approvals, refusal: attempt.receipt });
-    return attempt.is === "signed" ? "done" : { again: new Date(house.now() + limits.askAgainMs) };
+    return attempt.is === "held" ? { again: new Date(house.now() + limits.askAgainMs) } : "done";
   }
   const orders = [{ intent: request.intent }];
   const receipt = await house.vault.ask({ command: "execute", orders, approvals, facts });
@@ -205,7 +204,8 @@ async function carryOut(house: House, id: string): Promise<Done> {
   const result = await resultOf(house, intent);
   await transact(house.db, async (tx) => {
     const row = await lockRequest(tx, id);
-    if (row !== undefined && isAlive(row)) await consume(tx, house, row, result);
+    // What the vault has done is there, even if the request was withdrawn meanwhile.
+    if (row !== undefined && row.state !== "consumed") await consume(tx, house, row, result);
   });
   house.wake();
   return "done";

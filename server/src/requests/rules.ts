@@ -182,6 +182,9 @@ export function endOfDelay(detail: string): number | null {
   return until === undefined ? null : Number(until);
 }
 
+/** Whether anything may still come of a request. */
+export const isAlive = ({ state }: Pick<RequestRow, "state">): boolean => state === "open" || state === "approved";
+
 /** What the events about a request say of its row. */
 export const requestRecord = ({ unit, client, state, index, creator, created_at, ...row }: Omit<RequestRow, "version">) => ({
   ...{ unit, client, state, index, creator, answer_code: row.answer_code, answer_field: row.answer_field },
