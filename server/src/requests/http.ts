@@ -102,14 +102,23 @@ async function place(
     return { unit, client: await openClient(call, client) };
   }
   const wallet = await demandWallet(call, intent.wallet, "body.intent.wallet");
-  const named = asked.client ?? wallet.client ?? caller.client;
+  const former = intent.replaces === undefined ? undefined : await findRequest(call.tx, intent.replaces);
+  const named = asked.client ?? (former === undefined ? (wallet.client ?? caller.client) : former.client);
   if (wallet.client !== null && named !== wallet.client)
     problem("CONFLICT", "body.client", `wallet ${wallet.name} is ${wallet.client}'s alone`);
-  const client = await openClient(call, named);
+  const client = former === undefined ? await openClient(call, named) : payerOfAll(call, former, named);
   const address = await findAddress(call.tx, wallet.name, asked.index);
   if (address === undefined) problem("NOT_FOUND", "body.index", `wallet ${wallet.name} has no address ${asked.index}`);
   await demandCovered(call, intent, { wallet: wallet.name, walletClient: wallet.client, client });
   return { unit: wallet.unit, client };
+}
+
+/** Whoever pays for a transaction pays for all of its versions. Fails: NOT_FOUND, CONFLICT. */
+function payerOfAll({ caller }: Call, { client }: RequestRow, named: string | null): string | null {
+  if (caller.client !== null && caller.client !== client)
+    problem("NOT_FOUND", "body.intent.replaces", "there is no such request that you may see");
+  if (named !== client) problem("CONFLICT", "body.client", "the transaction that it replaces is paid by another one");
+  return client;
 }
 
 async function openClient(call: Call, name: string | null): Promise<string | null> {
@@ -257,6 +266,7 @@ export const requests: Handlers<"requests"> = {
       await insertDecision(tx, entered);
       const rejected = await changeRequest(tx, row.id, { state: "rejected" });
       await emit(tx, { type: "request.rejected", ...told, record: requestRecord(rejected) });
+      if (row.execution !== null) await enqueue(tx, { kind: "carry-out", subject: row.id });
       return showOne(call, rejected);
     }
     await insertDecision(tx, entered);
