@@ -34,8 +34,6 @@ export const deposits: Handlers<"deposits"> = {
       keyOf: ({ id }: Deposit) => [id],
       read: ({ after, take }) => {
         const { wallet, client, state } = query;
-        // No row is in this state: a deposit that is in a block is `seen`.
-        if (state === "included") return Promise.resolve([]);
         return store.listDeposits(tx, caller, { before: after?.[0] ?? null, limit: take, wallet, client, state });
       },
       show: shown,
