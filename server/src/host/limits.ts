@@ -139,6 +139,9 @@ export const limits = {
   },
   /** Public keys that are kept ready for use. */
   keysReady: 4_096,
+  /** Signatures of people, and signed transactions of ours, that are remembered as checked. */
+  signaturesKnown: 32_768,
+  transactionsKnown: 4_096,
   /** When the vault is asked again about what may change by itself, and how often what has expired is looked for. */
   askAgainMs: 15_000,
   outbidMs: 1_000,
