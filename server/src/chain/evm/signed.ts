@@ -1,4 +1,5 @@
 /** What a signed EIP-1559 transaction says: read from its bytes alone, its sender recovered from its signature. */
+import { createHash } from "node:crypto";
 import { equal } from "@strongroom/core/bytes";
 import { addressOfPoint } from "@strongroom/core/chain/evm/address";
 import { FEE_LIMIT } from "@strongroom/core/chain/evm/build";
@@ -7,13 +8,26 @@ import { encode, type Item } from "@strongroom/core/chain/evm/encode";
 import { evm } from "@strongroom/core/chain/evm/evm";
 import { demand, refuse } from "@strongroom/core/errors";
 import { recoverPublicKey } from "@strongroom/core/keys/secp256k1";
+import { limits } from "../../host/limits.ts";
 import type { SignedTransaction } from "../types.ts";
 
 const UNSIGNED_FIELDS = 9;
 const WORD = 32;
 
+/** What bytes were read as, by their hash: each transaction is read at every step of its way, and to recover its sender takes
+ *  more than a millisecond. */
+const known = new Map<string, SignedTransaction>();
+
 /** Fails: EFFECT_UNREADABLE unless the bytes are the one canonical form of a signed plain transfer.   Source: EIP-1559. */
 export function readSigned(raw: Uint8Array): SignedTransaction {
+  const name = createHash("sha256").update(raw).digest("base64");
+  const read = known.get(name) ?? readFresh(raw);
+  if (known.size >= limits.transactionsKnown) known.clear();
+  known.set(name, read);
+  return read;
+}
+
+function readFresh(raw: Uint8Array): SignedTransaction {
   demand(raw[0] === 2, "EFFECT_UNREADABLE", "type", "a transaction of type 2 is expected");
   const fields = listOf(decode(raw.subarray(1)), "transaction");
   const unsigned = Uint8Array.of(2, ...encode(fields.slice(0, UNSIGNED_FIELDS).map(item)));
