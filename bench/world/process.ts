@@ -74,7 +74,7 @@ function status(pid: number): string {
 }
 
 /** User and system time of all threads. Source: proc(5), /proc/pid/stat, fields 14 and 15; a tick is 10 ms on Linux. */
-function cpuMs(pid: number): number {
+export function cpuMs(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, "latin1")
     .replace(/^.*\) /s, "")
     .split(" ");
