@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
@@ -67,6 +67,8 @@ export type HouseParts = {
   readonly database?: () => Promise<TestDatabase>;
   /** A module that servers load before anything else, and what it finds in its environment. */
   readonly preload?: { readonly module: string; readonly env: Readonly<Record<string, string>> };
+  /** A file for what servers write to their standard error. */
+  readonly words?: string;
   /** What clients are opened with besides. */
   readonly client?: Pick<ClientOptions, "fetch" | "here">;
 };
@@ -107,7 +109,7 @@ export async function openHouse(parts: HouseParts = {}): Promise<TestHouse> {
     config,
     servers,
     async serve() {
-      const serving = await startServing(config, parts.preload);
+      const serving = await startServing(config, parts);
       servers.push(serving);
       return serving;
     },
@@ -186,12 +188,14 @@ async function firstToken(config: string): Promise<string> {
   return token;
 }
 
-async function startServing(config: string, preload: HouseParts["preload"]): Promise<Serving> {
+async function startServing(config: string, { preload, words }: Pick<HouseParts, "preload" | "words">): Promise<Serving> {
   const before = preload === undefined ? [] : ["--import", preload.module];
+  const errors = words === undefined ? null : openSync(words, "a");
   const child = spawn(process.execPath, [...before, MAIN, "serve", "--config", config, "--tether"], {
     env: { ...process.env, ...preload?.env },
-    stdio: ["pipe", "pipe", "inherit"],
+    stdio: ["pipe", "pipe", errors ?? "inherit"],
   });
+  if (errors !== null) closeSync(errors);
   const ended = once(child, "close").then(([code]) => code as number | null);
   let said = "";
   const url = await new Promise<string>((resolve, reject) => {

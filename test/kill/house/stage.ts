@@ -30,6 +30,8 @@ export type Stage = {
   revive(): Promise<void>;
   /** What is done to bring back parts that `revive` does not know of. */
   readonly menders: (() => Promise<void>)[];
+  /** What is done before a block is made. */
+  readonly keepers: (() => Promise<void>)[];
   /** How often servers and the vault were killed. */
   readonly deaths: { server: number; vault: number };
   /** Kills the vault and starts it again, to die at a step of its own. */
@@ -41,7 +43,8 @@ export type Stage = {
   close(): Promise<void>;
 };
 
-export async function openStage(parts: HouseParts = {}): Promise<Stage> {
+/** `isPatient`: leases run out in their own time. */
+export async function openStage(parts: HouseParts = {}, { isPatient = false } = {}): Promise<Stage> {
   const folder = mkdtempSync(join(tmpdir(), "steps "));
   const told = { steps: join(folder, "steps"), armed: join(folder, "armed") };
   const arm: Stage["arm"] = (step, victim) => writeFileSync(told.armed, victim === undefined ? step : `${step}\n${victim}`);
@@ -55,12 +58,19 @@ export async function openStage(parts: HouseParts = {}): Promise<Stage> {
   };
   // Who is refused a connection comes again at once.
   const here = { ...HERE, pause: () => HERE.pause(LOOK_MS) };
-  const house = await openHouse({ chain: { resendMs: 200 }, preload: { module, env }, client: { here }, ...parts });
+  const house = await openHouse({
+    chain: { resendMs: 200 },
+    preload: { module, env },
+    words: join(folder, "words"),
+    client: { here },
+    ...parts,
+  });
   const { address } = await furnish(house);
   await house.enrol("source", "source");
   const deaths = { server: 0, vault: 0 };
   const menders: Stage["menders"] = [];
-  const passTime = () => pass(house);
+  const keepers: Stage["keepers"] = [];
+  const passTime = () => (isPatient ? Promise.resolve() : pass(house));
   const restartVault = async (step: Step = null) => {
     deaths.vault++;
     await house.vault.start(step).catch((error: unknown) => {
@@ -97,6 +107,7 @@ export async function openStage(parts: HouseParts = {}): Promise<Stage> {
     },
     revive,
     menders,
+    keepers,
     deaths,
     patiently: (what, ask) => patiently({ revive }, what, ask),
     passTime,

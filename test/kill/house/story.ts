@@ -32,7 +32,7 @@ export async function play(
 ): Promise<Paid> {
   const asset = number % 2 === 0 ? "eth" : "usdx";
   const amount = 1_000n + BigInt(number);
-  const deposit = await cover(stage, asset, amount);
+  let deposit = await cover(stage, asset, amount);
   let signedAt = stage.deaths.vault;
   let renewals = 0;
   const request = await ask(stage, asset, amount);
@@ -52,8 +52,21 @@ export async function play(
     return null;
   });
   await state(stage, transaction);
-  await booked(stage, deposit);
+  deposit = await booked(stage, deposit, () => cover(stage, asset, amount));
+  await numbered(stage);
   return { request, asset, amount, deposit, renewals };
+}
+
+/** What comes after the approvals, where nobody has to sign again. */
+export async function finish(stage: Stage, request: string): Promise<void> {
+  const transaction = await stage.patiently("the payment is settled", async () => {
+    const now = await stateOf(stage, request);
+    if (now.transaction !== null && now.execution === "settled") return now.transaction;
+    if (now.execution !== null) await mineWhenFollowed(stage);
+    return null;
+  });
+  await state(stage, transaction);
+  await numbered(stage);
 }
 
 /** Whether the vault has it in its journal: then it needs nobody any more. */
@@ -62,10 +75,9 @@ async function isCommitted({ house }: Stage, request: string): Promise<boolean> 
 }
 
 /** A deposit of just what is to be paid. */
-async function cover({ house, address, patiently }: Stage, asset: Paid["asset"], amount: bigint): Promise<string> {
-  await patiently("the chain answers", () => house.chain.head());
-  if (asset === "eth") return house.chain.send({ to: address, value: amount });
-  return house.chain.send({ to: TOKEN, data: calls.transfer(address, amount) });
+function cover({ house, address, patiently }: Stage, asset: Paid["asset"], amount: bigint): Promise<string> {
+  const way = asset === "eth" ? { to: address, value: amount } : { to: TOKEN, data: calls.transfer(address, amount) };
+  return patiently("money is sent", () => house.chain.send(way));
 }
 
 /** Once the deposit is booked nothing stands in the way of the request. */
@@ -128,11 +140,13 @@ async function stateOf({ house: { database } }: Stage, id: string): Promise<Stat
   return { request: request.state, execution: execution?.state ?? null, transaction: execution?.id ?? null };
 }
 
-/** One more block, when the last one was followed. */
-async function mineWhenFollowed({ house }: Stage): Promise<void> {
+/** One more block, when the last one was followed. What the node knows by then it keeps. */
+async function mineWhenFollowed({ house, keepers }: Stage): Promise<void> {
   const { number } = await house.chain.head();
   const cursor = await house.database.db.selectFrom("chain_cursor").select("processed").executeTakeFirst();
-  if (cursor?.processed === number) await house.chain.mine(1);
+  if (cursor?.processed !== number) return;
+  for (const keep of keepers) await keep();
+  await house.chain.mine(1);
 }
 
 /** Both sources say that it is final, until the vault knows. */
@@ -151,13 +165,20 @@ async function state({ house, patiently }: Stage, tx: string): Promise<void> {
   });
 }
 
-async function booked(stage: Stage, tx: string): Promise<void> {
-  const { db } = stage.house.database;
-  await stage.patiently("the deposit is booked", async () => {
+/** Waits for a deposit; what the node has forgotten is sent once more. */
+async function booked(stage: Stage, sent: string, again: () => Promise<string>): Promise<string> {
+  const { chain, database } = stage.house;
+  let tx = sent;
+  return stage.patiently("the deposit is booked", async () => {
+    if ((await chain.rpc("eth_getTransactionReceipt", tx)) === null) tx = await again();
     await mineWhenFollowed(stage);
-    const row = await db.selectFrom("deposit").select("state").where("tx", "=", tx).executeTakeFirst();
-    return row?.state === "final" ? true : null;
+    const row = await database.db.selectFrom("deposit").select("state").where("tx", "=", tx).executeTakeFirst();
+    return row?.state === "final" ? tx : null;
   });
+}
+
+async function numbered(stage: Stage): Promise<void> {
+  const { db } = stage.house.database;
   await stage.patiently("events have their numbers", async () => {
     const waiting = await db.selectFrom("event_outbox").select("id").limit(1).executeTakeFirst();
     return waiting === undefined ? true : null;
