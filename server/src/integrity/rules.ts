@@ -42,11 +42,12 @@ export type Told = {
   readonly data: EventData | null;
 };
 
-/** What is wrong with a row. `missing`: it was told of and is not there; `untold`: it is there and nobody told of it. */
+/** What is wrong with a row. `missing`: it was told of and is not there; `untold`: it is there and nobody told of it; `twice`: there are
+ *  two of it. */
 export type Finding = {
   readonly noun: string;
   readonly id: string;
-  readonly flaw: "missing" | "untold" | "edited";
+  readonly flaw: "missing" | "untold" | "twice" | "edited";
   /** For `edited`: the columns that differ, or the bytes that do not hold. */
   readonly what: string;
 };
@@ -222,8 +223,12 @@ function slotOf(row: ExecutionRow, { vaultKey }: Known): string | null {
   return transaction?.slots.join(" ") ?? null;
 }
 
-/** A version of a transaction. `followed`: the hash of its block, where that block is remembered. */
-export type SentRow = TransactionRow & { readonly followed: string | null; readonly owner: string | null };
+/** A version of a transaction. `followed`: the hash of its block, where that block is remembered. `…_due`: of its execution. */
+export type SentRow = TransactionRow & {
+  readonly followed: string | null;
+  readonly unit_due: string | null;
+  readonly asset_due: string | null;
+};
 
 export const TRANSACTION_EVENTS = ["signed", "repriced", "included", "reorged", "threatened", "settled"].map(
   (what) => `execution.${what}`,
@@ -238,7 +243,9 @@ export function judgeTransaction(row: SentRow, told: Told): string | null {
   const columns = { ...row, ...textsOf(row) } as unknown as EventData;
   const edited = differing({ ...signed, ...offered }, columns);
   if (edited !== null) return edited;
-  if (told.subject !== `execution:${row.execution}` || row.owner === null) return "execution";
+  if (told.subject !== `execution:${row.execution}` || row.unit_due === null) return "execution";
+  const strange = differing({ unit: row.unit_due, asset: row.asset_due }, { unit: row.unit, asset: row.asset });
+  if (strange !== null) return strange;
   if (row.block_hash !== null && row.followed !== null && row.block_hash !== row.followed) return "block_hash";
   return differing(told.data, columns);
 }

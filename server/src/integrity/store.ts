@@ -119,9 +119,9 @@ const DECIDED = ["created", "approved", "renewed", "rejected"].map((what) => `re
 const REQUESTS: Noun = {
   noun: "request",
   rows: sql`select r.*,
-      (select e.receipt is not null from execution e where e.id = r.execution and e.request = r.id) as carried,
+      (select bool_or(e.receipt is not null) from execution e where e.id = r.execution and e.request = r.id) as carried,
       exists (select from execution e where e.request = r.id) as begun,
-      (select e.id from execution e where e.request = r.id and e.state <> 'aborted') as alive
+      (select min(e.id::text) from execution e where e.request = r.id and e.state <> 'aborted') as alive
     from request r`,
   key: sql`id`,
   events: [...DECIDED, ...["consumed", "refused", "expired", "voided", "withdrawn"].map((what) => `request.${what}`)],
@@ -146,7 +146,7 @@ const EXECUTIONS: Noun = {
 };
 const TRANSACTIONS: Noun = {
   noun: "transaction",
-  rows: sql`select t.*, b.hash as followed, e.id as owner from chain_tx t left join execution e on e.id = t.execution
+  rows: sql`select t.*, b.hash as followed, e.unit as unit_due, e.asset as asset_due from chain_tx t left join execution e on e.id = t.execution
     left join chain_block b on b.chain = t.chain and b.number = t.block`,
   key: sql`id`,
   events: rules.TRANSACTION_EVENTS,
@@ -197,11 +197,16 @@ export async function findIn(tx: Tx, known: rules.Known, signal?: AbortSignal): 
   const findings: rules.Finding[] = [];
   let rows = 0;
   for (const noun of NOUNS) {
+    let before: string | null = null;
     await sql`declare walk no scroll cursor for ${beside(noun)}`.execute(tx);
     for (let page: Pair[] = [], first = true; first || page.length > 0; first = false) {
       page = (await sql<Pair>`fetch ${sql.lit(limits.integrity.rows)} from walk`.execute(tx)).rows;
       rows += page.length;
-      for (const pair of page) findings.push(...findingsOn(noun, pair, known));
+      for (const pair of page) {
+        if (pair.record_name === before) findings.push({ noun: noun.noun, id: before, flaw: "twice", what: "" });
+        findings.push(...findingsOn(noun, pair, known));
+        before = pair.record_name;
+      }
       if (findings.length >= limits.integrity.findings || signal?.aborted === true) return { findings, rows };
     }
     await sql`close walk`.execute(tx);
