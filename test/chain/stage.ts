@@ -131,6 +131,7 @@ function listening(heard: Heard[]): Observers {
     depositSeen: hear("depositSeen"),
     depositFinal: hear("depositFinal"),
     depositReorged: hear("depositReorged"),
+    slotTaken: async () => false,
     depositOdd: hear("depositOdd"),
     transactionIncluded: hear("transactionIncluded"),
     transactionFinal: hear("transactionFinal"),

@@ -193,6 +193,9 @@ type Told<T> = (tx: Tx, it: T) => Promise<void>;
 /** Who hears of what a block brought, each inside that block's transaction, which may run again: writes to the database only.
  *  `depositOdd`: one that is recorded and not booked. `transactionFinal` is told of failed ones too. */
 export type Observers = {
+  /** Asked before anything of a block is written: transaction `by` has the place of `id`. Whether it is one of ours that was
+   *  not tracked, and is from now on; then the block is read again. */
+  readonly slotTaken: (it: { readonly chain: number; readonly id: string; readonly by: string }) => Promise<boolean>;
   readonly depositSeen: Told<Deposit>;
   readonly depositFinal: Told<Deposit>;
   readonly depositReorged: Told<Deposit>;

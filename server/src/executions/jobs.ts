@@ -173,6 +173,7 @@ async function contextFor(house: House, execution: ExecutionRow, { request, inte
 /** The highest fees that any version of a transaction has offered. */
 async function offersOf(house: House, intent: string) {
   const before = await executionOf(house.db, intent);
+  if (before !== undefined) await adopt(house, before.id);
   const versions = before === undefined ? [] : await transactionsOf(house.db, before.id);
   const most = (of: (one: ChainTransaction) => bigint) => versions.map(of).reduce((a, b) => (a > b ? a : b), 0n);
   return { maxFeePerGas: most((one) => one.maxFeePerGas), maxPriorityFeePerGas: most((one) => one.maxPriorityFeePerGas) };
@@ -241,15 +242,20 @@ async function giveUp(house: House, execution: ExecutionRow, refusal: Receipt): 
 
 type OurObservers = Pick<
   Observers,
-  "transactionIncluded" | "transactionFinal" | "transactionReorged" | "transactionReplaced" | "transactionStuck"
+  "slotTaken" | "transactionIncluded" | "transactionFinal" | "transactionReorged" | "transactionReplaced" | "transactionStuck"
 >;
 /** Books transfers at the end of the block's transaction. */
 type Book = (tx: Tx, transfers: readonly Transfer[]) => void;
 
 /** What the chain shows of our transactions, inside the transaction of the block. */
-export function observeExecutions({ now }: Pick<House, "now">, book: Book): OurObservers {
-  const at = () => new Date(now());
+export function observeExecutions(house: Pick<House, "now" | "db" | "vault">, book: Book): OurObservers {
+  const at = () => new Date(house.now());
   return {
+    async slotTaken({ chain, id, by }) {
+      if ((await trackedTransaction(house.db, { chain, id: by })) !== null) return false;
+      const ours = await trackedTransaction(house.db, { chain, id });
+      return ours !== null && (await adopt(house, ours.execution)) === by;
+    },
     transactionIncluded: (tx, it) => tell(tx, it, { what: "included", state: "broadcasting", at: at() }),
     transactionReorged: (tx, it) => tell(tx, it, { what: "reorged", state: "broadcasting", at: at() }),
     async transactionFinal(tx, it) {
@@ -303,10 +309,12 @@ async function settle(tx: Tx, it: ChainTransaction, at: Date): Promise<readonly 
 }
 
 /** A stranger's transaction has the place of ours for good: nothing of ours can be mined there any more, so nothing stays
- *  held. Who signed it with our key is for people to find out. */
+ *  held. Who signed it with our key is for people to find out. A version that came when another one of ours was in a block
+ *  already is not a stranger's doing: that other one ends it. */
 async function giveAway(tx: Tx, it: ChainTransaction, at: Date): Promise<readonly Transfer[]> {
   const versions = await lockSlot(tx, (await lockExecution(tx, it.execution)).slot ?? "");
   const held = await heldOf(tx, versions);
+  for (const { id } of held) if ((await transactionsOf(tx, id)).some(isMined)) return [];
   for (const { id } of held) {
     const { unit, client, request } = await changeExecution(tx, id, { state: "aborted" }, at);
     const data = { request, transaction: it.id, by: it.replacedBy };
@@ -314,6 +322,8 @@ async function giveAway(tx: Tx, it: ChainTransaction, at: Date): Promise<readonl
   }
   return held.flatMap((one) => releasePayment(bookingOf(one)));
 }
+
+const isMined = ({ state }: ChainTransaction): boolean => state === "included" || state === "final" || state === "failed";
 
 /** Nothing more can be done without people: they may approve a replacement or a cancellation. */
 async function tellStuck(
@@ -332,11 +342,10 @@ export const executionWorkers: Workers = {
   async reprice(house, { subject }) {
     const execution = await findExecution(house.db, subject);
     if (execution === undefined || (execution.state !== "signed" && execution.state !== "broadcasting")) return "done";
+    await adopt(house, execution.id);
     const versions = await transactionsOf(house.db, execution.id);
     const newest = versions.at(-1);
-    const open =
-      newest !== undefined && versions.every(({ state }) => state !== "included" && state !== "final" && state !== "failed");
-    if (!open || newest === undefined) return "done";
+    if (newest === undefined || versions.some(isMined)) return "done";
     const over = { maxFeePerGas: newest.maxFeePerGas, maxPriorityFeePerGas: newest.maxPriorityFeePerGas };
     const { from, to, amount, contract } = newest;
     const call = { from, to, amount, totalFee: execution.total_fee, over, ...(contract !== null && { contract }) };
@@ -346,25 +355,37 @@ export const executionWorkers: Workers = {
     if (receipt.code === "FROZEN" || receipt.code === "OVERLOADED")
       return { again: new Date(house.now() + limits.repriceAgainMs) };
     if (receipt.code !== "OK") return tellStuck(house, execution, receipt);
-    const transaction = progressOf(receipt.body, execution.request)?.transaction;
-    if (transaction == null) return "done";
-    const now = new Date(house.now());
-    await transact(house.db, async (tx) => {
-      const { unit, client, asset } = execution;
-      await trackTransaction(tx, { raw: transaction.raw, execution: execution.id, unit, asset, now });
-      await changeExecution(tx, execution.id, { receipt: receipt.bytes }, now);
-      const data = { request: execution.request, transaction: transaction.id };
-      await emit(tx, {
-        type: "execution.repriced",
-        subject: `execution:${execution.id}`,
-        actor: "vault",
-        unit,
-        client,
-        data,
-        signed: receipt.bytes,
-      });
-    });
+    await keepVersion(house, execution, receipt);
     house.wake();
     return "done";
   },
 };
+
+/** Keeps the newest version that the vault has signed, whoever asked for it: an answer may have been lost, and the server is
+ *  not alone at the vault's socket. Gives its id, or null while there is none. */
+async function adopt(house: Pick<House, "now" | "db" | "vault">, id: string): Promise<string | null> {
+  const execution = await findExecution(house.db, id);
+  if (execution === undefined || execution.receipt === null) return null;
+  return keepVersion(house, execution, await house.vault.ask({ command: "show", what: "execution", name: execution.request }));
+}
+
+/** Tracks the version that a receipt shows, once. */
+async function keepVersion(
+  { db, now }: Pick<House, "now" | "db">,
+  { id, request, unit, client, asset, chain }: ExecutionRow,
+  { body, bytes }: Receipt & { readonly bytes: Uint8Array },
+): Promise<string | null> {
+  const transaction = progressOf(body, request)?.transaction ?? null;
+  if (transaction === null) return null;
+  const at = new Date(now());
+  await transact(db, async (tx) => {
+    await lockExecution(tx, id);
+    if ((await trackedTransaction(tx, { chain, id: transaction.id })) !== null) return;
+    await trackTransaction(tx, { raw: transaction.raw, execution: id, unit, asset, now: at });
+    await changeExecution(tx, id, { receipt: bytes }, at);
+    const data = { request, transaction: transaction.id };
+    const told = { subject: `execution:${id}`, actor: "vault", unit, client, data, signed: bytes };
+    await emit(tx, { type: "execution.repriced", ...told });
+  });
+  return transaction.id;
+}

@@ -1,5 +1,5 @@
-/** What is done when a chain shows something: deposits are booked, executions move on, and an event tells it, all of it in the block's own
- *  transaction. Here, because the chain gateway knows neither ledger nor executions. */
+/** What is done when a chain shows something: deposits are booked, executions move on, and an event tells it, all of it in
+ *  the block's own transaction. Here, because the chain gateway knows neither ledger nor executions. */
 import type { Transfer } from "@strongroom/core/ledger/transfer";
 import { trackedTransaction } from "../chain/store.ts";
 import type { Deposit, Observers } from "../chain/types.ts";
@@ -22,7 +22,7 @@ import { findWallet } from "../wallets/store.ts";
 import type { House } from "./context.ts";
 import { limits } from "./limits.ts";
 
-export function observers(house: Pick<House, "now">): Observers {
+export function observers(house: Pick<House, "now" | "db" | "vault">): Observers {
   const books = new Books();
   const book = (tx: Tx, transfers: readonly Transfer[]) => books.add(tx, transfers);
   return {
