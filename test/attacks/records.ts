@@ -54,8 +54,8 @@ export type Records = {
   readonly owner: Kysely<Tables>;
   readonly vault: VaultLink;
   readonly view: View;
-  /** Requests by what became of them. */
-  readonly requests: { readonly paid: string; readonly open: string; readonly rejected: string };
+  /** Requests by what became of them. `open` and `half` have one of two approvals. */
+  readonly requests: { readonly paid: string; readonly open: string; readonly rejected: string; readonly half: string };
   /** What is found after an edit, which is undone. */
   foundAfter(edit: (tx: Tx) => Promise<unknown>): Promise<readonly Finding[]>;
   close(): Promise<void>;
@@ -130,9 +130,10 @@ async function populate(house: houses.TestHouse): Promise<Records["requests"]> {
   await agreed(makeEntry(await by("tina"), entry));
   await agreed(await makeRetirement(await by("tina"), "bitfin"));
   const [paid, open, rejected] = [await payTwice(house), await houses.pay(house, ETH), await houses.pay(house, 2n * ETH)];
-  await houses.say(house, open.id, { by: "amy" });
+  const half = await houses.pay(house, 3n * ETH);
+  for (const { id } of [open, half]) await houses.say(house, id, { by: "amy" });
   await houses.say(house, rejected.id, { by: "amy", decision: "reject" });
-  return { paid, open: open.id, rejected: rejected.id };
+  return { paid, open: open.id, rejected: rejected.id, half: half.id };
 }
 const KEYS_PAYEE = "0x14dC79964da2C08b23698B3D3cc7Ca32193d9955";
 
