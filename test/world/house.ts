@@ -51,6 +51,8 @@ export type TestHouse = {
   serve(): Promise<Serving>;
   /** A client of a server, the first one if none is named, as this user. */
   as(user: string, at?: Serving): Client;
+  /** His token. */
+  token(user: string): string;
   /** Adds a user of a role, and gives his client. */
   enrol(user: string, role: Role, at?: { unit?: string; client?: string }): Promise<Client>;
   session(): Promise<Session>;
@@ -114,6 +116,7 @@ export async function openHouse(parts: HouseParts = {}): Promise<TestHouse> {
       return serving;
     },
     as,
+    token: (user) => tokens.get(user) ?? "",
     async enrol(user, role, { unit = "bank", client } = {}) {
       const body = { name: user, label: user, unit, role, ...(client !== undefined && { client }) };
       await as("admin").call("users.create", { body });
@@ -252,15 +255,18 @@ export function inState(house: TestHouse, id: string, state: Request["state"]): 
   });
 }
 
-/** Opens the wallet `treasury`, has its first address attested, enters the exchange `kraken`, and funds the address. */
-export async function furnish(house: TestHouse, { wallet = "treasury", eth = 100n }: { wallet?: string; eth?: bigint } = {}) {
+/** Opens the wallet `treasury`, has its first address attested, enters an exchange, and funds the address. */
+export async function furnish(
+  house: TestHouse,
+  { wallet = "treasury", eth = 100n, payee = "kraken" }: { wallet?: string; eth?: bigint; payee?: string } = {},
+) {
   const session = await house.session();
   const by = { known: session, signer: signerOf("tina"), words: { purpose: "set-up" } };
   const opening = await request(house, { by: "tina", shown: makeWallet(by, { chain: CHAIN, wallet, walletClass: "hot" }) });
   await say(house, opening.id, { by: "carl" });
   await inState(house, opening.id, "consumed");
   const { address } = await house.as("admin").call("addresses.create", { params: { wallet }, body: { index: 0 } });
-  const entry = { name: "kraken", party: "Kraken", chain: CHAIN, address: PAYEE, class: "exchange" } as const;
+  const entry = { name: payee, party: "An exchange", chain: CHAIN, address: PAYEE, class: "exchange" } as const;
   const entering = await request(house, { by: "tina", shown: makeEntry(by, entry) });
   await say(house, entering.id, { by: "carl" });
   await inState(house, entering.id, "consumed");
