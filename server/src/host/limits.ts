@@ -28,6 +28,8 @@ export const limits = {
   abandonMs: 3_000,
   /** From that wish until the process ends regardless. */
   stopMs: 30_000,
+  /** How long the last lines of the log may take. */
+  flushMs: 1_000,
   /** One look of health at one thing; how long the most overdue job may wait before that counts as trouble. */
   lookMs: 5_000,
   overdueMs: 60_000,

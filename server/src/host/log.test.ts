@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { test } from "node:test";
 import { Fault } from "./fault.ts";
 import { openLog, redact, scrub } from "./log.ts";
@@ -66,4 +68,22 @@ test("values of every kind are told in bounds", () => {
 test("what is no secret stays", () => {
   for (const line of ["http://127.0.0.1:8545/a", "user:pass", "sr_", '{"at":"2026-11-25T00:00:00Z"}'])
     assert.equal(scrub(line), line);
+});
+
+test("a log whose reader has gone keeps no process from ending", async () => {
+  const module = new URL("log.ts", import.meta.url).href;
+  const script = `const { openLog } = await import(${JSON.stringify(module)});
+    const { log, flush } = openLog("info");
+    process.stdin.resume().once("end", async () => {
+      for (let line = 0; line < 100; line++) log.info({ line }, "nobody reads this");
+      await flush();
+      process.exit(7);
+    });
+    process.stdout.write("ready");`;
+  const child = spawn(process.execPath, ["--input-type=module", "-e", script], { stdio: ["pipe", "pipe", "pipe"] });
+  const closed = once(child, "exit");
+  await once(child.stdout, "data");
+  child.stderr.destroy();
+  child.stdin.end();
+  assert.equal((await closed)[0], 7);
 });

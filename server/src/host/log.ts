@@ -3,7 +3,9 @@
  *  Two sieves. Fields are judged by their names, at any depth; and the finished line is searched for what looks like a token or
  *  a password, wherever it comes from. */
 import { destination, type Logger, pino } from "pino";
+import { Bell } from "./bell.ts";
 import { codeOf } from "./fault.ts";
+import { limits } from "./limits.ts";
 
 export type { Logger };
 
@@ -53,12 +55,27 @@ export function scrub(line: string): string {
     .replace(/\b(Bearer|Basic) +[\w.~+/=-]{8,}/gi, "$1 <withheld>");
 }
 
-export type Log = { readonly log: Logger; readonly flush: () => void };
+export type Log = {
+  readonly log: Logger;
+  /** Resolves when everything is written, or nobody reads it any more. */
+  readonly flush: () => Promise<void>;
+};
 
 /** `write` gets each line; by default it goes to the standard error, some lines late. */
 export function openLog(level: string, write?: (line: string) => void): Log {
   const sink = write === undefined ? destination({ dest: 2, sync: false }) : null;
-  const out = write ?? ((line: string) => void sink?.write(line));
+  const unwritten = new Bell();
+  let isIdle = true;
+  const settled = () => {
+    isIdle = true;
+    unwritten.ring();
+  };
+  sink?.on("drain", settled).on("error", settled);
+  const late = (line: string) => {
+    isIdle = false;
+    sink?.write(line);
+  };
+  const out = write ?? late;
   const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime };
   const log = pino(
     {
@@ -67,5 +84,10 @@ export function openLog(level: string, write?: (line: string) => void): Log {
     },
     { write: (line: string) => out(scrub(line)) },
   );
-  return { log, flush: () => sink?.flushSync() };
+  // Not by its flushSync, which tries for ever to write into a pipe whose reader has gone.
+  const flush = async () => {
+    for (const since = performance.now(); !isIdle && performance.now() - since < limits.flushMs; )
+      await unwritten.wait(limits.flushMs);
+  };
+  return { log, flush };
 }

@@ -78,7 +78,7 @@ async function serve(values: Values): Promise<void> {
     await left.wait(limits.stopMs);
     if (fault !== null) throw fault;
   } finally {
-    log.flush();
+    await log.flush();
   }
 }
 
