@@ -79,7 +79,7 @@ export const REQUESTS = {
     method: "POST",
     path: "/v1/requests",
     summary:
-      "Takes an intent with its initiator's approval; the same gives the same request. A freeze goes to the vault at once.",
+      "Takes an intent with its initiator's approval; again, it renews his signature. A freeze goes to the vault at once.",
     permission: "requests:write",
     body: z.strictObject({
       intent: Bytes,
