@@ -1,8 +1,8 @@
-/** `up --once --json`: the whole demonstration against a real node and a real vault, and nothing left behind. */
+/** `up --once --json`: the whole demonstration against a real node, vault, database and server, and nothing left behind. */
 import assert from "node:assert/strict";
 import { readdir } from "node:fs/promises";
 import { after, test } from "node:test";
-import { makeFolder, processesOf, run } from "./command.ts";
+import { makeFolder, run, waitForNone } from "./command.ts";
 
 type Step = { readonly name: string; readonly ms: number; readonly ok: boolean; readonly code: string; readonly hash?: string };
 
@@ -12,12 +12,19 @@ const EXPECTED: readonly (readonly [string, string])[] = [
   ["keystore", "OK"],
   ["vault", "OK"],
   ["ceremony", "OK"],
+  ["database", "OK"],
+  ["server", "OK"],
   ["session", "OK"],
+  ["users", "OK"],
+  ["sources", "OK"],
+  ["client", "OK"],
   ["wallet", "OK"],
   ["address", "OK"],
   ["book", "OK"],
   ["deposit-eth", "OK"],
   ["deposit-usdx", "OK"],
+  ["deposit-client", "OK"],
+  ["deposits-booked", "OK"],
   ["pay-eth-request", "OK"],
   ["pay-eth-approve-1", "OK"],
   ["pay-eth-quorum", "QUORUM_MISSING"],
@@ -30,6 +37,7 @@ const EXPECTED: readonly (readonly [string, string])[] = [
   ["pay-usdx-sign", "OK"],
   ["pay-usdx-mined", "OK"],
   ["pay-outside", "NOT_ALLOWED"],
+  ["settled", "OK"],
   ["final", "OK"],
   ["freeze", "OK"],
   ["frozen", "FROZEN"],
@@ -37,7 +45,12 @@ const EXPECTED: readonly (readonly [string, string])[] = [
   ["unfreeze", "OK"],
   ["pay-thawed-sign", "OK"],
   ["pay-thawed-mined", "OK"],
+  ["settled", "OK"],
   ["final", "OK"],
+  ["balances", "OK"],
+  ["audit-export", "OK"],
+  ["audit", "OK"],
+  ["health", "OK"],
   ["protections", "OK"],
 ];
 
@@ -72,7 +85,7 @@ test("every step is there with its outcome, and one line of JSON is the last wor
 
 test("nothing is left behind: no folder, no process", async () => {
   assert.deepEqual(await readdir(place.folder), []);
-  assert.deepEqual(await processesOf(place.folder), []);
+  assert.deepEqual(await waitForNone(place.folder), []);
 });
 
 test("a home of its own and --once exclude each other", async () => {

@@ -1,8 +1,11 @@
-/** A demonstration that stays: what it tells people to type works, and what is refused is refused with its code. */
+/** A demonstration that stays: what it tells people to type works through its server, and what is refused is refused with
+ *  its code. */
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { ask, makeFolder, type Running, startUp, waitForNone } from "./command.ts";
+import { ask, type Json, makeFolder, type Running, startUp, waitForNone } from "./command.ts";
 
 const place = await makeFolder();
 const home = join(place.folder, "home");
@@ -12,59 +15,71 @@ before(async () => {
 });
 after(async () => {
   await up.end("SIGKILL");
-  await waitForNone(place.folder);
+  await waitForNone(place.folder, 20_000);
   await place.remove();
 });
 
 const strongroom = (...args: readonly string[]) => ask(home, ...args);
 
+/** The answer to a command that must succeed. */
+async function done(...args: readonly string[]): Promise<Json> {
+  const { status, json } = await strongroom(...args);
+  assert.equal(status, 0, `${args.join(" ")}: ${JSON.stringify(json)}`);
+  return json;
+}
+
 /** A request for a payment, approved by these persons. */
 async function requested(amount: string, ...approvers: readonly string[]): Promise<string> {
-  const { status, json } = await strongroom("pay", ...amount.split(" "), ...PAY);
-  assert.equal(status, 0, JSON.stringify(json));
-  const id = String(json["request"]);
-  for (const name of approvers) {
-    const approved = await strongroom("approve", id.slice(0, 12), "--key", name, "--yes");
-    assert.equal(approved.status, 0, JSON.stringify(approved.json));
-  }
+  const id = String((await done("pay", ...amount.split(" "), ...PAY))["request"]);
+  await Promise.all(approvers.map((name) => done("approve", id.slice(0, 12), "--key", name, "--yes")));
   return id;
 }
 const PAY = ["--from", "treasury", "--to", "northwind", "--key", "tom", "--yes"];
 
-test("a stranger pays: request, two approvals, send; sending again pays nothing more", async () => {
-  const before = await strongroom("address", "treasury", "--balance");
+/** What the institution has available of an asset, in base units of 10^-18. */
+async function available(asset: string): Promise<bigint> {
+  const balances = (await done("balance"))["balances"] as { type: string; asset: string; available: string }[];
+  const text = balances.find((one) => one.type === "house" && one.asset === asset)?.available ?? "0";
+  const [whole = "0", part = ""] = text.split(".");
+  return BigInt(whole + part.padEnd(18, "0"));
+}
+
+test("a stranger pays: request, two approvals, the server carries it out; waiting again pays nothing more", async () => {
+  const before = await available("eth");
   const id = await requested("0.1 eth", "amy");
   const early = await strongroom("send", id);
   assert.deepEqual([early.status, early.json["code"]], [1, "QUORUM_MISSING"]);
-  assert.equal((await strongroom("approve", id, "--key", "bob", "--yes")).status, 0);
-  const sent = await strongroom("send", id);
-  assert.equal(sent.status, 0, JSON.stringify(sent.json));
-  const again = await strongroom("send", id);
-  assert.deepEqual([again.status, again.json["transaction"]], [0, sent.json["transaction"]]);
-  const now = await strongroom("address", "treasury", "--balance");
-  const eth = ({ json }: typeof now) => Number((json["balances"] as { eth: string }).eth);
-  const spent = eth(before) - eth(now);
-  assert.ok(spent >= 0.1 && spent < 0.101, String(spent));
+  await done("approve", id, "--key", "bob", "--yes");
+  const sent = await done("send", id);
+  assert.equal((await done("send", id))["transaction"], sent["transaction"]);
+  const spent = before - (await available("eth"));
+  assert.ok(spent >= 10n ** 17n && spent < 101n * 10n ** 15n, String(spent));
+  const shown = await done("requests", id.slice(0, 12));
+  assert.deepEqual([shown["state"], shown["signedBy"]], ["consumed", ["tom", "amy", "bob"]]);
 });
 
-test("a token is paid the same way, and what no rule allows is refused with its code", async () => {
-  const id = await requested("12.5 usdx", "carl", "bob");
-  assert.equal((await strongroom("send", id)).status, 0);
-  const outside = await strongroom("pay", "1", "usdx", "--from", "treasury", "--to", "paper-wallet", "--key", "tom", "--yes");
-  const refused = String(outside.json["request"]);
-  assert.match(String(outside.json["against"]), /no rule allows it/);
-  for (const name of ["amy", "bob"]) await strongroom("approve", refused, "--key", name, "--yes");
+test("what no rule allows is refused with its code, and a rejected request is never carried out", async () => {
+  const outside = await done("pay", "1", "usdx", "--from", "treasury", "--to", "paper-wallet", "--key", "tom", "--yes");
+  assert.match(String(outside["against"]), /no rule allows it/);
+  const refused = String(outside["request"]);
+  for (const name of ["amy", "bob"]) await done("approve", refused, "--key", name, "--yes");
   const { status, json } = await strongroom("send", refused);
   assert.deepEqual([status, json["code"], typeof json["next"]], [1, "NOT_ALLOWED", "string"]);
+  const id = await requested("0.1 eth", "amy");
+  await done("reject", id, "--key", "carl", "--yes");
+  const late = await strongroom("approve", id, "--key", "bob", "--yes");
+  assert.deepEqual([late.status, late.json["code"]], [1, "STATE_CONFLICT"]);
+  assert.equal((await strongroom("send", id)).json["code"], "INTENT_REJECTED");
 });
 
 test("what could never be carried out is said before anybody signs", async () => {
   for (const [code, words] of [
     ["FUNDS_SHORT", "1000 eth --to northwind --key tom"],
     ["FUNDS_SHORT", "1000000 usdx --to northwind --key tom"],
+    ["FUNDS_SHORT", "1 eth --to northwind --key tom --client acme"],
     ["FEES_RISEN", "0.1 eth --to northwind --key tom --fee 0"],
     ["FEE_TOO_HIGH", "0.1 eth --to northwind --key tom --fee 1"],
-    ["KEY_UNKNOWN", "0.1 eth --to northwind --key finality-a"],
+    ["FORBIDDEN", "0.1 eth --to northwind --key finality-a"],
     ["ENTRY_UNKNOWN", "0.1 eth --to nobody --key tom"],
   ] as const) {
     const { json } = await strongroom("pay", ...words.split(" "), "--from", "treasury", "--yes");
@@ -72,36 +87,82 @@ test("what could never be carried out is said before anybody signs", async () =>
   }
 });
 
-test("a rejected request is never carried out", async () => {
+test("an officer freezes, nobody pays, a quorum lifts it after the delay, and what waited goes on", async () => {
+  const frozen = await done("freeze", "institution", "--key", "olga", "--yes");
   const id = await requested("0.1 eth", "amy", "bob");
-  assert.equal((await strongroom("reject", id, "--key", "carl", "--yes")).status, 0);
-  const { status, json } = await strongroom("send", id);
-  assert.deepEqual([status, json["code"]], [1, "INTENT_REJECTED"]);
-});
-
-test("an officer freezes, nobody pays, a quorum lifts it after the delay", async () => {
-  const id = await requested("0.1 eth", "amy", "bob");
-  const frozen = await strongroom("freeze", "institution", "--key", "olga", "--yes");
-  assert.equal(frozen.status, 0, JSON.stringify(frozen.json));
   assert.equal((await strongroom("send", id)).json["code"], "FROZEN");
-  const status = await strongroom("status");
-  assert.equal((status.json["freezes"] as unknown[]).length, 1);
-  const lifting = await strongroom("unfreeze", String(frozen.json["freeze"]).slice(0, 12), "--key", "ada", "--yes");
-  const request = String(lifting.json["request"]);
-  for (const name of ["cleo", "otto"]) await strongroom("approve", request, "--key", name, "--yes");
-  const soon = await strongroom("send", request);
-  assert.deepEqual([soon.status, soon.json["code"]], [3, "DELAY"]);
-  assert.equal((await strongroom("send", request, "--wait")).status, 0);
-  assert.equal((await strongroom("send", id)).status, 0);
+  assert.equal(((await done("status"))["freezes"] as unknown[]).length, 1);
+  const lifting = await done("unfreeze", String(frozen["freeze"]).slice(0, 12), "--key", "ada", "--yes");
+  const request = String(lifting["request"]);
+  for (const name of ["cleo", "otto"]) await done("approve", request, "--key", name, "--yes");
+  await done("send", request, "--wait");
+  await done("send", id);
+  const kinds = ((await done("events"))["events"] as { type: string }[]).map(({ type }) => type);
+  assert.ok(kinds.includes("freeze.set") && kinds.includes("freeze.lifted"), kinds.join(" "));
 });
 
-test("an address-book entry is requested, approved and paid", async () => {
-  const address = "0x15d34AAf54267DB7D7c367839AAf71A00a2C6A65";
-  const words = ["--address", address, "--class", "exchange", "--party", "New Exchange", "--key", "tina", "--yes"];
-  const asked = await strongroom("entry", "new", "newex", ...words);
-  const id = String(asked.json["request"]);
-  await strongroom("approve", id, "--key", "carl", "--yes");
-  assert.equal((await strongroom("send", id)).status, 0);
-  const payment = await strongroom("pay", "1", "usdx", "--from", "treasury", "--to", "newex", "--key", "tina", "--yes");
-  assert.match(String(payment.json["text"]), new RegExp(address));
+test("a wallet, an entry and an address of a client come through the server", async () => {
+  const words = ["--address", "0x15d34AAf54267DB7D7c367839AAf71A00a2C6A65", "--class", "exchange", "--party", "New Exchange"];
+  for (const made of [
+    ["wallet", "new", "ops-2", "--class", "warm"],
+    ["entry", "new", "newex", ...words],
+    ["entry", "retire", "newex"],
+  ]) {
+    const id = String((await done(...made, "--key", "tina", "--yes"))["request"]);
+    await done("approve", id, "--key", "carl", "--yes");
+    assert.equal((await done("send", id))["carriedOut"], true);
+  }
+  const opened = await done("address", "ops-2");
+  assert.deepEqual([opened["wallet"], opened["index"]], ["ops-2", 0]);
+  await done("address", "treasury", "1", "--client", "acme");
+  const listed = await done("api", "addresses.list", "wallet=treasury", "client=acme");
+  assert.equal((listed["answer"] as { items: unknown[] }).items.length, 1);
+});
+
+test("every endpoint is called by the table, and a user gets a token that only he has", async () => {
+  const { endpoints } = (await done("api")) as { endpoints: { name: string }[] };
+  assert.ok(endpoints.length > 50);
+  const added = await done("api", "clients.create", "name=basil", "label=Basil AG", "unit=bank");
+  assert.equal((added["answer"] as { name: string }).name, "basil");
+  const all = (await done("api", "clients.list", "limit=1", "--all"))["answer"] as { name: string }[];
+  assert.deepEqual(
+    all.map(({ name }) => name),
+    ["acme", "basil"],
+  );
+  for (const [words, field] of [
+    ["clients.crate", "NAME"],
+    ["clients.create name=basil", "label"],
+    ["clients.create nam=basil", "nam"],
+    ["tokens.create name=tom label=x lifeSeconds=soon", "hash"],
+    ["users.list role=king", "role"],
+  ] as const) {
+    const { status, json } = await strongroom("api", ...words.split(" "));
+    assert.deepEqual([status, json["code"], json["field"]], [2, "USAGE", field], words);
+  }
+  const user = await done("user", "add", "carol", "--role", "auditor");
+  assert.equal((await stat(String(user["token"]))).mode & 0o777, 0o600);
+  assert.equal(((await done("api", "me.get", "--as", "carol"))["answer"] as { name: string }).name, "carol");
+  const forbidden = await strongroom("api", "clients.create", "name=x", "label=x", "unit=bank", "--as", "carol");
+  assert.deepEqual([forbidden.status, forbidden.json["code"]], [1, "FORBIDDEN"]);
+  assert.equal((await done("health"))["well"], true);
+});
+
+test("what was signed can be sent by anybody's program: curl makes, approves and reads a payment", async () => {
+  const { server } = JSON.parse(await readFile(join(home, "config.json"), "utf8")) as { server: string };
+  const curl = (user: string, path: string, body?: string) => {
+    const token = join(home, "tokens", `${user}.token`);
+    const sending =
+      body === undefined ? "" : `-H 'Content-Type: application/json' -H "Idempotency-Key: $RANDOM$RANDOM$RANDOM" -d @'${body}'`;
+    const line = `curl -s ${sending} -H "Authorization: Bearer $(cat '${token}')" ${server}/v1/${path}`;
+    return JSON.parse(execFileSync("bash", ["-c", line], { encoding: "utf8" })) as Json;
+  };
+  const file = join(place.folder, "body.json");
+  await done("pay", "0.05", "eth", ...PAY, "--out", file);
+  const made = curl("tom", "requests", file);
+  for (const name of ["amy", "bob"]) {
+    await done("approve", String(made["id"]), "--key", name, "--yes", "--out", file);
+    curl(name, `requests/${made["id"]}/decisions`, file);
+  }
+  await done("send", String(made["id"]));
+  assert.equal(curl("amy", `requests/${made["id"]}`)["state"], "consumed");
 });

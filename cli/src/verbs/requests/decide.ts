@@ -37,11 +37,16 @@ export const approve: Verb = {
       const approval = await signDecision(session, key, { subject: id, text, decision, notAfter: intent.notAfter });
       const out = context.text("out");
       if (out !== undefined) {
-        await writeBody(out, { approval });
-        const next = `next     ${lineFor(context.home, `api requests.decide id=${id} --body ${out}`)}`;
+        const renews = decision === "initiate";
+        await writeBody(out, renews ? { intent: request.bytes, approval, index: request.index } : { approval });
+        const call = renews ? "api requests.create" : `api requests.decide id=${id}`;
+        const next = `next     ${lineFor(context.home, `${call} --body ${out}`)}`;
         return { text: `request  ${id}\nwritten  ${out}\n${next}`, json: { request: id, decision, written: out } };
       }
-      const signed = await desk.approve(request, approval);
+      const { bytes, index } = request;
+      const signed = await (decision === "initiate"
+        ? desk.create({ bytes, approval, index })
+        : desk.approve(request, approval));
       const persons = personsOf(session, signed);
       const after = await nextOf(session, signed);
       return {
