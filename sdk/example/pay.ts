@@ -9,7 +9,8 @@ import { makePayment } from "@strongroom/sdk/device/make";
 import { openSigner } from "@strongroom/sdk/device/signer";
 import { openRelay } from "@strongroom/sdk/vault/relay";
 import { openSession, shortMemory } from "@strongroom/sdk/vault/session";
-import { attestedAddress, fetchEntry } from "@strongroom/sdk/vault/show";
+import { fetchEntry, fetchWallet } from "@strongroom/sdk/vault/show";
+import { openAttestation } from "@strongroom/sdk/verify/attestation";
 import { asDeployment } from "@strongroom/sdk/verify/rulebook";
 
 const {
@@ -32,7 +33,9 @@ const client = openClient({ url: STRONGROOM_URL, token: STRONGROOM_TOKEN });
 const session = await openSession({ wire: openRelay(client), memory: shortMemory(), pin });
 
 const [wallet, to, asset, amount] = ["treasury", "northwind", "eth", 250_000_000_000_000_000n] as const;
-const from = await attestedAddress(session, wallet, 0);
+const { attestation } = await client.call("addresses.get", { params: { wallet, index: "0" } });
+const known = await fetchWallet(session, wallet);
+const from = openAttestation(attestation, { wallet: known, index: 0, expected: session });
 const { entry } = await fetchEntry(session, to);
 const { totalFee } = await client.call("chains.quote", {
   params: { chain: String(entry.chain) },
