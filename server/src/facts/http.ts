@@ -1,7 +1,7 @@
 /** Facts over the API: sources state them, the vault is told what it has to know. */
 import { Hash, Time } from "@strongroom/sdk/contract/fields";
 import type { StatedFact } from "@strongroom/sdk/contract/governance";
-import { emit } from "../events/store.ts";
+import { emit, seesAll } from "../events/store.ts";
 import { type Handlers, problem } from "../http/call.ts";
 import { paged } from "../http/pages.ts";
 import { enqueue } from "../jobs/store.ts";
@@ -32,7 +32,9 @@ export const facts: Handlers<"facts"> = {
     if (type === "finality") await enqueue(tx, { kind: "inform", subject });
     return show(entered);
   },
-  async "facts.list"({ tx }, { query }) {
+  /** Their subjects are transactions and screened addresses of all units and clients, so only who sees all of these sees any. */
+  async "facts.list"({ tx, caller }, { query }) {
+    if (!(await seesAll(tx, caller))) return { items: [], next: null };
     return paged({
       list: "facts.list",
       query,

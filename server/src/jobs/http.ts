@@ -3,6 +3,7 @@ import { Id, Time } from "@strongroom/sdk/contract/fields";
 import type { Job } from "@strongroom/sdk/contract/operations";
 import type { z } from "zod";
 import type { Uuid } from "../db/ids.ts";
+import { seesAll } from "../events/store.ts";
 import type { Handlers } from "../http/call.ts";
 import { paged } from "../http/pages.ts";
 import { type JobRow, listJobs } from "./store.ts";
@@ -12,7 +13,9 @@ function show({ id, kind, subject, state, attempts, due_at, last_error }: JobRow
 }
 
 export const jobs: Handlers<"jobs"> = {
-  async "jobs.list"({ tx }, { query }) {
+  /** Their subjects are requests and executions of all units and clients, so only who sees all of these sees any. */
+  async "jobs.list"({ tx, caller }, { query }) {
+    if (!(await seesAll(tx, caller))) return { items: [], next: null };
     return paged({
       list: "jobs.list",
       query,

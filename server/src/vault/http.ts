@@ -1,7 +1,22 @@
 /** The vault through the server: what it is, signed by itself, and the way of a device's own commands to it. */
-import { StatusBody } from "@strongroom/core/protocol/command";
+import { attempt } from "@strongroom/core/errors";
+import { Command, StatusBody } from "@strongroom/core/protocol/command";
 import { decode } from "@strongroom/core/signed/object";
-import type { Handlers } from "../http/call.ts";
+import { seesAll } from "../events/store.ts";
+import { type Call, type Handlers, problem } from "../http/call.ts";
+import { visibleRequest } from "../requests/store.ts";
+import { visibleWallet } from "../wallets/store.ts";
+
+/** What the server does not show a caller, the vault does not show him through it: it knows of no units and clients. Rulebook
+ *  and address book are everybody's. Fails: FORBIDDEN. */
+async function demandVisible({ tx, caller }: Call, command: Uint8Array): Promise<void> {
+  const read = attempt(() => decode(Command, command));
+  if (!read.ok || read.value.command !== "show" || (await seesAll(tx, caller))) return;
+  const { what, name } = read.value;
+  const visible = { wallet: visibleWallet, execution: visibleRequest, entry: null, rulebook: null }[what];
+  if (visible === null || (await visible(tx, caller, name)) !== undefined) return;
+  problem("FORBIDDEN", "body.command", `There is no ${what} of that name that you may see.`);
+}
 
 export const vault: Handlers<"vault"> = {
   async "vault.get"({ house }) {
@@ -16,7 +31,8 @@ export const vault: Handlers<"vault"> = {
       freezes: freezes.map((freeze) => ({ ...freeze })),
     };
   },
-  async "vault.relay"({ house }, { body }) {
-    return { receipt: await house.vault.relay(body.command) };
+  async "vault.relay"(call, { body }) {
+    await demandVisible(call, body.command);
+    return { receipt: await call.house.vault.relay(body.command) };
   },
 };
