@@ -344,7 +344,7 @@ export async function trackTransaction(
 ): Promise<ChainTransaction> {
   const said = readSigned(raw);
   const { chain, id, slot, nonce, contract, amount } = said;
-  await tx
+  const entered = await tx
     .insertInto("chain_tx")
     .values({
       ...{ chain, id, slot, nonce, contract, amount, raw, execution, unit, asset },
@@ -359,13 +359,10 @@ export async function trackTransaction(
       reason: "",
     })
     .onConflict((on) => on.columns(["chain", "id"]).doNothing())
-    .execute();
-  const row = await tx
-    .selectFrom("chain_tx")
-    .selectAll()
-    .where("chain", "=", chain)
-    .where("id", "=", id)
-    .executeTakeFirstOrThrow();
+    .returningAll()
+    .executeTakeFirst();
+  const known = tx.selectFrom("chain_tx").selectAll().where("chain", "=", chain).where("id", "=", id);
+  const row = entered ?? (await known.executeTakeFirstOrThrow());
   return transactionOf(row);
 }
 

@@ -35,7 +35,7 @@ import {
   insertDecision,
   insertRequest,
   listRequests,
-  lockRequest,
+  lockVisibleRequest,
   type RequestRow,
   requestByReference,
   visibleRequest,
@@ -79,8 +79,8 @@ async function showOne({ house, tx }: Pick<Call, "house" | "tx">, row: RequestRo
   return show(row, await decisionsOn(tx, [row.id]), await house.vault.view());
 }
 
-async function demandRequest({ tx, caller }: Call, id: string): Promise<RequestRow> {
-  const seen = await visibleRequest(tx, caller, id);
+async function demandRequest({ tx, caller }: Call, id: string, find = visibleRequest): Promise<RequestRow> {
+  const seen = await find(tx, caller, id);
   if (seen === undefined) problem("NOT_FOUND", "params.id", "there is no such request that you may see");
   return seen;
 }
@@ -214,7 +214,7 @@ export const requests: Handlers<"requests"> = {
     const entered = { ...row, version: 1 };
     if (kind === "freeze") return showOne(call, await freezeNow(call, entered, body.approval));
     await enqueue(tx, { kind: "carry-out", subject: id });
-    return showOne(call, entered);
+    return show(entered, [first], view);
   },
   async "requests.list"(call, { query }) {
     const { house, tx, caller } = call;
@@ -243,17 +243,16 @@ export const requests: Handlers<"requests"> = {
   },
   async "requests.decide"(call, { params, body }) {
     const { house, tx, caller } = call;
-    const seen = await demandRequest(call, params.id);
-    const row = (await lockRequest(tx, seen.id)) ?? seen;
-    const standing = standingOf(await house.vault.view());
-    const said = readDecision(body.approval, { id: row.id as Hash, intent: demandIntent(row) }, standing);
+    const row = await demandRequest(call, params.id, lockVisibleRequest);
+    const view = await house.vault.view();
+    const said = readDecision(body.approval, { id: row.id as Hash, intent: demandIntent(row) }, standingOf(view));
     if (!said.ok) problem("SIGNED_WRONG", said.field, said.detail);
     const { decision } = said.approval;
     if (decision !== "approve" && decision !== "reject" && decision !== "initiate")
       problem("SIGNED_WRONG", "body.approval", `${decision} is no decision on a request`);
     const now = new Date(house.now());
-    const decided = (await decisionsOn(tx, [row.id])).some(({ id }) => id === said.id);
-    if (decided) return showOne(call, row);
+    const decisions = await decisionsOn(tx, [row.id]);
+    if (decisions.some(({ id }) => id === said.id)) return show(row, decisions, view);
     if (row.state !== "open" && row.state !== "approved")
       problem("STATE_CONFLICT", "params.id", `this request is ${row.state}`);
     const { unit, client } = row;
@@ -273,12 +272,11 @@ export const requests: Handlers<"requests"> = {
     const type = decision === "approve" ? "request.approved" : "request.renewed";
     await emit(tx, { type, ...told, record: requestRecord(row) });
     await enqueue(tx, { kind: "carry-out", subject: row.id });
-    return showOne(call, row);
+    return show(row, [...decisions, entered], view);
   },
   async "requests.withdraw"(call, { params }) {
     const { tx, caller } = call;
-    const seen = await demandRequest(call, params.id);
-    const row = (await lockRequest(tx, seen.id)) ?? seen;
+    const row = await demandRequest(call, params.id, lockVisibleRequest);
     if (row.state === "withdrawn") return showOne(call, row);
     if (row.state !== "open" || row.execution !== null) problem("STATE_CONFLICT", "params.id", `this request is ${row.state}`);
     const { unit, client } = row;

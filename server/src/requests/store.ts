@@ -71,6 +71,11 @@ export async function visibleRequest(db: Reader, caller: Caller, id: string): Pr
   return visible(db, caller).where("id", "=", id).executeTakeFirst();
 }
 
+/** The same, held until the transaction ends. */
+export async function lockVisibleRequest(db: Reader, caller: Caller, id: string): Promise<RequestRow | undefined> {
+  return visible(db, caller).where("id", "=", id).forUpdate().executeTakeFirst();
+}
+
 /** The newest first, before a date and id. */
 export async function listRequests(
   db: Reader,
