@@ -14,7 +14,7 @@ import { approve, approveAll, CONTEXT, type Ground, HOUR, KEYS } from "../world/
 import { attacks, fails } from "./attack.ts";
 import { openRecords, type Records } from "./records.ts";
 
-const TRIES = 3_000;
+const TRIES = 2_400;
 /** Commands on their way at once. */
 const AT_ONCE = 48;
 

@@ -4,6 +4,7 @@ import { emit } from "../events/store.ts";
 import { limits } from "../host/limits.ts";
 import { type Handlers, problem } from "../http/call.ts";
 import { paged } from "../http/pages.ts";
+import { lockUsers } from "../users/store.ts";
 import { depthOf, pathBelow, unitRecord } from "./rules.ts";
 import * as store from "./store.ts";
 
@@ -30,6 +31,8 @@ export const units: Handlers<"units"> = {
     if (depthOf(path) > limits.unitDepth) {
       problem("STATE_CONFLICT", "body.parent", `Units lie at most ${limits.unitDepth} deep.`);
     }
+    // Of one user's calls one at a time counts.
+    await lockUsers(tx, [caller.name]);
     if ((await store.countUnits(tx)) >= limits.units) problem("STATE_CONFLICT", "", `There are at most ${limits.units} units.`);
     const created = await store.insertUnit(tx, { ...body, path, created_at: new Date(house.now()) });
     if (created === undefined) return problem("CONFLICT", "body.name", "There is another unit of this name.");
