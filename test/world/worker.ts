@@ -35,11 +35,21 @@ export async function askedFor(house: TestHouse): Promise<Payment> {
   return { request, intent, approvals };
 }
 
-/** Has a payment carried out by a worker whose only node is at `url`. */
-export async function carriedOutAt(house: TestHouse, url: string, payment: Payment): Promise<Attempt> {
+/** Has a payment carried out by a worker whose only node is at `url`. `heard`: what happens once the vault has answered him. */
+export async function carriedOutAt(
+  house: TestHouse,
+  url: string,
+  payment: Payment,
+  heard: (command: string) => Promise<unknown> = async () => undefined,
+): Promise<Attempt> {
   const { db } = house.database;
   const config = { quorum: 1, confirmations: [{ blocks: 2 }], reorgDepth: 16, trace: false, pollMs: 50 };
-  const vault = openVaultLink({ socket: house.vault.socket, pin: house.vault.made.deployment });
+  const link = openVaultLink({ socket: house.vault.socket, pin: house.vault.made.deployment });
+  const ask: typeof link.ask = async (command) => {
+    const receipt = await link.ask(command);
+    await heard(command.command);
+    return receipt;
+  };
   const chains = openGateway({
     chains: new Map([[CHAIN, { ...config, nodes: [{ name: "node", url }] }]]),
     db,
@@ -48,11 +58,11 @@ export async function carriedOutAt(house: TestHouse, url: string, payment: Payme
   });
   try {
     await chains.online(CHAIN).poll();
-    const parts = { db, vault, chains, now: Date.now, wake: () => undefined };
+    const parts = { db, vault: { ...link, ask }, chains, now: Date.now, wake: () => undefined };
     return await carryToChain(parts as unknown as House, payment, []);
   } finally {
     await chains.close();
-    vault.close();
+    link.close();
   }
 }
 

@@ -192,10 +192,10 @@ async function keepSigned(
     await transact(house.db, async (tx) => changeExecution(tx, id, { state: "held" }, now));
     return { is: "held" };
   }
-  await transact(house.db, async (tx) => {
+  const kept = await transact(house.db, async (tx) => {
     await lockRequest(tx, request);
     const row = await lockExecution(tx, id);
-    if (row.state !== "reserved" && row.state !== "held") return;
+    if (row.state !== "reserved" && row.state !== "held") return row.state !== "aborted";
     const { unit, client, asset } = row;
     const slot = transaction.slots.join(" ");
     await trackTransaction(tx, { raw: transaction.raw, execution: id, unit, asset, now });
@@ -212,9 +212,11 @@ async function keepSigned(
       data,
       signed: receipt.bytes,
     });
+    return true;
   });
   house.wake();
-  return { is: "signed" };
+  // Another worker was refused before, and gave it up only now: it is to be set aside once more.
+  return { is: kept ? "signed" : "held" };
 }
 
 /** After a refusal nothing stays reserved, unless the vault has committed itself to the intent all the same. */
