@@ -445,6 +445,14 @@ export async function trackedTransaction(db: Reader, { chain, id }: At): Promise
   return row === undefined ? null : transactionOf(row);
 }
 
+/** Whose execution each of these transactions is, as far as they are ours. */
+export async function executionsBehind(db: Reader, chain: number, ids: readonly string[]): Promise<ReadonlyMap<string, Uuid>> {
+  if (ids.length === 0) return new Map();
+  const columns = ["id", "execution"] as const;
+  const rows = await db.selectFrom("chain_tx").select(columns).where("chain", "=", chain).where("id", "in", ids).execute();
+  return new Map(rows.map(({ id, execution }) => [id, execution]));
+}
+
 type TransactionChange = Partial<Omit<Selectable<TransactionTable>, "chain" | "id" | "raw">>;
 
 /** Changes a transaction that is not in a block; undefined when it is, or is not there. */

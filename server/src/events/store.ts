@@ -59,14 +59,25 @@ export type EventRow = Selectable<EventTable>;
 export type NewEvent = Insertable<EventTable>;
 
 /** Tells an event in the transaction of the change that it is about: it is in the log exactly when the change is. */
-export async function emit(tx: Tx, { type, subject, actor, unit, client, signed, ...told }: Emitted): Promise<void> {
-  const { data, record, decision } = told;
-  const row = { type, subject, actor, unit: unit ?? null, client: client ?? null };
-  await tx
-    .insertInto("event_outbox")
-    .values({ id: uuid(), ...row, data: JSON.stringify({ ...data, record, decision }), signed: signed ?? null })
-    .execute();
+export async function emit(tx: Tx, told: Emitted): Promise<void> {
+  await emitAll(tx, [told]);
 }
+
+/** The same for several, in their order. */
+export async function emitAll(tx: Tx, told: readonly Emitted[]): Promise<void> {
+  const rows = told.map(({ type, subject, actor, unit = null, client = null, signed = null, ...more }) => {
+    const { data, record, decision } = more;
+    return { id: uuid(), type, subject, actor, unit, client, data: JSON.stringify({ ...data, record, decision }), signed };
+  });
+  for (let at = 0; at < rows.length; at += ROWS_AT_ONCE) {
+    await tx
+      .insertInto("event_outbox")
+      .values(rows.slice(at, at + ROWS_AT_ONCE))
+      .execute();
+  }
+}
+/** A statement takes 65,535 parameters. */
+const ROWS_AT_ONCE = 1_000;
 
 /** Whether anything waits for a number. */
 export async function hasOutbox(db: Reader): Promise<boolean> {

@@ -1,12 +1,12 @@
 /** What is done when a chain shows something: deposits are booked, executions move on, and an event tells it, all of it in
  *  the block's own transaction. Here, because the chain gateway knows neither ledger nor executions. */
 import type { Transfer } from "@strongroom/core/ledger/transfer";
-import { trackedTransaction } from "../chain/store.ts";
+import { executionsBehind } from "../chain/store.ts";
 import type { Deposit, Observers } from "../chain/types.ts";
 import type { Tx } from "../db/tables.ts";
-import { emit } from "../events/store.ts";
+import { type Emitted, emitAll } from "../events/store.ts";
 import { observeExecutions } from "../executions/jobs.ts";
-import { findExecution } from "../executions/store.ts";
+import { type ExecutionRow, findExecution } from "../executions/store.ts";
 import {
   bookDeposit,
   creditorOf,
@@ -18,82 +18,100 @@ import {
   reverseDeposit,
 } from "../ledger/rules.ts";
 import { partiesOf, post } from "../ledger/store.ts";
-import { findWallet } from "../wallets/store.ts";
+import { findWallets, type WalletRow } from "../wallets/store.ts";
 import type { House } from "./context.ts";
 import { limits } from "./limits.ts";
 
+/** What a block shows of a deposit, as its event is named. */
+type Shown = { readonly deposit: Deposit; readonly what: "seen" | "booked" | "reorged" | "suspected" };
+/** What a block brings, written at its end: its accounts are locked once and in one order, and few statements do it all. */
+type Block = { readonly shown: Shown[]; readonly transfers: Transfer[] };
+
 export function observers(house: Pick<House, "now" | "db" | "vault">): Observers {
-  const books = new Books();
-  const book = (tx: Tx, transfers: readonly Transfer[]) => books.add(tx, transfers);
+  const blocks = new WeakMap<Tx, Block>();
+  const blockOf = (tx: Tx): Block => {
+    const block = blocks.get(tx) ?? { shown: [], transfers: [] };
+    blocks.set(tx, block);
+    return block;
+  };
+  const show = (what: Shown["what"]) => async (tx: Tx, deposit: Deposit) => void blockOf(tx).shown.push({ deposit, what });
   return {
-    async depositSeen(tx, deposit) {
-      await tell(tx, deposit, "seen");
-      book(tx, bookDeposit(await bookingOf(tx, deposit)));
+    depositSeen: show("seen"),
+    depositFinal: show("booked"),
+    depositReorged: show("reorged"),
+    depositOdd: show("suspected"),
+    ...observeExecutions(house, (tx, transfers) => void blockOf(tx).transfers.push(...transfers)),
+    async blockEnded(tx) {
+      const { shown, transfers } = blockOf(tx);
+      blocks.delete(tx);
+      await emitAll(tx, shown.map(eventOf));
+      const all = [...(await bookings(tx, shown)), ...transfers];
+      const most = limits.ledger.transfers;
+      for (let at = 0; at < all.length; at += most) await post(tx, all.slice(at, at + most));
     },
-    async depositFinal(tx, deposit) {
-      await tell(tx, deposit, "booked");
-      book(tx, finaliseDeposit(await bookedAs(tx, deposit, books)));
-    },
-    async depositReorged(tx, deposit) {
-      await tell(tx, deposit, "reorged");
-      book(tx, reverseDeposit(await bookedAs(tx, deposit, books)));
-    },
-    depositOdd: (tx, deposit) => tell(tx, deposit, "suspected"),
-    ...observeExecutions(house, book),
-    blockEnded: (tx) => books.close(tx),
   };
 }
 
-/** What a block books, gathered and posted at its end, so that its accounts are locked once and in one order. */
-class Books {
-  readonly #open = new WeakMap<Tx, Transfer[]>();
-
-  add(tx: Tx, transfers: readonly Transfer[]): void {
-    this.#open.set(tx, [...this.gathered(tx), ...transfers]);
-  }
-  gathered(tx: Tx): readonly Transfer[] {
-    return this.#open.get(tx) ?? [];
-  }
-  async close(tx: Tx): Promise<void> {
-    const all = this.gathered(tx);
-    this.#open.delete(tx);
-    const most = limits.ledger.transfers;
-    for (let at = 0; at < all.length; at += most) await post(tx, all.slice(at, at + most));
-  }
-}
-
-async function tell(tx: Tx, deposit: Deposit, what: string): Promise<void> {
+function eventOf({ deposit, what }: Shown): Emitted {
   const { id, chain, tx: transaction, place, wallet, index, asset, contract, amount, reason, block, unit, client } = deposit;
   const where = { chain, transaction, place, block, wallet, index };
   const data = { ...where, asset, contract, amount: amount.toString(), reason };
-  await emit(tx, { type: `deposit.${what}`, subject: `deposit:${id}`, actor: "chain", unit, client, data });
+  return { type: `deposit.${what}`, subject: `deposit:${id}`, actor: "chain", unit, client, data };
+}
+
+/** What the deposits of a block book: those that are seen first, since the same block may make them final. */
+async function bookings(tx: Tx, shown: readonly Shown[]): Promise<readonly Transfer[]> {
+  const ground = await groundOf(
+    tx,
+    shown.map(({ deposit }) => deposit),
+  );
+  const of = (what: Shown["what"]) => shown.filter((one) => one.what === what).map(({ deposit }) => bookingOf(deposit, ground));
+  const [seen, final, reorged] = [of("seen").flatMap(bookDeposit), of("booked"), of("reorged")];
+  const before = [...final, ...reorged].flatMap(bookDeposit).map(({ id }) => id);
+  const parties = new Map([...(await partiesOf(tx, before)), ...seen.map((made) => [made.id, made] as const)]);
+  const asSeen = (booking: DepositBooking) => bookedAs(booking, parties);
+  return [...seen, ...final.map(asSeen).flatMap(finaliseDeposit), ...reorged.map(asSeen).flatMap(reverseDeposit)];
+}
+
+/** What must be known of deposits to book them. `payers`: by the transactions that are payments out of wallets of ours. */
+type Ground = { readonly wallets: ReadonlyMap<string, WalletRow>; readonly payers: ReadonlyMap<string, Payer> };
+
+async function groundOf(tx: Tx, deposits: readonly Deposit[]): Promise<Ground> {
+  const [chain] = deposits.map((deposit) => deposit.chain);
+  if (chain === undefined) return { wallets: new Map(), payers: new Map() };
+  const ours = await executionsBehind(
+    tx,
+    chain,
+    deposits.map((deposit) => deposit.tx),
+  );
+  const paying = new Map<string, ExecutionRow>();
+  for (const [id, execution] of ours) {
+    const row = await findExecution(tx, execution);
+    if (row !== undefined) paying.set(id, row);
+  }
+  const names = new Set([...deposits, ...paying.values()].map(({ wallet }) => wallet));
+  const wallets = await findWallets(tx, [...names]);
+  const payerBehind = ({ wallet, client }: ExecutionRow) => payerOf(holdingOf(wallet, wallets), client);
+  return { wallets, payers: new Map([...paying].map(([id, row]) => [id, payerBehind(row)])) };
+}
+
+function holdingOf(wallet: string, wallets: Ground["wallets"]) {
+  return { wallet, client: wallets.get(wallet)?.client ?? null };
 }
 
 /** The institution has what comes to an address of its own omnibus wallet that no client was given. */
-async function bookingOf(tx: Tx, deposit: Deposit): Promise<DepositBooking> {
-  const { id, wallet: name, client, asset, amount, seenAt } = deposit;
-  const wallet = { wallet: name, client: (await findWallet(tx, name))?.client ?? null };
-  const payer = (await payerBehind(tx, deposit)) ?? HOUSE;
-  const creditor = creditorOf(wallet, { addressClient: client, payer });
+function bookingOf({ id, tx, wallet: name, client, asset, amount, seenAt }: Deposit, ground: Ground): DepositBooking {
+  const wallet = holdingOf(name, ground.wallets);
+  const creditor = creditorOf(wallet, { addressClient: client, payer: ground.payers.get(tx) ?? HOUSE });
   return { id, at: seenAt.getTime(), wallet, creditor, asset: asset ?? "", amount };
 }
 
 /** The booking of a deposit with the creditor that it was seen with, whatever is known of its sender now. */
-async function bookedAs(tx: Tx, deposit: Deposit, books: Books): Promise<DepositBooking> {
-  const booking = await bookingOf(tx, deposit);
+function bookedAs(booking: DepositBooking, parties: ReadonlyMap<string, Pick<Transfer, "credit">>): DepositBooking {
   const [seen] = bookDeposit(booking);
   if (seen === undefined) return booking;
-  const parties = books.gathered(tx).find(({ id }) => id === seen.id) ?? (await partiesOf(tx, seen.id));
-  if (parties === null) throw new Error(`deposit ${deposit.id} was never booked as seen`);
-  const { type, subject } = parties.credit;
+  const credit = parties.get(seen.id)?.credit;
+  if (credit === undefined) throw new Error(`deposit ${booking.id} was never booked as seen`);
+  const { type, subject } = credit;
   return { ...booking, creditor: { type, subject } as DepositBooking["creditor"] };
-}
-
-/** Who paid, when the deposit is a payment out of another wallet of ours. */
-async function payerBehind(tx: Tx, { chain, tx: id }: Deposit): Promise<Payer | null> {
-  const ours = await trackedTransaction(tx, { chain, id });
-  const execution = ours === null ? undefined : await findExecution(tx, ours.execution);
-  if (execution === undefined) return null;
-  const wallet = await findWallet(tx, execution.wallet);
-  return payerOf({ wallet: execution.wallet, client: wallet?.client ?? null }, execution.client);
 }

@@ -157,12 +157,14 @@ async function readRows(tx: Tx, transfers: readonly Transfer[], heads: ReadonlyM
   return rows;
 }
 
-/** The two accounts of a transfer that is booked, or null. Refuses: RECORD_TAMPERED. */
-export async function partiesOf(db: Reader, transfer: string): Promise<Pick<Transfer, "debit" | "credit"> | null> {
-  const found = await rowsOf(db).where("t.id", "=", transfer).executeTakeFirst();
-  if (found === undefined) return null;
-  const { debit, credit } = wholeRow(found);
-  return { debit: debit.key, credit: credit.key };
+/** The two accounts of each of these transfers that is booked. Refuses: RECORD_TAMPERED. */
+export async function partiesOf(
+  db: Reader,
+  transfers: readonly string[],
+): Promise<ReadonlyMap<string, Pick<Transfer, "debit" | "credit">>> {
+  if (transfers.length === 0) return new Map();
+  const found = (await rowsOf(db).where("t.id", "in", transfers).execute()).map(wholeRow);
+  return new Map(found.map(({ id, debit, credit }) => [id, { debit: debit.key, credit: credit.key }]));
 }
 
 /** Where an account stands by its last row. */

@@ -31,6 +31,13 @@ export async function findWallet(db: Reader, name: string): Promise<WalletRow | 
   return db.selectFrom("wallet").selectAll().where("name", "=", name).executeTakeFirst();
 }
 
+/** Those of these names, whatever their units. */
+export async function findWallets(db: Reader, names: readonly string[]): Promise<ReadonlyMap<string, WalletRow>> {
+  if (names.length === 0) return new Map();
+  const rows = await db.selectFrom("wallet").selectAll().where("name", "in", names).execute();
+  return new Map(rows.map((row) => [row.name, row]));
+}
+
 /** A wallet that the caller may see. */
 export async function visibleWallet(db: Reader, caller: Caller, name: string): Promise<WalletRow | undefined> {
   return visible(db, caller).where("name", "=", name).executeTakeFirst();
@@ -40,7 +47,12 @@ export async function visibleWallet(db: Reader, caller: Caller, name: string): P
 export async function listWallets(
   db: Reader,
   caller: Caller,
-  it: { readonly after: string | null; readonly limit: number; readonly client?: string | undefined; readonly unit?: string | undefined },
+  it: {
+    readonly after: string | null;
+    readonly limit: number;
+    readonly client?: string | undefined;
+    readonly unit?: string | undefined;
+  },
 ): Promise<readonly WalletRow[]> {
   let query = visible(db, caller).orderBy("name").limit(it.limit);
   if (it.after !== null) query = query.where("name", ">", it.after);
