@@ -1,5 +1,5 @@
-/** Everything at once, all of it real: anvil, a founded vault, PostgreSQL, and servers as processes of their own, with people who have
- *  keys and tokens. What a test does here goes through the API, by the SDK. */
+/** Everything at once, all of it real: anvil, a founded vault, PostgreSQL, and servers as processes of their own, with people
+ *  who have keys and tokens. What a test does here goes through the API, by the SDK. */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
@@ -202,7 +202,7 @@ async function startServing(config: string, { preload, words }: Pick<HouseParts,
   const ended = once(child, "close").then(([code]) => code as number | null);
   let said = "";
   const url = await new Promise<string>((resolve, reject) => {
-    child.stdout.on("data", (chunk: Buffer) => {
+    child.stdout?.on("data", (chunk: Buffer) => {
       said += chunk.toString();
       const line = said.split("\n").find((text) => text.includes('"ready"'));
       if (line !== undefined) resolve((JSON.parse(line) as { url: string }).url);

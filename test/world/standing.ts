@@ -23,7 +23,7 @@ export type Standing = {
   ): Promise<Awaited<ReturnType<Awaited<ReturnType<typeof openClient>>["call"]>>>;
   /** Ends the process with SIGKILL. */
   kill(): Promise<void>;
-  /** Starts it again on the same folder; with a step as the kill tests know them. Fails: `Gone` when it ends before it serves. */
+  /** Starts it again on the same folder; with a step as the kill tests know them. Fails: `Gone` when it ends too soon. */
   start(step?: Step): Promise<void>;
   /** How the process that was started last ends. */
   ended(): Promise<Ended>;

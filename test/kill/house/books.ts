@@ -1,5 +1,5 @@
-/** What must hold of a house whatever was killed: each payment is one, on the chain, in the vault and in the books; the books are what
- *  the chain says; and the log tells everything once. */
+/** What must hold of a house whatever was killed: each payment is one, on the chain, in the vault and in the books; the books
+ *  are what the chain says; and the log tells everything once. */
 import assert from "node:assert/strict";
 import { type Hash, toHex } from "../../../core/src/bytes.ts";
 import { ExecutionBody } from "../../../core/src/protocol/command.ts";
@@ -25,10 +25,10 @@ export async function demandWhole(stage: Stage, paid: readonly Paid[]): Promise<
 }
 
 /** Nothing is left to do, and nothing was given up. */
-async function demandQuiet({ house, patiently, passTime }: Stage): Promise<void> {
-  const { db } = house.database;
-  await passTime();
-  await patiently("all jobs are done", async () => {
+async function demandQuiet(stage: Stage): Promise<void> {
+  const { db } = stage.house.database;
+  await stage.passTime();
+  await stage.patiently("all jobs are done", async () => {
     const left = await db.selectFrom("job").select("kind").where("state", "in", ["waiting", "running"]).execute();
     return left.some(({ kind }) => kind !== "expire-requests") ? null : true;
   });
@@ -90,7 +90,7 @@ async function demandScanned({ house, address }: Stage, paid: readonly Paid[]): 
   assert.deepEqual(left.map(({ hash }) => hash.slice(2)).sort(), sent.map(({ id }) => id.replace(/^0x/, "")).sort());
   assert.deepEqual(left.map(meaningOf).sort(), paid.map(({ asset, amount }) => `${asset} ${amount}`).sort());
   assert.equal(Number(await house.chain.rpc<string>("eth_getTransactionCount", address, "latest")), paid.length);
-  const deposits = await db.selectFrom("deposit").select(["tx", "state"]).execute();
+  const deposits = await db.selectFrom("deposit").select(["tx", "state"]).where("state", "<>", "reorged").execute();
   assert.deepEqual(deposits.map(({ tx }) => tx.replace(/^0x/, "")).sort(), came.sort());
   assert.deepEqual([...new Set(deposits.map(({ state }) => state))], ["final"]);
 }
@@ -104,11 +104,12 @@ function meaningOf({ to, value, input }: Mined): string {
 }
 
 /** Debits are credits, nothing is held, and the wallet has what the chain says. */
-async function demandBalanced({ house, address, patiently }: Stage): Promise<void> {
+async function demandBalanced(stage: Stage): Promise<void> {
+  const { house, address } = stage;
   const admin = house.as("admin");
-  const { assets } = await patiently("the books are checked", () => admin.call("ledger.check", {}));
+  const { assets } = await stage.patiently("the books are checked", () => admin.call("ledger.check", {}));
   assert.ok(assets.length >= 1 && assets.every(({ balanced, backed }) => balanced && backed));
-  const { items } = await patiently("accounts are listed", () => admin.call("accounts.list", {}));
+  const { items } = await stage.patiently("accounts are listed", () => admin.call("accounts.list", {}));
   for (const { held, incoming } of items) assert.deepEqual([held, incoming], [0n, 0n]);
   const eth = BigInt(await house.chain.rpc<string>("eth_getBalance", address, "latest"));
   const data = `0x70a08231${address.slice(2).toLowerCase().padStart(64, "0")}`;
@@ -121,6 +122,8 @@ async function demandBalanced({ house, address, patiently }: Stage): Promise<voi
     }
   }
 }
+
+const named = (noun: string, all: readonly { id: string }[]) => all.map(({ id }) => `${noun}:${id}`);
 
 /** Every kind of event is there as often as what it tells of. */
 async function demandTold({ database: { db } }: TestHouse): Promise<void> {
@@ -145,22 +148,32 @@ async function demandTold({ database: { db } }: TestHouse): Promise<void> {
   const initiated = decisions.length - approvals.length;
   assert.equal((told.get("request.renewed") ?? []).length, initiated - requests.length);
   const executions = await db.selectFrom("execution").select(["id", "state"]).execute();
-  const named = (all: typeof executions) => all.map(({ id }) => `execution:${id}`);
-  const settled = named(executions.filter(({ state }) => state === "settled"));
-  demand("execution.reserved", named(executions));
+  const settled = named(
+    "execution",
+    executions.filter(({ state }) => state === "settled"),
+  );
+  demand("execution.reserved", named("execution", executions));
   demand("execution.signed", settled);
   demand("execution.settled", settled);
-  demand("execution.aborted", named(executions.filter(({ state }) => state === "aborted")));
-  const deposits = (await db.selectFrom("deposit").select("id").execute()).map(({ id }) => `deposit:${id}`);
-  const reorged = told.get("deposit.reorged") ?? [];
-  demand("deposit.seen", [...deposits, ...reorged]);
-  demand("deposit.booked", deposits);
+  demand(
+    "execution.aborted",
+    named(
+      "execution",
+      executions.filter(({ state }) => state === "aborted"),
+    ),
+  );
+  const deposits = await db.selectFrom("deposit").select(["id", "state"]).execute();
+  const lost = deposits.filter(({ state }) => state === "reorged");
+  const kept = deposits.filter(({ state }) => state === "final");
+  demand("deposit.seen", named("deposit", deposits));
+  demand("deposit.reorged", named("deposit", lost));
+  demand("deposit.booked", named("deposit", kept));
   const facts = (await db.selectFrom("fact").select("id").execute()).length;
   assert.equal((told.get("fact.stated") ?? []).length, facts);
 }
 
-/** Leaves, tiles and every checkpoint fit each other and what the vault has signed; all records are as they were signed and told, and no
- *  server has found anything else. */
+/** Leaves, tiles and every checkpoint fit each other and what the vault has signed; all records are as they were signed and
+ *  told, and no server has found anything else. */
 async function demandLogged({ house }: Stage): Promise<void> {
   const link = openVaultLink({ socket: house.vault.socket, pin: house.vault.made.deployment });
   try {

@@ -1,9 +1,9 @@
-/** Preloaded into servers by the kill tests: counts what a server does outwardly (commits, what it takes and gives back of jobs,
- *  commands to the vault, broadcasts), and at one of them kills the process with SIGKILL. Not part of the product.
+/** Preloaded into servers by the kill tests: counts what a server does outwardly (commits, what it takes and gives back of
+ *  jobs, commands to the vault, broadcasts), and at one of them kills the process with SIGKILL. Not part of the product.
  *
- *  In the folder STRONGROOM_STEPS each step is told as a line of `steps`. `armed` says where to die: `<before|after> <number> <name>`, the
- *  number counted from when it was armed. It is read at every step, so a server that runs can be armed. A second line names another
- *  process that is killed with its children in the server's place. */
+ *  In the folder STRONGROOM_STEPS each step is told as a line of `steps`. `armed` says where to die: `<before|after> <number>
+ *  <name>`, the number counted from when it was armed. It is read at every step, so a server that runs can be armed. A second
+ *  line names another process that is killed with its children in the server's place. */
 import { appendFileSync, readFileSync } from "node:fs";
 import { Socket } from "node:net";
 import { join } from "node:path";

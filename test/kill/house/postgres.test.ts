@@ -1,5 +1,6 @@
-/** PostgreSQL, which waits for its disk here as it does in earnest, is killed with all its processes by SIGKILL before and after commits of a
- *  payment, and started again on the same folder. The server finds it again; nothing that was answered is lost. */
+/** PostgreSQL, which waits for its disk here as it does in earnest, is killed with all its processes by SIGKILL before and
+ *  after commits of a payment, and started again on the same folder. The server finds it again; nothing that was answered is
+ *  lost. */
 import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -38,7 +39,7 @@ const paid: Paid[] = [];
 
 /** Starts it, and again whenever it was killed. */
 async function start(socket?: string): Promise<void> {
-  postgres = await startPostgres({ home, ...(socket !== undefined && { socket }) });
+  postgres = await startPostgres({ home, kind: null, ...(socket !== undefined && { socket }) });
   void postgres.ended.then(() => {
     if (!isOver) restarted = start(postgres.socket);
   });

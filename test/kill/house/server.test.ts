@@ -1,5 +1,6 @@
-/** A server is killed with SIGKILL before and after each of its steps of a payment: every commit, every job taken and given back, every
- *  command to the vault, every broadcast. Another one takes over, people ask once more, and all of it is there exactly once. */
+/** A server is killed with SIGKILL before and after each of its steps of a payment: every commit, every job taken and given
+ *  back, every command to the vault, every broadcast. Another one takes over, people ask once more, and all of it is there
+ *  exactly once. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { demandOnce, demandWhole } from "./books.ts";

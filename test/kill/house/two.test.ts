@@ -1,5 +1,6 @@
-/** Two servers on one database, both at work, are asked for the same at the same time, and one of them is killed in the middle: there is one
- *  request, one execution, one transaction and one settlement, and the other one takes over when the lease has run out. */
+/** Two servers on one database, both at work, are asked for the same at the same time, and one of them is killed in the middle:
+ *  there is one request, one execution, one transaction and one settlement, and the other one takes over when the lease has
+ *  run out. */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, before, test } from "node:test";

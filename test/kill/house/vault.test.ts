@@ -1,5 +1,6 @@
-/** The vault is killed with SIGKILL at every call that changes its disk, from its start through a payment of the house, and started again: what
- *  it has committed itself to is completed, for everything else people sign again, and all of it is there exactly once. */
+/** The vault is killed with SIGKILL at every call that changes its disk, from its start through a payment of the house, and
+ *  started again: what it has committed itself to is completed, for everything else people sign again, and all of it is there
+ *  exactly once. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { callsOf, killsOf } from "../rounds.ts";
