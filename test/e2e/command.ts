@@ -7,7 +7,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 
-const MAIN = join(import.meta.dirname, "..", "..", "cli", "src", "main.ts");
+export const MAIN = join(import.meta.dirname, "..", "..", "cli", "src", "main.ts");
 
 export type Ended = { readonly status: number | null; readonly stdout: string; readonly stderr: string };
 export type Json = { readonly [name: string]: unknown };
