@@ -4,8 +4,10 @@
  *  A block that is not the child of the last one is a reorganisation: block after block is undone down to the common
  *  ancestor. One that goes deeper than configured, or that would undo what is final, halts the chain: people have to look. */
 
+import { troubleOf } from "../db/fault.ts";
 import type { Tx } from "../db/tables.ts";
 import { transact } from "../db/transact.ts";
+import { Fault } from "../host/fault.ts";
 import { limits } from "../host/limits.ts";
 import { Problem } from "../http/call.ts";
 import { demandFence, type Lease } from "../jobs/store.ts";
@@ -42,10 +44,22 @@ async function tryTurn(it: Follower, turn: Turn, watched: WatchedSet): Promise<S
     if (!turn.signal.aborted) await sendDue(it, turn.lease);
     return { state: step.at === "head" ? "following" : "catching-up", reason: "" };
   } catch (error) {
-    if (!(error instanceof Problem)) throw error;
+    if (!(error instanceof Problem)) {
+      // It comes again with the same block, so nothing moves until people look.
+      if (isBug(error))
+        await store.writeState(it.db, it.chain, {
+          state: "halted",
+          reason: `It cannot go on: ${error}`.slice(0, limits.reason),
+        });
+      throw error;
+    }
     const state = error.code === "RECORD_TAMPERED" ? "halted" : "unreachable";
     return { state, reason: error.detail.slice(0, limits.reason) };
   }
+}
+
+function isBug(error: unknown): boolean {
+  return !(error instanceof Fault) && troubleOf(error) === null;
 }
 
 async function advance(it: Follower, turn: Turn, watched: WatchedSet): Promise<Step> {
