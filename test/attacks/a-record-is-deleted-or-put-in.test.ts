@@ -1,4 +1,5 @@
-/** Attack: whoever owns the database deletes rows outside the ledger and the log by hand, or puts some in: copies of others under
+/** Attack: whoever owns the database deletes rows outside the ledger and the log by hand, or puts some in: copies of others
+ *  under
  *  another name, and users, tokens and decisions of his own. Each is found and named. */
 import assert from "node:assert/strict";
 import { after, before } from "node:test";

@@ -1,4 +1,5 @@
-/** Attack: whoever owns the database edits rows outside the ledger and the log by hand, column by column. Each edit is found, and the
+/** Attack: whoever owns the database edits rows outside the ledger and the log by hand, column by column. Each edit is
+ *  found, and the
  *  finding names the row. */
 import assert from "node:assert/strict";
 import { after, before } from "node:test";

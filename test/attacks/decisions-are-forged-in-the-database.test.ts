@@ -1,5 +1,6 @@
 /** Attack: whoever owns the database forges what would have the server carry a payment out, or show somebody his address, while
- *  everything runs: decisions, states, intents, entries, addresses, users. Nothing is signed, nothing forged is shown, and each forgery
+ *  everything runs: decisions, states, intents, entries, addresses, users. Nothing is signed, nothing forged is shown, and
+ *  each forgery
  *  is found and named. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -78,6 +79,25 @@ async function forge(how: string, request: string, statements: readonly string[]
   );
 }
 
+test("health names what was forged, once the server looks", async () => {
+  const { house } = records;
+  const look = async () => {
+    const { checks } = await house.as("admin").call("health.get", {});
+    return checks.find(({ name }) => name === "integrity:records");
+  };
+  assert.equal((await until("the records were looked at", look)).ok, true);
+  await run("update client set state = 'active' where name = 'ben'");
+  await house.servers.shift()?.stop();
+  await run("update lease set until = '-infinity'");
+  await house.serve();
+  const found = await until("the records were looked at again", async () => {
+    const found = await look();
+    return found?.ok === false && found;
+  });
+  assert.match(found.detail, /client ben is edited: state/);
+  await run("update client set state = 'closed' where name = 'ben'");
+});
+
 /** A row of a decision on a request, with columns that fit what is in the envelope. */
 function decision(request: string, envelope: Uint8Array, { key, person }: { key: string; person: string }): string {
   const id = idOf(Approval, decode(Signed, envelope).body);
@@ -106,7 +126,8 @@ attacks("decisions on a request are forged", async () => {
   const stranger = device("mallory");
   const own = sign(Approval, encode(Approval, { ...said, key: stranger.id }), stranger);
   await forge("a stranger's decision", open, [decision(open, own, { key: stranger.id, person: "bob" })], "decision");
-  const moved = `insert into decision select repeat('cd', 32), '${open}', key, person, decision, approval, created_at from decision where id = '${bobs.id}'`;
+  const moved = `insert into decision select repeat('cd', 32), '${open}', key, person, decision, approval, created_at
+    from decision where id = '${bobs.id}'`;
   await forge("another request's approval", open, [moved], "decision");
   const retold = `update decision set person = 'bob' where id = '${amys.id}'`;
   await forge("one person's decision as another's", open, [retold], "decision");
@@ -141,7 +162,9 @@ attacks("requests and what they name are forged", async () => {
     `update decision set request = '${id}' where request = '${open}'`,
   ];
   await forge("another destination with all decisions on the old one", id, renamed, "request");
-  const begun = `insert into execution select gen_random_uuid(), '${open}', unit, client, 'reserved', chain, native, asset, wallet, amount, total_fee, held_amount, held_fee, null, null, created_at, updated_at from execution where request = '${paid}'`;
+  const begun = `insert into execution select gen_random_uuid(), '${open}', unit, client, 'reserved', chain, native,
+    asset, wallet, amount, total_fee, held_amount, held_fee, null, null, created_at, updated_at
+    from execution where request = '${paid}'`;
   await forge("an execution", open, [begun], "execution");
   await forge(
     "an execution's receipt",
@@ -176,7 +199,7 @@ attacks("an address of the attacker is put into the records", async () => {
       () => admin.call("entries.get", { params: { name: "kraken" } }),
     ],
     [
-      "update book_entry e set entry = o.entry, address = o.address from book_entry o where o.name = 'bitfin' and e.name = 'kraken'",
+      "update book_entry e set entry = o.entry from book_entry o where o.name = 'bitfin' and e.name = 'kraken'",
       () => admin.call("entries.list", {}),
     ],
     [

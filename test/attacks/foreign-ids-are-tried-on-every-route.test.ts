@@ -1,4 +1,5 @@
-/** Attack: users of another unit, and of another client, ask every route of the table for everything that there is by its id, and write to
+/** Attack: users of another unit, and of another client, ask every route of the table for everything that there is by its
+ *  id, and write to
  *  it. Nothing of others is given, told or changed; and for who may see it the same call succeeds. */
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";

@@ -1,4 +1,5 @@
-/** Attack: whoever owns the database exchanges columns of rows outside the ledger and the log for those of other rows of the table, so that
+/** Attack: whoever owns the database exchanges columns of rows outside the ledger and the log for those of other rows of the
+ *  table, so that
  *  everything is something that was really signed. Each exchange is found and names one of the two. */
 import assert from "node:assert/strict";
 import { after, before } from "node:test";

@@ -1,4 +1,5 @@
-/** A house with rows in every table, whose server has stopped, and an attacker who owns its database: whatever he does to rows is undone
+/** A house with rows in every table, whose server has stopped, and an attacker who owns its database: whatever he does to
+ *  rows is undone
  *  after the records were checked. */
 import assert from "node:assert/strict";
 import { makeEntry, makeRetirement, makeWallet } from "@strongroom/sdk/device/make";

@@ -1,5 +1,7 @@
-/** Attack: whoever owns the server sends the vault everything that the database holds, in every command and in combinations that nobody
- *  made: approvals, rejections, intents, facts, rulebooks, receipts. Thousands of commands bring no signature on a transaction that the
+/** Attack: whoever owns the server sends the vault everything that the database holds, in every command and in combinations
+ *  that nobody
+ *  made: approvals, rejections, intents, facts, rulebooks, receipts. Thousands of commands bring no signature on a
+ *  transaction that the
  *  vault had not given before; one honest approval more does. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";

@@ -1,4 +1,5 @@
-/** Attack: tokens that are forged, worn out or shown in another way, statements of SQL in every text that the API takes, and things made
+/** Attack: tokens that are forged, worn out or shown in another way, statements of SQL in every text that the API takes, and
+ *  things made
  *  without end. Nobody gets in, every text is a text, and there is an end to what one user makes. */
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";

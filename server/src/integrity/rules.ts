@@ -1,4 +1,5 @@
-/** What a row must be: its columns say what its signed bytes say, and what no signature covers is what the newest event about it told.
+/** What a row must be: its columns say what its signed bytes say, and what no signature covers is what the newest event
+ *  about it told.
  *  Each judge gives the first thing that differs, or null. Pure. */
 import { attempt } from "@strongroom/core/errors";
 import type { Book } from "@strongroom/core/rulebook/book";
@@ -42,7 +43,8 @@ export type Told = {
   readonly data: EventData | null;
 };
 
-/** What is wrong with a row. `missing`: it was told of and is not there; `untold`: it is there and nobody told of it; `twice`: there are
+/** What is wrong with a row. `missing`: it was told of and is not there; `untold`: it is there and nobody told of it;
+ *  `twice`: there are
  *  two of it. */
 export type Finding = {
   readonly noun: string;
@@ -128,7 +130,8 @@ export function judgeRulebookDecision(row: RulebookDecisionRow, told: Told, { bo
   return asDecided(told, rulebookDecisionRecord(row));
 }
 
-/** A request with what is there of its executions. `carried`: whether the one that it names has the vault's receipt; null when it is none
+/** A request with what is there of its executions. `carried`: whether the one that it names has the vault's receipt; null
+ *  when it is none
  *  of this request's. `begun`: there is or was any. `alive`: the one that was not aborted. */
 export type AskedRow = RequestRow & {
   readonly carried: boolean | null;
@@ -136,7 +139,8 @@ export type AskedRow = RequestRow & {
   readonly alive: string | null;
 };
 
-/** Its execution moves a request on without an event of its own: reserved, it is approved; signed, it is consumed and answered. */
+/** Its execution moves a request on without an event of its own: reserved, it is approved; signed, it is consumed and
+ *  answered. */
 export function judgeRequest(row: AskedRow, told: Told): string | null {
   if (intentOf(row) === null) return "intent";
   const isNamed = row.execution === null ? row.alive === null : row.carried !== null;

@@ -1,4 +1,5 @@
-/** Goes over all rows outside the ledger and the log and names each that somebody has edited, deleted or put in by hand. What each noun
+/** Goes over all rows outside the ledger and the log and names each that somebody has edited, deleted or put in by hand.
+ *  What each noun
  *  is compared with, what is not compared, and what cannot be found: docs/spec/integrity.md. Reads only. */
 import { type RawBuilder, sql } from "kysely";
 import type { Reader, Tx } from "../db/tables.ts";
@@ -6,7 +7,8 @@ import { look } from "../db/transact.ts";
 import { limits } from "../host/limits.ts";
 import * as rules from "./rules.ts";
 
-/** A table with what is told of its rows. `key`: the name of a row. `events`: types of the events that tell of it, and where they name
+/** A table with what is told of its rows. `key`: the name of a row. `events`: types of the events that tell of it, and where
+ *  they name
  *  it; a table without them is compared with other tables only. */
 type Noun = {
   readonly noun: string;
@@ -75,8 +77,8 @@ const ADDRESSES: Noun = {
 };
 const WATCHES: Noun = {
   noun: "watch",
-  rows: sql`select watch.*, a.wallet || '/' || a.index as due, a.address as attested, a.chain as attested_chain, a.client as owner,
-      w.unit as home
+  rows: sql`select watch.*, a.wallet || '/' || a.index as due, a.address as attested, a.chain as attested_chain,
+      a.client as owner, w.unit as home
     from address a left join wallet w on w.name = a.wallet
     full join chain_watch watch on watch.wallet = a.wallet and watch.index = a.index`,
   key: sql`coalesce(due, wallet || '/' || index)`,
@@ -146,8 +148,8 @@ const EXECUTIONS: Noun = {
 };
 const TRANSACTIONS: Noun = {
   noun: "transaction",
-  rows: sql`select t.*, b.hash as followed, e.unit as unit_due, e.asset as asset_due from chain_tx t left join execution e on e.id = t.execution
-    left join chain_block b on b.chain = t.chain and b.number = t.block`,
+  rows: sql`select t.*, b.hash as followed, e.unit as unit_due, e.asset as asset_due from chain_tx t
+    left join execution e on e.id = t.execution left join chain_block b on b.chain = t.chain and b.number = t.block`,
   key: sql`id`,
   events: rules.TRANSACTION_EVENTS,
   named: TRANSACTION,
@@ -224,7 +226,8 @@ type Pair = {
   readonly told_data: string | null;
 };
 
-/** Rows of a noun, each beside the newest event about it; either may be missing. What waits for its number counts too. The database's
+/** Rows of a noun, each beside the newest event about it; either may be missing. What waits for its number counts too. The
+ *  database's
  *  clock tells which is newest: whoever changes a row holds it while he tells it. */
 function beside({ rows, key, events, named }: Noun): RawBuilder<unknown> {
   const types = sql.join([sql.lit(""), ...events.map((type) => sql.lit(type))]);
