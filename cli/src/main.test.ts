@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { after, test } from "node:test";
+import { ApiProblem } from "@strongroom/sdk/client/problem";
 import { homeOf, readConfig } from "./config.ts";
 import { makeFolder } from "./device/files.ts";
 import { EXIT, FAULTS, failureOf, refusal } from "./faults.ts";
@@ -92,13 +93,47 @@ test("the configuration is strict", async () => {
     '{"socket":1,"chains":{}}',
     '{"socket":"s","chains":{"x":"y"}}',
     '{"socket":"s","chains":{},"more":1}',
+    '{"server":"nowhere"}',
+    '{"chains":{}}',
   ]) {
     await writeFile(path, text);
     await assert.rejects(readConfig(home), { code: "FILE_UNFIT" });
   }
   await writeFile(path, '{"socket":"s","chains":{"1":"http://127.0.0.1:1"}}');
-  assert.equal((await readConfig(home)).socket, join(home, "s"));
+  assert.deepEqual([(await readConfig(home)).socket, (await readConfig(home)).server], [join(home, "s"), null]);
+  await writeFile(path, '{"server":"http://127.0.0.1:1"}');
+  assert.deepEqual([(await readConfig(home)).socket, (await readConfig(home)).server], [null, "http://127.0.0.1:1"]);
   assert.equal(homeOf("x"), join(process.cwd(), "x"));
+});
+
+test("a server is reached with the token of whoever acts, and never with one that others may read", async () => {
+  await writeFile(join(home, "config.json"), '{"server":"http://127.0.0.1:1"}');
+  const code = (...args: string[]) => (JSON.parse(strongroom(...args, "--json").stdout) as { code: string }).code;
+  assert.equal(code("health"), "NO_TOKEN");
+  const token = join(home, "server.token");
+  await writeFile(token, `sr_${"ab".repeat(32)}\n`, { mode: 0o644 });
+  assert.equal(code("health"), "KEY_MODE");
+  await chmod(token, 0o600);
+  assert.equal(code("health"), "SERVER_UNREACHABLE");
+  assert.equal(code("health", "--as", "tom"), "NO_TOKEN");
+  assert.equal(code("health", "--token-file", join(home, "config.json")), "KEY_MODE");
+  assert.equal(code("status", "--direct"), "USAGE");
+  await writeFile(token, "secret\n");
+  assert.equal(code("health"), "FILE_UNFIT");
+});
+
+test("what a server answers has its code and an exit code", () => {
+  const problem = (status: number, code: string, vaultCode: string | null = null) =>
+    failureOf(new ApiProblem(status, { code, vaultCode, field: "f", detail: "d", next: "n", requestId: "r" }));
+  for (const [status, code, exit] of [
+    [403, "FORBIDDEN", EXIT.refused],
+    [401, "UNAUTHENTICATED", EXIT.operational],
+    [429, "RATE_LIMITED", EXIT.operational],
+    [503, "VAULT_UNREACHABLE", EXIT.operational],
+  ] as const)
+    assert.deepEqual([problem(status, code).code, problem(status, code).exit], [code, exit]);
+  assert.deepEqual(problem(422, "SIGNED_WRONG", "FROZEN"), refusal("FROZEN", "f", "d"));
+  assert.match(problem(500, "INTERNAL").detail, /request id r/);
 });
 
 test("completion scripts are scripts of their shells", () => {
