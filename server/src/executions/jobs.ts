@@ -182,7 +182,7 @@ async function offersOf(house: House, intent: string) {
 /** Keeps the signed transaction before anybody sends it. */
 async function keepSigned(
   house: House,
-  { id, request }: ExecutionRow,
+  { id, request, chain }: ExecutionRow,
   receipt: Receipt & { bytes: Uint8Array },
 ): Promise<Attempt> {
   const progress = progressOf(receipt.body, request);
@@ -215,6 +215,7 @@ async function keepSigned(
     return true;
   });
   house.wake();
+  house.chains.hurry(chain);
   // Another worker was refused before, and gave it up only now: it is to be set aside once more.
   return { is: kept ? "signed" : "held" };
 }
@@ -359,16 +360,20 @@ export const executionWorkers: Workers = {
     if (receipt.code !== "OK") return tellStuck(house, execution, receipt);
     await keepVersion(house, execution, receipt);
     house.wake();
+    house.chains.hurry(execution.chain);
     return "done";
   },
 };
 
 /** Keeps the newest version that the vault has signed, whoever asked for it: an answer may have been lost, and the server is
- *  not alone at the vault's socket. Gives its id, or null while there is none. */
+ *  not alone at the vault's socket. Gives its id, or null while there is none. Fails: VAULT_UNREACHABLE, also when the vault
+ *  does not say what it has signed. */
 async function adopt(house: Pick<House, "now" | "db" | "vault">, id: string): Promise<string | null> {
   const execution = await findExecution(house.db, id);
   if (execution === undefined || execution.receipt === null) return null;
-  return keepVersion(house, execution, await house.vault.ask({ command: "show", what: "execution", name: execution.request }));
+  const shown = await house.vault.ask({ command: "show", what: "execution", name: execution.request });
+  if (shown.code !== "OK") problem("VAULT_UNREACHABLE", "vault", `it does not show what it has signed: ${shown.code}`);
+  return keepVersion(house, execution, shown);
 }
 
 /** Tracks the version that a receipt shows, once. */
