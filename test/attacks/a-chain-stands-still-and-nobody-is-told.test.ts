@@ -1,5 +1,5 @@
-/** Attack: something on the chain cannot be booked, as when a token takes more from its payer than the payment that was set aside.
- *  The chain then stands still at that block; that is said where people look, and ends when the block can be entered. */
+/** Attack: something on the chain cannot be booked, as when a token takes more from its payer than the payment that was set
+ *  aside. The chain then stands still at that block; that is said where people look, and ends when the block can be entered. */
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { follow } from "../../server/src/chain/follow.ts";

@@ -1,5 +1,5 @@
-/** Attack: a user who is bound to one client, or to a unit, asks the vault through the server for what the server itself does not
- *  show him: another client's wallet with its public key, and his signed transactions. */
+/** Attack: a user who is bound to one client, or to a unit, asks the vault through the server for what the server itself does
+ *  not show him: another client's wallet with its public key, and his signed transactions. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { openRelay } from "@strongroom/sdk/vault/relay";

@@ -1,6 +1,6 @@
-/** Attack: one of our own transactions is made to look like a stranger's, so that what it paid is never booked and its payer gets
- *  back what was set aside: a version that came too late while the other one waits for its depth, a version that somebody else had
- *  the vault sign at its socket, and one whose answer was lost. */
+/** Attack: one of our own transactions is made to look like a stranger's, so that what it paid is never booked and its payer
+ *  gets back what was set aside: a version that came too late while the other one waits for its depth, a version that somebody
+ *  else had the vault sign at its socket, and one whose answer was lost. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Hash } from "@strongroom/core/bytes";

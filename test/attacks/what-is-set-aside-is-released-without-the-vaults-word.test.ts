@@ -1,5 +1,5 @@
-/** Attack: a vault that was rolled back and has stopped refuses everything, also to say what it has signed. What was set aside for a
- *  payment stays so, because its transaction may be out. */
+/** Attack: a vault that was rolled back and has stopped refuses everything, also to say what it has signed. What was set aside
+ *  for a payment stays so, because its transaction may be out. */
 import assert from "node:assert/strict";
 import { cp, rename } from "node:fs/promises";
 import { join } from "node:path";

@@ -32,7 +32,7 @@ export const facts: Handlers<"facts"> = {
     if (type === "finality") await enqueue(tx, { kind: "inform", subject });
     return show(entered);
   },
-  /** Their subjects are transactions and screened addresses of all units and clients, so only who sees all of these sees any. */
+  /** Their subjects are transactions and screened addresses of all units and clients, so only who sees all sees any. */
   async "facts.list"({ tx, caller }, { query }) {
     if (!(await seesAll(tx, caller))) return { items: [], next: null };
     return paged({
