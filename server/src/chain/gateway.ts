@@ -49,7 +49,9 @@ export type Gateway = {
   assets(chain: number): Promise<ChainAssets>;
   config(chain: number): ChainConfig;
   online(chain: number): Online;
-  /** Waits until the nodes were looked at once more, or until `signal`. */
+  /** There is something to send: whoever follows the chain in this process takes his next turn at once. */
+  hurry(chain: number): void;
+  /** Waits until the nodes were looked at once more, until there is hurry, or until `signal`. */
   turn(chain: number, signal: AbortSignal): Promise<void>;
 };
 
@@ -59,6 +61,8 @@ type Watched = {
   readonly config: ChainConfig;
   readonly online: Online;
   readonly turns: Set<() => void>;
+  /** Somebody was in a hurry while nobody waited for his turn. */
+  isUrgent: boolean;
   name: string;
   cursor: Cursor | null;
 };
@@ -67,7 +71,7 @@ export function openGateway({ chains, db, assets, now }: GatewayConfig): Gateway
   const all = new Map<number, Watched>();
   for (const [chain, config] of chains) {
     const online = FAMILIES[config.family ?? "evm"](chain, config, now);
-    all.set(chain, { chain, config, online, turns: new Set(), name: String(chain), cursor: null });
+    all.set(chain, { chain, config, online, turns: new Set(), isUrgent: false, name: String(chain), cursor: null });
   }
   const ending = new AbortController();
   const loops: Promise<void>[] = [];
@@ -93,15 +97,23 @@ export function openGateway({ chains, db, assets, now }: GatewayConfig): Gateway
     assets: async (chain) => assets(at(chain).chain),
     config: (chain) => at(chain).config,
     online: (chain) => at(chain).online,
+    hurry(chain) {
+      const one = at(chain);
+      one.isUrgent = one.turns.size === 0;
+      for (const done of [...one.turns]) done();
+    },
     turn(chain, signal) {
-      const { turns } = at(chain);
+      const one = at(chain);
+      const { turns } = one;
       return new Promise((resolve) => {
         const done = () => {
           turns.delete(done);
           signal.removeEventListener("abort", done);
           resolve();
         };
-        if (signal.aborted || ending.signal.aborted) return resolve();
+        const isUrgent = one.isUrgent;
+        one.isUrgent = false;
+        if (isUrgent || signal.aborted || ending.signal.aborted) return resolve();
         turns.add(done);
         signal.addEventListener("abort", done);
       });
