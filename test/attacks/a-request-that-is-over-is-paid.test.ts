@@ -23,7 +23,7 @@ const stateOf = async (id: string) => (await house.as("admin").call("requests.ge
 test("a request that was withdrawn while its worker asked the vault is not paid", async () => {
   const payment = await askedFor(house);
   const { id } = payment.request;
-  await house.as("admin").call("requests.withdraw", { params: { id } });
+  await house.as("admin").call("requests.withdraw", { params: { id }, body: {} });
   assert.deepEqual(await carriedOutAt(house, house.chain.url, payment), { is: "over" });
   assert.deepEqual(await executionsOf(id), []);
   assert.equal(await stateOf(id), "withdrawn");

@@ -42,14 +42,18 @@ type Fault = (tx: Tx) => Promise<void>;
 /** A follower to whose transaction `fault` is done, once, at the nth time that anything is told. */
 function faulty(follower: Follower, at: number, fault: Fault) {
   let count = 0;
-  const broken = Object.entries(follower.observers).map(([name, tell]) => [
+  const { slotTaken, ...observers } = follower.observers;
+  const broken = Object.entries(observers).map(([name, tell]) => [
     name,
     async (tx: Tx, it: never) => {
       await tell(tx, it);
       if (++count === at) await fault(tx);
     },
   ]);
-  return { follower: { ...follower, observers: Object.fromEntries(broken) as Observers }, isHurt: () => count >= at };
+  return {
+    follower: { ...follower, observers: { ...(Object.fromEntries(broken) as Observers), slotTaken } },
+    isHurt: () => count >= at,
+  };
 }
 
 const DEATH = new Error("the process is gone");
