@@ -9,6 +9,7 @@ import type { Endpoint } from "../../sdk/src/contract/endpoint.ts";
 import { ENDPOINTS } from "../../sdk/src/contract/table.ts";
 import { limits } from "../../server/src/host/limits.ts";
 import { HANDLERS } from "../../server/src/host/nouns.ts";
+import { verifyRecords } from "../../server/src/integrity/store.ts";
 import { openVaultLink, type VaultLink } from "../../server/src/vault/link.ts";
 import { type Answer, type Api, type Ask, openApi } from "../server/api.ts";
 import { fill, validPart } from "../server/samples.ts";
@@ -154,4 +155,7 @@ attacks("one user makes tokens and units without end", async () => {
     .select((it) => it.fn.countAll<number>().as("count"))
     .executeTakeFirstOrThrow();
   assert.ok(count <= limits.units, `${count} units`);
+  const { findings, rows } = await verifyRecords(api.made.db, await link.view());
+  assert.deepEqual(findings, []);
+  assert.ok(rows > limits.units);
 });

@@ -201,8 +201,9 @@ export async function findIn(tx: Tx, known: rules.Known, signal?: AbortSignal): 
   for (const noun of NOUNS) {
     let before: string | null = null;
     await sql`declare walk no scroll cursor for ${beside(noun)}`.execute(tx);
-    for (let page: Pair[] = [], first = true; first || page.length > 0; first = false) {
-      page = (await sql<Pair>`fetch ${sql.lit(limits.integrity.rows)} from walk`.execute(tx)).rows;
+    for (let isLast = false; !isLast; ) {
+      const page = (await sql<Pair>`fetch ${sql.lit(limits.integrity.rows)} from walk`.execute(tx)).rows;
+      isLast = page.length < limits.integrity.rows;
       rows += page.length;
       for (const pair of page) {
         if (pair.record_name === before) findings.push({ noun: noun.noun, id: before, flaw: "twice", what: "" });
