@@ -9,7 +9,7 @@ import { encode } from "../../core/src/signed/object.ts";
 import { migrate } from "../../server/src/db/migrate.ts";
 import { openDatabase } from "../../server/src/db/open.ts";
 import { type Postgres, startPostgres } from "../../server/src/db/postgres/start.ts";
-import { furnish, type HouseParts, openHouse, PAYEE, type TestHouse } from "../../test/world/house.ts";
+import { furnish, type HouseParts, openHouse, type TestHouse } from "../../test/world/house.ts";
 import * as world from "../../test/world/world.ts";
 import { rulesOf } from "./rulebook.ts";
 
@@ -66,10 +66,11 @@ export async function preparePayments({ house }: BenchHouse, name: string, count
   const { head, boot } = await house.vault.ask({ command: "status" });
   const notAfter = Date.now() + world.HOUR;
   const ground = { book, head, boot: boot as Hash, notAfter };
-  const kraken = world.entryOf(book, { name: "kraken", party: "Kraken", address: PAYEE });
+  const { hash, address } = await house.as("admin").call("entries.get", { params: { name: "kraken" } });
+  const destination = { entry: "kraken", hash: hash as Hash, address };
   const base = {
     notAfter,
-    destination: world.destinationOf(kraken),
+    destination,
     amount: world.ETH / 10_000n,
     totalFee: world.ETH / 1_000n,
   };
