@@ -34,7 +34,7 @@ const FIGURES: Readonly<Record<string, { readonly figure: Figure; readonly what:
   judge: { figure: judging, what: "rule evaluation at 10, 100 and 1,000 rules" },
   codec: { figure: codec, what: "encoding of intent, approval and signed envelope" },
   restart: { figure: restart, what: "restart with 10,000 and 1,000,000 records: time and memory" },
-  start: { figure: starting, what: "from git clone to the first mined payment, cold and warm" },
+  start: { figure: starting, what: "from git clone to the first booked deposit and mined payment, cold and warm" },
   api: { figure: api, what: "payments created and listed through the API at 1, 16 and 64 connections" },
   settle: { figure: settling, what: "last approval to broadcast, and deposits to booked" },
   block: { figure: blocks, what: "a block of 300 transactions with 1,000 and 1,000,000 watched addresses" },

@@ -68,7 +68,7 @@ async function settled({ house }: BenchHouse, count: number): Promise<void> {
 }
 
 async function run({ quick, scratch, say }: Options) {
-  const count = quick ? 300 : 10_000;
+  const count = quick ? 1_000 : 10_000;
   const house = await openBenchHouse(scratch, { chain: { pollMs: 100 } });
   const { chain } = house.house;
   let mining: NodeJS.Timeout | null = null;
