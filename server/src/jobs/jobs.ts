@@ -169,10 +169,14 @@ async function hold({ house, leaseMs }: Required<Work>, keeper: Keeper, { lease,
   const lost = new AbortController();
   const signal = AbortSignal.any([lost.signal, ending]);
   let heard = performance.now();
-  const beat = setInterval(async () => {
+  let beating: Promise<void> = Promise.resolve();
+  const sayAlive = async () => {
     const isKept = await quietly(house, () => store.keepLease(house.db, lease, leaseMs), null);
     if (isKept === true) heard = performance.now();
     else if (isKept === false || performance.now() - heard > leaseMs) lost.abort();
+  };
+  const beat = setInterval(() => {
+    beating = sayAlive();
   }, leaseMs / 3);
   try {
     await keeper.run(house, { lease, signal });
@@ -180,6 +184,8 @@ async function hold({ house, leaseMs }: Required<Work>, keeper: Keeper, { lease,
     if (!signal.aborted) house.log.warn({ keeper: keeper.name, error }, "keeper failed");
   } finally {
     clearInterval(beat);
+    // A sign of life that came after the lease was let go of would keep everybody else waiting.
+    await beating;
     await quietly(house, () => store.dropLease(house.db, lease), undefined);
   }
 }
