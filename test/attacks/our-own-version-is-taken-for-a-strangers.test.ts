@@ -62,8 +62,9 @@ test("a cancellation that comes too late takes nothing from the payment that wai
 });
 
 /** A dearer version that somebody asks of the vault at its socket. */
-async function reprised(asked: Request) {
-  const context = { index: 0, gasLimit: 21_000, maxFeePerGas: 20_000_000_000n, maxPriorityFeePerGas: 10_000_000_000n };
+async function reprised(asked: Request, gwei = 20n) {
+  const [maxFeePerGas, maxPriorityFeePerGas] = [gwei * 10n ** 9n, (gwei * 10n ** 9n) / 2n];
+  const context = { index: 0, gasLimit: 21_000, maxFeePerGas, maxPriorityFeePerGas };
   const { code, body } = await house.vault.ask({ command: "reprice", intent: asked.id as Hash, context });
   assert.equal(code, "OK");
   const [made] = decode(ExecutionBody, body).transactions;
@@ -71,13 +72,14 @@ async function reprised(asked: Request) {
   return made;
 }
 
-test("a dearer version that was asked for at the vault's socket is ours, and is booked", async () => {
+async function bookedAsked(last: bigint | null) {
   const before = await position();
   await house.chain.rpc("evm_setAutomine", false);
   const asked = await pay(house, ETH);
   await approved(asked);
   await inPool(asked);
   const { raw, id } = await reprised(asked);
+  if (last !== null) await reprised(asked, last);
   await house.chain.rpc("eth_sendRawTransaction", hex(raw));
   await house.chain.mine(1);
   await house.chain.rpc("evm_setAutomine", true);
@@ -91,7 +93,10 @@ test("a dearer version that was asked for at the vault's socket is ours, and is 
   assert.equal(paid?.id, id);
   assert.equal((await position()).posted, before.posted - ETH - (paid?.fee ?? 0n));
   assert.equal((await position()).held, before.held);
-});
+}
+
+test("a dearer version that was asked for at the vault's socket is ours, and is booked", () => bookedAsked(null));
+test("so is one that a still dearer one has replaced in the vault, and not on the chain", () => bookedAsked(40n));
 
 test("a dearer version whose answer was lost does not stand in the way of a cancellation", async () => {
   await house.chain.rpc("evm_setAutomine", false);

@@ -251,13 +251,13 @@ type OurObservers = Pick<
 type Book = (tx: Tx, transfers: readonly Transfer[]) => void;
 
 /** What the chain shows of our transactions, inside the transaction of the block. */
-export function observeExecutions(house: Pick<House, "now" | "db" | "vault">, book: Book): OurObservers {
+export function observeExecutions(house: Keeping, book: Book): OurObservers {
   const at = () => new Date(house.now());
   return {
     async slotTaken({ chain, id, by }) {
       if ((await trackedTransaction(house.db, { chain, id: by })) !== null) return false;
       const ours = await trackedTransaction(house.db, { chain, id });
-      return ours !== null && (await adopt(house, ours.execution)) === by;
+      return ours !== null && (await adopt(house, ours.execution, by));
     },
     transactionIncluded: (tx, it) => tell(tx, it, { what: "included", state: "broadcasting", at: at() }),
     transactionReorged: (tx, it) => tell(tx, it, { what: "reorged", state: "broadcasting", at: at() }),
@@ -345,11 +345,10 @@ export const executionWorkers: Workers = {
   async reprice(house, { subject }) {
     const execution = await findExecution(house.db, subject);
     if (execution === undefined || (execution.state !== "signed" && execution.state !== "broadcasting")) return "done";
-    await adopt(house, execution.id);
+    const over = await offersOf(house, execution.request);
     const versions = await transactionsOf(house.db, execution.id);
     const newest = versions.at(-1);
     if (newest === undefined || versions.some(isMined)) return "done";
-    const over = { maxFeePerGas: newest.maxFeePerGas, maxPriorityFeePerGas: newest.maxPriorityFeePerGas };
     const { from, to, amount, contract } = newest;
     const call = { from, to, amount, totalFee: execution.total_fee, over, ...(contract !== null && { contract }) };
     const index = (await findRequest(house.db, execution.request))?.index ?? 0;
@@ -358,41 +357,49 @@ export const executionWorkers: Workers = {
     if (receipt.code === "FROZEN" || receipt.code === "OVERLOADED")
       return { again: new Date(house.now() + limits.repriceAgainMs) };
     if (receipt.code !== "OK") return tellStuck(house, execution, receipt);
-    await keepVersion(house, execution, receipt);
+    const transaction = progressOf(receipt.body, execution.request)?.transaction;
+    if (transaction == null) return "done";
+    await keepVersion(house, execution, { raw: transaction.raw, receipt: receipt.bytes });
     house.wake();
     house.chains.hurry(execution.chain);
     return "done";
   },
 };
 
+type Keeping = Pick<House, "now" | "db" | "vault" | "chains">;
+
 /** Keeps the newest version that the vault has signed, whoever asked for it: an answer may have been lost, and the server is
- *  not alone at the vault's socket. Gives its id, or null while there is none. Fails: VAULT_UNREACHABLE, also when the vault
- *  does not say what it has signed. */
-async function adopt(house: Pick<House, "now" | "db" | "vault">, id: string): Promise<string | null> {
+ *  not alone at the vault's socket. Gives whether `wanted` is that one, or an older one, which then is kept too.
+ *  Fails: VAULT_UNREACHABLE, also when the vault does not say what it has signed; CHAIN_UNREACHABLE. */
+async function adopt(house: Keeping, id: string, wanted: string | null = null): Promise<boolean> {
   const execution = await findExecution(house.db, id);
-  if (execution === undefined || execution.receipt === null) return null;
-  const shown = await house.vault.ask({ command: "show", what: "execution", name: execution.request });
-  if (shown.code !== "OK") problem("VAULT_UNREACHABLE", "vault", `it does not show what it has signed: ${shown.code}`);
-  return keepVersion(house, execution, shown);
+  if (execution === undefined || execution.receipt === null) return false;
+  const { code, body, bytes } = await house.vault.ask({ command: "show", what: "execution", name: execution.request });
+  if (code !== "OK") problem("VAULT_UNREACHABLE", "vault", `it does not show what it has signed: ${code}`);
+  const { transaction = null, earlier = [] } = progressOf(body, execution.request) ?? {};
+  if (transaction !== null) await keepVersion(house, execution, { raw: transaction.raw, receipt: bytes });
+  if (wanted === null || !earlier.includes(wanted)) return wanted !== null && transaction?.id === wanted;
+  const raw = await house.chains.online(execution.chain).raw(wanted);
+  if (raw === null) problem("CHAIN_UNREACHABLE", "chain", `No node gives the bytes of ${wanted}, which the vault has signed.`);
+  await keepVersion(house, execution, { raw, receipt: bytes });
+  return true;
 }
 
-/** Tracks the version that a receipt shows, once. */
+/** Tracks a version, once. */
 async function keepVersion(
   { db, now }: Pick<House, "now" | "db">,
-  { id, request, unit, client, asset, chain }: ExecutionRow,
-  { body, bytes }: Receipt & { readonly bytes: Uint8Array },
-): Promise<string | null> {
-  const transaction = progressOf(body, request)?.transaction ?? null;
-  if (transaction === null) return null;
+  { id, request, unit, client, asset }: ExecutionRow,
+  { raw, receipt }: { readonly raw: Uint8Array; readonly receipt: Uint8Array },
+): Promise<void> {
   const at = new Date(now());
   await transact(db, async (tx) => {
     await lockExecution(tx, id);
-    if ((await trackedTransaction(tx, { chain, id: transaction.id })) !== null) return;
-    await trackTransaction(tx, { raw: transaction.raw, execution: id, unit, asset, now: at });
-    await changeExecution(tx, id, { receipt: bytes }, at);
-    const data = { request, transaction: transaction.id };
-    const told = { subject: `execution:${id}`, actor: "vault", unit, client, data, signed: bytes };
+    const before = await transactionsOf(tx, id);
+    const kept = await trackTransaction(tx, { raw, execution: id, unit, asset, now: at });
+    if (before.some((one) => one.id === kept.id)) return;
+    await changeExecution(tx, id, { receipt }, at);
+    const data = { request, transaction: kept.id };
+    const told = { subject: `execution:${id}`, actor: "vault", unit, client, data, signed: receipt };
     await emit(tx, { type: "execution.repriced", ...told });
   });
-  return transaction.id;
 }

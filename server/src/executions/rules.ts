@@ -40,18 +40,26 @@ export function movementOf(intent: OnChain, book: Pick<Book, "chains" | "assets"
 
 export type SignedTransaction = ExecutionBody["transactions"][number];
 
-/** What the vault answered to `execute` or `show execution`: how far it is, and the transaction of this intent, if it is out. */
-export type Progress = { readonly state: string; readonly transaction: SignedTransaction | null };
+/** What the vault answered to `execute` or `show execution`: how far it is, and the transaction of this intent, if it is
+ *  out. */
+export type Progress = {
+  readonly state: string;
+  readonly transaction: SignedTransaction | null;
+  /** Ids of older versions that are out. */
+  readonly earlier: readonly string[];
+};
 
 /** Reads the body of an execution's receipt, or null when it is none. */
 export function progressOf(body: Uint8Array, intent: string): Progress | null {
   const read = attempt(() => decode(ExecutionBody, body));
   if (!read.ok) return null;
   const transaction = read.value.transactions.find((item) => item.intent === intent) ?? null;
-  return { state: read.value.state, transaction };
+  const earlier = (read.value.earlier ?? []).filter((item) => item.intent === intent).map(({ id }) => id);
+  return { state: read.value.state, transaction, earlier };
 }
 
-/** Whether a stored execution's receipt is the vault's and is about its request; one without a receipt has nothing to show yet. */
+/** Whether a stored execution's receipt is the vault's and is about its request; one without a receipt has nothing to show
+ *  yet. */
 export function isReceiptWhole(
   row: { readonly request: string; readonly receipt: Uint8Array | null },
   { vaultKey, deployment }: { readonly vaultKey: Uint8Array; readonly deployment: Hash },
@@ -88,8 +96,8 @@ export function bookingOf(held: Held): PaymentBooking {
   };
 }
 
-/** What the end of one transaction books: what it really moved and cost is paid by the execution whose version it was; whatever else was
- *  held for the versions of it is released. `moved`: 0 when it failed on the chain. */
+/** What the end of one transaction books: what it really moved and cost is paid by the execution whose version it was;
+ *  whatever else was held for the versions of it is released. `moved`: 0 when it failed on the chain. */
 export function settleSlot(
   winner: Held,
   { others, moved, fee }: { readonly others: readonly Held[]; readonly moved: bigint; readonly fee: bigint },

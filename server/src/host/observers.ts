@@ -27,7 +27,7 @@ type Shown = { readonly deposit: Deposit; readonly what: "seen" | "booked" | "re
 /** What a block brings, written at its end: its accounts are locked once and in one order, and few statements do it all. */
 type Block = { readonly shown: Shown[]; readonly transfers: Transfer[] };
 
-export function observers(house: Pick<House, "now" | "db" | "vault">): Observers {
+export function observers(house: Pick<House, "now" | "db" | "vault" | "chains">): Observers {
   const blocks = new WeakMap<Tx, Block>();
   const blockOf = (tx: Tx): Block => {
     const block = blocks.get(tx) ?? { shown: [], transfers: [] };

@@ -1,6 +1,7 @@
 /** The online half of EVM chains. Every answer is what a quorum of nodes gave for one block by its hash. */
 import { fromHex } from "@strongroom/core/bytes";
 import { addressText } from "@strongroom/core/chain/evm/decode";
+import { attempt } from "@strongroom/core/errors";
 import { limits } from "../../host/limits.ts";
 import { problem } from "../../http/call.ts";
 import type { BlockContent, BlockRef, ChainConfig, Change, Head, Holding, Mined, Movement, Online } from "../types.ts";
@@ -9,7 +10,7 @@ import { quote } from "./fees.ts";
 import { type Nodes, openNodes } from "./nodes.ts";
 import { type Answer, type Call, NodeFault } from "./rpc.ts";
 import { broadcast } from "./send.ts";
-import { addressKey, slotOf } from "./signed.ts";
+import { addressKey, readSigned, slotOf } from "./signed.ts";
 import { traceBlock } from "./trace.ts";
 import {
   count,
@@ -72,6 +73,11 @@ export function openEvm(chain: number, config: ChainConfig, now: () => number): 
     },
     quote: async (asked) => quote(nodes, tip().baseFee, asked),
     broadcast: (raw) => broadcast(nodes, raw),
+    async raw(id) {
+      const told = await nodes.each((rpc) => rpc.call("eth_getRawTransactionByHash", id));
+      const read = told.map((bytes) => attempt(() => readSigned(fromHex(String(bytes).slice(2)))));
+      return read.map((one) => (one.ok && one.value.id === id ? one.value.raw : null)).find((raw) => raw !== null) ?? null;
+    },
   };
 }
 
