@@ -168,6 +168,36 @@ function rowOf(decision: ReadDecision, approval: Uint8Array, at: Date): Decision
   return { id, request: decision.approval.subject, key, person, decision: said, approval, created_at: at };
 }
 
+type Renewal = {
+  readonly id: Hash;
+  readonly intent: Intent;
+  readonly approval: Uint8Array;
+  readonly standing: Standing;
+};
+
+/** A request that is sent again with a fresh signature of its initiator: that one counts from then on. */
+async function renew(call: Call, known: RequestRow, { id, intent, approval, standing }: Renewal): Promise<RequestRow> {
+  const { house, tx, caller } = call;
+  const said = readDecision(approval, { id, intent }, standing);
+  const own = said.ok && said.approval.decision === "initiate" && said.key === intent.initiator;
+  if (!said.ok || !own) return known;
+  const row = await demandRequest(call, known.id, lockVisibleRequest);
+  if (row.state !== "open" && row.state !== "approved") return row;
+  if ((await decisionsOn(tx, [row.id])).some((decision) => decision.id === said.id)) return row;
+  const entered = rowOf(said, approval, new Date(house.now()));
+  await insertDecision(tx, entered);
+  const { unit, client } = row;
+  const what = {
+    data: { person: said.person },
+    signed: approval,
+    decision: decisionRecord(entered),
+    record: requestRecord(row),
+  };
+  await emit(tx, { type: "request.renewed", subject: `request:${row.id}`, actor: caller.name, unit, client, ...what });
+  await enqueue(tx, { kind: "carry-out", subject: row.id });
+  return row;
+}
+
 /** A freeze goes to the vault before it is kept: what matters is that it binds. */
 async function freezeNow(call: Call, row: RequestRow, approval: Uint8Array): Promise<RequestRow> {
   const { house, tx } = call;
@@ -193,7 +223,7 @@ export const requests: Handlers<"requests"> = {
     const { id, intent } = read;
     const index = body.index ?? 0;
     const known = await knownRequest(call, { id, intent, asked: { intent: body.intent, index, client: body.client ?? null } });
-    if (known !== null) return showOne(call, known);
+    if (known !== null) return showOne(call, await renew(call, known, { id, intent, approval: body.approval, standing }));
     const initiated = readDecision(body.approval, { id, intent }, standing);
     if (!initiated.ok) problem("SIGNED_WRONG", initiated.field, initiated.detail);
     const own = initiated.approval.decision === "initiate" && initiated.key === intent.initiator;
