@@ -11,7 +11,7 @@ import { ask, type Json, makeFolder, type Running, startUp, waitForNone } from "
 const place = await makeFolder();
 const home = join(place.folder, "home");
 let up: Running;
-let proxy: Server;
+let proxy: Server | null = null;
 let real = "";
 let config: { readonly [name: string]: unknown } = {};
 /** What is made of an answer; null drops the connection. */
@@ -21,7 +21,7 @@ before(async () => {
   up = await startUp(home);
   config = JSON.parse(await readFile(join(home, "config.json"), "utf8")) as typeof config;
   real = String(config["server"]);
-  proxy = createServer(async (request, response) => {
+  const server = createServer(async (request, response) => {
     const body: Buffer[] = [];
     for await (const chunk of request) body.push(chunk as Buffer);
     const { host: _, connection: __, "content-length": ___, ...headers } = request.headers as Record<string, string>;
@@ -31,14 +31,14 @@ before(async () => {
     if (told === null) return void request.socket.destroy();
     response.writeHead(answer.status, { "content-type": answer.headers.get("content-type") ?? "" }).end(JSON.stringify(told));
   });
-  proxy.listen(0, "127.0.0.1");
-  await once(proxy, "listening");
-  const { port } = proxy.address() as AddressInfo;
+  proxy = server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
   await writeFile(join(home, "config.json"), JSON.stringify({ ...config, server: `http://127.0.0.1:${port}` }));
 });
 after(async () => {
-  proxy.closeAllConnections();
-  proxy.close();
+  proxy?.closeAllConnections();
+  proxy?.close();
   await up.end("SIGKILL");
   await waitForNone(place.folder, 15_000);
   await place.remove();
