@@ -2,7 +2,7 @@
  *  they were tracked, sees nonces that are gone, and says which are stuck. */
 import { transact } from "../db/transact.ts";
 import { limits } from "../host/limits.ts";
-import { problem } from "../http/call.ts";
+import { Problem, problem } from "../http/call.ts";
 import { demandFence, type Lease } from "../jobs/store.ts";
 import { readOne } from "./block.ts";
 import type { Follower } from "./follow.ts";
@@ -34,7 +34,7 @@ async function isSettled(it: Follower, lease: Lease, one: ChainTransaction): Pro
     return true;
   }
   const deep = processed - config.reorgDepth;
-  if (deep < 0 || (await online.sentBy(one.from, await online.header(deep))) <= one.nonce) return false;
+  if (deep < 0 || !(await isGone(it, one, deep))) return false;
   await transact(db, async (tx) => {
     await demandFence(tx, lease);
     const gone = { by: null, block: deep, blockHash: null, finalAt: deep };
@@ -42,6 +42,17 @@ async function isSettled(it: Follower, lease: Lease, one: ChainTransaction): Pro
     if (replaced !== undefined) await it.observers.transactionReplaced(tx, replaced);
   });
   return true;
+}
+
+/** Whether its nonce was taken by that block. Nodes that do not remember so old a state do not say; sending again is
+ *  harmless then. */
+async function isGone({ online }: Follower, one: ChainTransaction, deep: number): Promise<boolean> {
+  try {
+    return (await online.sentBy(one.from, await online.header(deep))) > one.nonce;
+  } catch (error) {
+    if (error instanceof Problem && error.code === "CHAIN_UNREACHABLE") return false;
+    throw error;
+  }
 }
 
 type Late = { readonly one: ChainTransaction; readonly included: Awaited<ReturnType<typeof readOne>> };
