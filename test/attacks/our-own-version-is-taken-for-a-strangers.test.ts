@@ -10,6 +10,7 @@ import type { Request } from "@strongroom/sdk/contract/requests";
 import { makeCancellation } from "@strongroom/sdk/device/make";
 import { openRequest } from "@strongroom/sdk/device/show";
 import { furnish, openHouse, pay, request, say, settled, signerOf, type TestHouse, until } from "../world/house.ts";
+import { askedFor, carriedOutAt } from "../world/worker.ts";
 import { ETH } from "../world/world.ts";
 
 const hex = (bytes: Uint8Array) => `0x${Buffer.from(bytes).toString("hex")}`;
@@ -23,7 +24,7 @@ before(async () => {
 });
 after(() => house.close());
 
-const executionOf = async ({ id }: Request) =>
+const executionOf = async ({ id }: Pick<Request, "id">) =>
   (await house.as("admin").call("executions.list", { query: { request: id } })).items[0];
 
 async function position() {
@@ -62,7 +63,7 @@ test("a cancellation that comes too late takes nothing from the payment that wai
 });
 
 /** A dearer version that somebody asks of the vault at its socket. */
-async function reprised(asked: Request, gwei = 20n) {
+async function reprised(asked: Pick<Request, "id">, gwei = 20n) {
   const [maxFeePerGas, maxPriorityFeePerGas] = [gwei * 10n ** 9n, (gwei * 10n ** 9n) / 2n];
   const context = { index: 0, gasLimit: 21_000, maxFeePerGas, maxPriorityFeePerGas };
   const { code, body } = await house.vault.ask({ command: "reprice", intent: asked.id as Hash, context });
@@ -115,4 +116,33 @@ test("a dearer version whose answer was lost does not stand in the way of a canc
     return (await executionOf(over))?.state === "settled";
   });
   assert.equal((await position()).held, 0n);
+});
+
+test("a version that was mined before the server knew of any is ours", async () => {
+  const before = await position();
+  const payment = await askedFor(house);
+  const died = carriedOutAt(house, house.chain.url, payment, async (command) => {
+    if (command === "execute") throw new Error("the worker dies");
+  });
+  await assert.rejects(died, { message: "the worker dies" });
+  await house.chain.rpc("evm_setAutomine", true);
+  const { raw, id } = await reprised(payment.request);
+  await reprised(payment.request, 40n);
+  await house.chain.rpc("eth_sendRawTransaction", hex(raw));
+  await house.chain.mine(2);
+  const head = Number(await house.chain.rpc("eth_blockNumber"));
+  await until("its block was followed", async () => {
+    const { items } = await house.as("admin").call("chains.list", {});
+    return (items[0]?.processed ?? 0) >= head;
+  });
+  assert.deepEqual(await carriedOutAt(house, house.chain.url, payment), { is: "signed" });
+  const end = await until("it is over", async () => {
+    await house.chain.mine(1);
+    const found = await executionOf(payment.request);
+    return (found?.state === "settled" || found?.state === "aborted") && found;
+  });
+  const paid = end.transactions.find(({ state }) => state === "final");
+  assert.equal(paid?.id, id);
+  assert.equal((await position()).posted, before.posted - ETH - (paid?.fee ?? 0n));
+  assert.equal((await position()).held, before.held);
 });

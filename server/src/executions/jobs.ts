@@ -189,16 +189,21 @@ async function keepSigned(
   const transaction = progress?.transaction ?? null;
   const now = new Date(house.now());
   if (transaction === null) {
-    await transact(house.db, async (tx) => changeExecution(tx, id, { state: "held" }, now));
+    await transact(house.db, async (tx) => {
+      if ((await lockExecution(tx, id)).state === "reserved") await changeExecution(tx, id, { state: "held" }, now);
+    });
     return { is: "held" };
   }
+  // Somebody else may have had dearer ones signed meanwhile, and an older one may be in a block already.
+  const older = await Promise.all((progress?.earlier ?? []).map((version) => house.chains.online(chain).raw(version)));
   const kept = await transact(house.db, async (tx) => {
     await lockRequest(tx, request);
     const row = await lockExecution(tx, id);
     if (row.state !== "reserved" && row.state !== "held") return row.state !== "aborted";
     const { unit, client, asset } = row;
     const slot = transaction.slots.join(" ");
-    await trackTransaction(tx, { raw: transaction.raw, execution: id, unit, asset, now });
+    for (const raw of [...older.filter((one) => one !== null), transaction.raw])
+      await trackTransaction(tx, { raw, execution: id, unit, asset, now });
     await changeExecution(tx, id, { state: "signed", slot, receipt: receipt.bytes }, now);
     const answer = { answer_code: "OK", answer_field: "", answer_detail: "", answer_at: now };
     await changeRequest(tx, request, { state: "consumed", ...answer });
