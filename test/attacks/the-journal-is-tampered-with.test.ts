@@ -267,7 +267,7 @@ async function fragile(house: RealVault, call: "write" | "datasync", code: strin
   };
   const clock = clockFrom(mind.journaledAt(state));
   const receipts = receiptsOf(keystore.identity, boot);
-  const fence = { held: () => Promise.resolve(true) };
+  const fence = { held: () => true };
   const loop = new Loop({ mind, state, boot, journal, fence, keystore: counting, receipts, clock });
   const status = encode(Command, fresh({ command: "status" }));
   await new Promise<Uint8Array>((resolve) => loop.ask(status, resolve));

@@ -1,5 +1,5 @@
-/** The SDK's example, as its README shows it, run as a program of its own against a whole house; the payment that it requests is
- *  approved and settled. */
+/** The SDK's example, as its README shows it, run as a program of its own against a whole house; the payment that it
+ *  requests is approved and settled. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { createPrivateKey, randomBytes } from "node:crypto";

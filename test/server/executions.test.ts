@@ -1,4 +1,5 @@
-/** What becomes of payments on the chain: tokens, clients of their own, stuck ones that are repriced, replaced ones, cancelled ones. */
+/** What becomes of payments on the chain: tokens, clients of their own, stuck ones that are repriced, replaced ones,
+ *  cancelled ones. */
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
 import { makeCancellation, makePayment, makeReplacement, makeWallet } from "@strongroom/sdk/device/make";

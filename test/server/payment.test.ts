@@ -1,4 +1,5 @@
-/** The main job through the front door: a deposit, a payment that two people approve, its settlement, and one that is refused. */
+/** The main job through the front door: a deposit, a payment that two people approve, its settlement, and one that is
+ *  refused. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { CHAIN } from "../world/chain.ts";

@@ -1,5 +1,5 @@
-/** Compiles the demonstration token and the odd contracts of the tests: `node tools/demo/compile.ts` writes token.json and odd.json,
- *  and their test compares. */
+/** Compiles the demonstration token and the odd contracts of the tests: `node tools/demo/compile.ts` writes token.json and
+ *  odd.json, and their test compares. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";

@@ -132,7 +132,8 @@ export type Online = {
   sentBy(address: string, block: BlockRef): Promise<number>;
   quote(asked: Asked): Promise<Quote>;
   broadcast(raw: Uint8Array): Promise<Sent>;
-  /** The signed bytes of a plain transfer that any node gives, which say themselves that they are this transaction's; or null. */
+  /** The signed bytes of a plain transfer that any node gives, which say themselves that they are this transaction's; or
+   *  null. */
   raw(id: string): Promise<Uint8Array | null>;
   close(): Promise<void>;
 };
