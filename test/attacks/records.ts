@@ -47,7 +47,7 @@ export const UNCOMPARED: { readonly [table: string]: readonly string[] } = {
     ...["state", "final_at", "settled_at", "replaced_by", "reason"],
     ...["sends", "send_at", "created_at", "stuck_at"],
   ],
-  deposit: ["sender", "logged", "block_at", "final_at", "seen_at"],
+  deposit: ["block_at", "seen_at"],
 };
 
 export type Records = {

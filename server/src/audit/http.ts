@@ -7,15 +7,22 @@ import type { Returned } from "@strongroom/sdk/contract/endpoint";
 import type { Endpoints } from "@strongroom/sdk/contract/table";
 import type { Tx } from "../db/tables.ts";
 import { countEvents, seesAll } from "../events/store.ts";
+import { limits } from "../host/limits.ts";
 import { type Handlers, problem } from "../http/call.ts";
 import { signCheckpoint } from "./checkpoints/jobs.ts";
 import * as store from "./store.ts";
+
+const DAY_MS = 86_400_000;
 
 export const audit: Handlers<"audit"> = {
   async "audit.checkpoint"({ tx }) {
     return shown(await newest(tx));
   },
-  async "audit.sign"({ house }) {
+  async "audit.sign"({ house, tx }) {
+    // The vault signs a number of them in a day; some are kept for those that are made without being asked for.
+    const since = new Date(house.now() - DAY_MS);
+    const left = limits.log.checkpointsADay - (await store.countCheckpoints(tx, since));
+    if (left <= 0) problem("RATE_LIMITED", "", "The day's checkpoints are used up; the newest one is at /v1/audit/checkpoint.");
     // Outside of the call's transaction: what the vault is asked must be written down before it is.
     const signed = await signCheckpoint(house);
     return shown(signed ?? problem("NOT_FOUND", "", "The log has no leaves yet."));

@@ -143,6 +143,12 @@ export async function newestCheckpoint(db: Reader): Promise<CheckpointRow | null
   return (await query.executeTakeFirst()) ?? null;
 }
 
+/** How many checkpoints were signed since then. */
+export async function countCheckpoints(db: Reader, since: Date): Promise<number> {
+  const query = db.selectFrom("audit_checkpoint").select((eb) => eb.fn.countAll<number>().as("count"));
+  return (await query.where("at", ">=", since).executeTakeFirstOrThrow()).count;
+}
+
 /** Checkpoints by size, those over more leaves than `after`. */
 export async function listCheckpoints(db: Reader, { after, take }: { after: number; take: number }): Promise<CheckpointRow[]> {
   return db.selectFrom("audit_checkpoint").selectAll().where("size", ">", after).orderBy("size").limit(take).execute();

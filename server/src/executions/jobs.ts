@@ -227,16 +227,24 @@ async function keepSigned(
 
 /** After a refusal nothing stays reserved, unless the vault has committed itself to the intent all the same. */
 async function giveUp(house: House, execution: ExecutionRow, refusal: Receipt): Promise<Attempt> {
-  const { id, request } = execution;
+  const { request } = execution;
   const shown = await house.vault.ask({ command: "show", what: "execution", name: request });
+  const isWithheld = shown.code === "OK" && progressOf(shown.body, request)?.state === "withheld";
+  // What was withheld is never given out for an intent that is over.
+  const isOver = refusal.code === "EXPIRED" || refusal.code === "INTENT_REJECTED";
+  if (isWithheld && isOver) return abort(house, execution, refusal);
   if (shown.code === "OK") return keepSigned(house, execution, shown);
   // A vault that is overloaded or has stopped does not say so.
-  if (shown.code !== "INTENT_UNKNOWN") return { is: "held" };
+  return shown.code === "INTENT_UNKNOWN" ? abort(house, execution, refusal) : { is: "held" };
+}
+
+/** Ends an execution of which nothing will ever be signed, and releases what it holds. */
+async function abort(house: House, { id, request }: ExecutionRow, refusal: Receipt): Promise<Attempt> {
   const now = new Date(house.now());
   await transact(house.db, async (tx) => {
     await lockRequest(tx, request);
     const row = await lockExecution(tx, id);
-    if (row.state !== "reserved") return;
+    if (row.state !== "reserved" && row.state !== "held") return;
     await changeExecution(tx, id, { state: "aborted" }, now);
     await changeRequest(tx, request, { execution: null });
     const { unit, client } = row;
@@ -293,7 +301,8 @@ async function tell(tx: Tx, it: ChainTransaction, { what, state, at }: Told): Pr
   await changeExecution(tx, row.id, { state }, at);
   const { unit, client, request } = row;
   const subject = `execution:${row.id}`;
-  const data = { request, transaction: it.id, block: it.block };
+  const cost = { succeeded: it.succeeded, fee: it.fee?.toString() ?? null, moved: it.moved?.toString() ?? null };
+  const data = { request, transaction: it.id, block: it.block, block_hash: it.blockHash, ...cost };
   await emit(tx, { type: `execution.${what}`, subject, actor: "chain", unit, client, data });
 }
 

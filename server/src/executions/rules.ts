@@ -97,13 +97,15 @@ export function bookingOf(held: Held): PaymentBooking {
 }
 
 /** What the end of one transaction books: what it really moved and cost is paid by the execution whose version it was;
- *  whatever else was held for the versions of it is released. `moved`: 0 when it failed on the chain. */
+ *  whatever else was held for the versions of it is released. `moved`: 0 when it failed on the chain; more than was held
+ *  when a token takes a fee on top, which the position of the payer has to cover. */
 export function settleSlot(
   winner: Held,
   { others, moved, fee }: { readonly others: readonly Held[]; readonly moved: bigint; readonly fee: bigint },
 ): readonly Transfer[] {
   const own = bookingOf(winner);
-  if (others.length === 0) return settlePayment(own, { moved, fee });
+  const isCovered = moved <= own.amount && fee <= own.totalFee;
+  if (others.length === 0 && isCovered) return settlePayment(own, { moved, fee });
   const released = [winner, ...others].flatMap((held) => releasePayment(bookingOf(held)));
   return [...released, ...payNow(own, { moved, fee })];
 }

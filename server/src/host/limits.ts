@@ -159,6 +159,8 @@ export const limits = {
     /** From one checkpoint to the next; the vault writes down 10,000 in a day. From one look for anything new to the next. */
     checkpointMs: 10_000,
     checkpointPollMs: 1_000,
+    /** Checkpoints of a day after which nobody may ask for one more. */
+    checkpointsADay: 9_000,
     /** Leaves that are checked at once; the pause after all were, which is never less than ten times as long as that took. */
     checkRows: 1_000,
     checkMs: 60_000,

@@ -53,9 +53,10 @@ export function observers(house: Pick<House, "now" | "db" | "vault" | "chains">)
 }
 
 function eventOf({ deposit, what }: Shown): Emitted {
-  const { id, chain, tx: transaction, place, wallet, index, asset, contract, amount, reason, block, unit, client } = deposit;
-  const where = { chain, transaction, place, block, wallet, index };
-  const data = { ...where, asset, contract, amount: amount.toString(), reason };
+  const { id, chain, tx: transaction, place, wallet, index, asset, contract, sender, reason, block, unit, client } = deposit;
+  const where = { chain, transaction, place, block, block_hash: deposit.blockHash, final_at: deposit.finalAt, wallet, index };
+  const amounts = { amount: deposit.amount.toString(), logged: deposit.logged.toString() };
+  const data = { ...where, asset, contract, sender, ...amounts, reason };
   return { type: `deposit.${what}`, subject: `deposit:${id}`, actor: "chain", unit, client, data };
 }
 
