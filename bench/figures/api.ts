@@ -134,8 +134,9 @@ export const api: Figure = async (options) => {
   const { create, list, behind } = await run(options);
   if (create === undefined || list === undefined) throw new Error("nothing was measured");
   const notes = [
-    `One server process, PostgreSQL with fsync, ${RULES} rules; callers, server, vault and PostgreSQL share the machine. Best of ${ROUNDS} rounds.`,
-    "A created payment is also put to the vault, which says that approvals are missing; that is done while calls go on, and by the same process.",
+    `One server process, PostgreSQL with fsync, ${RULES} rules; all of them and the callers share the machine.`,
+    `Best of ${ROUNDS} rounds.`,
+    "A created payment is also put to the vault, which misses approvals: by the same process, while calls go on.",
     "Bare: one insert, or one select of a page, without any check, event or job.",
   ];
   const left = { what: "work left when the last call was answered, per payment", unit: "ms", values: behind };

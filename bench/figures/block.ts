@@ -27,7 +27,7 @@ const DEPOSITS = 200;
 const CONFIRMATIONS = 2;
 const LEASE_MS = 600_000;
 
-/** Milliseconds. `node`, `database`: answers that were waited for. `empty`: the block that makes the deposits final. */
+/** Milliseconds. `node`, `database`: answers that were waited for. */
 type Block = { readonly total: number; readonly node: number; readonly database: number; readonly statements: number };
 type Result = {
   readonly load: number;
@@ -209,9 +209,7 @@ export const blocks: Figure = async (options) => {
       { what: "reading all watched addresses, once at the start", unit: "ms", values: values(({ load }) => load) },
       { what: "memory that they take", unit: "MiB", values: values(({ memoryMiB }) => memoryMiB) },
     ],
-    notes: [
-      "One node, traces on, every deposit to a client of its own: an event and a pending posting for each. PostgreSQL with fsync.",
-    ],
+    notes: ["One node, traces on, PostgreSQL with fsync. Every deposit is a client's: an event and a pending posting."],
   };
   const final: Table = {
     title: `The empty block that makes these ${DEPOSITS} deposits final`,

@@ -134,7 +134,8 @@ async function run({ quick, scratch, say }: Options) {
 export const settling: Figure = async (options) => {
   const { payments, deposits } = await run(options);
   const notes = [
-    `The server looks at the node every ${POLL_MS} ms; PostgreSQL and vault with fsync. Callers, proxy and node share the machine.`,
+    `The server looks at the node every ${POLL_MS} ms; PostgreSQL and vault with fsync.`,
+    "Callers, proxy and node share the machine.",
     "From the call with the last approval to the node's answer to the transaction.",
   ];
   const broadcast: Table = {

@@ -8,7 +8,10 @@ type Sent = { readonly intent: string; readonly approval: string };
 
 const pool = new Pool({ connectionString: process.env.BENCH_DATABASE ?? "", max: 16 });
 await pool.query(`create table if not exists plain (
-  id bigint generated always as identity primary key, intent bytea not null, approval bytea not null, created_at timestamptz not null default now()
+  id bigint generated always as identity primary key,
+  intent bytea not null,
+  approval bytea not null,
+  created_at timestamptz not null default now()
 )`);
 const app = Fastify({ logger: false });
 
