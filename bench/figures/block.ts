@@ -44,7 +44,9 @@ async function watch(db: Reader, count: number): Promise<void> {
   await sql`
     insert into chain_watch (chain, key, address, wallet, index, client, unit, change)
     select ${sql.lit(CHAIN)}, key, key, 'omnibus', at, 'client-' || at, 'bank', at
-    from (select at, '0x' || lpad(to_hex(at + 1099511627776), 40, '0') as key from generate_series(1, ${sql.lit(count)}) at) made
+    from (
+      select at, '0x' || lpad(to_hex(at + 1099511627776), 40, '0') as key from generate_series(1, ${sql.lit(count)}) at
+    ) made
     on conflict do nothing`.execute(db);
   await sql`
     insert into chain_watching values (${sql.lit(CHAIN)}, ${sql.lit(count)})
