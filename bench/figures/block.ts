@@ -7,6 +7,7 @@ import { runInNewContext } from "node:vm";
 import { sql } from "kysely";
 import { openEvm } from "../../server/src/chain/evm/evm.ts";
 import { type Follower, followOne } from "../../server/src/chain/follow.ts";
+import { openGateway } from "../../server/src/chain/gateway.ts";
 import { writeState } from "../../server/src/chain/store.ts";
 import type { ChainConfig, Online } from "../../server/src/chain/types.ts";
 import { openWatched } from "../../server/src/chain/watched.ts";
@@ -17,7 +18,9 @@ import { startPostgres } from "../../server/src/db/postgres/start.ts";
 import type { Reader } from "../../server/src/db/tables.ts";
 import { observers } from "../../server/src/host/observers.ts";
 import { type Lease, takeLease } from "../../server/src/jobs/store.ts";
+import { openVaultLink } from "../../server/src/vault/link.ts";
 import { type Anvil, CHAIN, calls, RICH, startAnvil } from "../../test/world/chain.ts";
+import { ZERO } from "../../test/world/world.ts";
 import type { Figure, Options, Table } from "../figure.ts";
 import { median } from "../stats.ts";
 
@@ -98,15 +101,11 @@ async function follow(ground: Ground, { count, rounds }: { count: number; rounds
   await watch(db, count);
   const { online, spent } = timed(openEvm(CHAIN, config, Date.now));
   const assets = async () => ({ name: "bench", native: "eth", tokens: [{ asset: "usdx", contract: token }] });
-  const follower: Follower = {
-    chain: CHAIN,
-    config,
-    online,
-    db,
-    assets,
-    now: Date.now,
-    observers: observers({ now: Date.now }),
-  };
+  // Deposits ask neither of these anything.
+  const vault = openVaultLink({ socket: "none", pin: ZERO });
+  const chains = openGateway({ chains: new Map([[CHAIN, config]]), db, assets, now: Date.now });
+  const told = observers({ now: Date.now, db, vault, chains });
+  const follower: Follower = { chain: CHAIN, config, online, db, assets, now: Date.now, observers: told };
   const before = heapMiB();
   const watched = openWatched(db, CHAIN);
   const since = performance.now();
