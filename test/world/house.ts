@@ -94,12 +94,30 @@ export async function openHouse(parts: HouseParts = {}): Promise<TestHouse> {
     standVault(parts.world),
     (parts.database ?? withDatabase)(),
   ]);
+  const servers: Serving[] = [];
+  const close = async () => {
+    for (const server of servers) await server.stop();
+    await vault.clean();
+    await chain.stop();
+    await database.close();
+  };
+  try {
+    return await furnished({ chain, vault, database, servers, close }, parts);
+  } catch (error) {
+    // What runs would keep the test's process for ever.
+    await close();
+    throw error;
+  }
+}
+
+type Standings = Pick<TestHouse, "chain" | "vault" | "database" | "servers" | "close">;
+
+async function furnished({ chain, vault, database, servers, close }: Standings, parts: HouseParts): Promise<TestHouse> {
   await deployToken(chain);
   const nodes = (await parts.nodes?.(chain)) ?? { urls: [chain.url], quorum: 1 };
   const config = join(vault.folder, "server.json");
   await writeFile(config, JSON.stringify(configOf({ vault, database, nodes, chain: parts.chain ?? {} })));
   const tokens = new Map<string, string>();
-  const servers: Serving[] = [];
   const as: TestHouse["as"] = (user, at = servers[0]) =>
     openClient({ ...parts.client, url: at?.url ?? "", token: tokens.get(user) ?? "" });
   tokens.set("admin", await firstToken(config));
@@ -127,12 +145,7 @@ export async function openHouse(parts: HouseParts = {}): Promise<TestHouse> {
       return as(user);
     },
     session: () => openSession({ wire: openRelay(as("admin")), memory: shortMemory(), pin: vault.made.deployment }),
-    async close() {
-      for (const server of servers) await server.stop();
-      await vault.clean();
-      await chain.stop();
-      await database.close();
-    },
+    close,
   };
   await house.serve();
   return house;
@@ -172,7 +185,9 @@ async function deployToken(chain: Anvil): Promise<void> {
   const { bytecode } = JSON.parse(readFileSync(join(ROOT, "tools/demo/token.json"), "utf8")) as { bytecode: string };
   const data = `0x${bytecode}${(10n ** 15n).toString(16).padStart(64, "0")}`;
   const id = await chain.rpc("eth_sendTransaction", { from: RICH, data });
-  const { contractAddress } = await chain.rpc<{ contractAddress: string }>("eth_getTransactionReceipt", id);
+  const { contractAddress } = await until("the token is deployed", () =>
+    chain.rpc<{ contractAddress: string } | null>("eth_getTransactionReceipt", id),
+  );
   assert.equal(contractAddress.toLowerCase(), TOKEN.toLowerCase());
 }
 
