@@ -101,8 +101,11 @@ async function deploy(rpc: Call, { name, byHand }: { name: string; byHand: boole
   };
   const id = await rpc("eth_sendTransaction", { from: RICH, data: `0x${bytecode[name]}` });
   if (byHand) await rpc("anvil_mine", "0x1");
-  const { contractAddress } = await rpc<{ contractAddress: string }>("eth_getTransactionReceipt", id);
-  return contractAddress;
+  for (;;) {
+    const receipt = await rpc<{ contractAddress: string } | null>("eth_getTransactionReceipt", id);
+    if (receipt !== null) return receipt.contractAddress;
+    await sleep(5);
+  }
 }
 
 export const hex = (value: bigint | number) => `0x${value.toString(16)}`;
