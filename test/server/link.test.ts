@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Hash } from "../../core/src/bytes.ts";
 import { Command, requestId } from "../../core/src/protocol/command.ts";
 import { decode, encode, Signed } from "../../core/src/signed/object.ts";
@@ -165,6 +166,7 @@ test("a late reply is not taken for the next command's", async () => {
   });
   const led = openVaultLink({ socket: path, pin: vault.made.deployment, wire: { replyMs: 200, connections: 1 } });
   await assert.rejects(led.ask({ command: "protections" }), code("VAULT_UNREACHABLE"));
+  while (held.length === 0) await sleep(5);
   for (const write of held) write();
   const answers = await Promise.all([led.ask({ command: "head" }), led.ask({ command: "status" })]);
   assert.ok(answers.every((answer) => answer.code === "OK"));
