@@ -1,14 +1,21 @@
 /** The same signatures without Strongroom: what the cryptography of one payment costs by itself, in the libraries that the
- *  product uses. It is both what is compared with and what is called "cryptography" in the figures; everything that the
- *  product adds around these calls, its stricter checks of keys and signatures included, counts as its own. */
-import { createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from "node:crypto";
+ *  product uses, with the hashes of what is signed: SHA-256 of each approval, Keccak-256 of the transaction before and after
+ *  it is signed. It is both what is compared with and what is called "cryptography" in the figures; everything that the
+ *  product adds around these calls, its stricter checks of keys and signatures and all other hashes included, counts as its
+ *  own. */
+import { createHash, createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from "node:crypto";
 import { secp256k1 } from "../../core/node_modules/@noble/curves/secp256k1.js";
+import { keccak_256 } from "../../core/node_modules/@noble/hashes/sha3.js";
 import { derivePrivateKey } from "../../core/src/keys/hd.ts";
 import { KEYS } from "../../test/world/world.ts";
 import { cpuMs } from "../stats.ts";
 import type { Payment } from "./payments.ts";
 
 const SPKI = Buffer.from("302a300506032b6570032100", "hex");
+
+/** As long as the transaction of a payment is, before and after it is signed. */
+const UNSIGNED = new Uint8Array(50);
+const SIGNED = new Uint8Array(117);
 
 /** Ed25519 verifications of one payment: the initiator and two approvers. */
 export const VERIFICATIONS = 3;
@@ -21,8 +28,9 @@ const keys = new Map(Object.values(KEYS).map((key) => [key.id as string, keyObje
 
 /** All approvals of a payment. Fails the run when one does not verify. */
 export function verifyApprovals(payment: Payment): void {
-  for (const { key, challenge, signature } of payment.signatures) {
+  for (const { key, message, signature } of payment.signatures) {
     const object = keys.get(key);
+    const challenge = createHash("sha256").update(message).digest();
     if (object === undefined || !verify(null, challenge, object, signature)) throw new Error("a signature does not verify");
   }
 }
@@ -60,7 +68,7 @@ export type BareTimes = {
 
 /** Microseconds of processor time per payment of each part, over these payments. */
 export function timeBare(payments: readonly Payment[], pair: ReturnType<typeof secpPair>): BareTimes {
-  const digests = payments.map((payment) => payment.signatures[0]?.challenge ?? new Uint8Array(32));
+  const digests = payments.map((payment) => keccak_256(payment.signatures[0]?.message ?? new Uint8Array(32)));
   const per = (work: (at: number) => unknown): number => {
     const since = cpuMs();
     for (let at = 0; at < payments.length; at++) work(at);
@@ -71,7 +79,9 @@ export function timeBare(payments: readonly Payment[], pair: ReturnType<typeof s
   };
   const together = per((at) => {
     verifyApprovals(payments[at] as Payment);
+    digests[at] = keccak_256(UNSIGNED.fill(at & 0xff, 40, 44));
     demandGood(at, pair.make(digests[at] as Uint8Array));
+    keccak_256(SIGNED.fill(at & 0xff, 40, 44));
   });
   const approvals = per((at) => verifyApprovals(payments[at] as Payment));
   const made: Uint8Array[] = [];

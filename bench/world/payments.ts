@@ -1,9 +1,9 @@
 /** What the figures pay: commands as an honest server sends them, made before the clock starts. */
-import type { Hash } from "../../core/src/bytes.ts";
+import { ascii, concat, type Hash } from "../../core/src/bytes.ts";
 import { Command, type CommandOf } from "../../core/src/protocol/command.ts";
 import { Approval } from "../../core/src/signed/approval.ts";
 import { Intent, type IntentOf } from "../../core/src/signed/intent.ts";
-import { challengeOf, decode, encode, Signed } from "../../core/src/signed/object.ts";
+import { decode, encode, Signed } from "../../core/src/signed/object.ts";
 import * as world from "../../test/world/world.ts";
 
 /** One payment: the command's bytes, and for the bare comparison what its signatures are over. */
@@ -11,7 +11,7 @@ export type Payment = {
   readonly intent: IntentOf<"pay">;
   readonly command: CommandOf<"execute">;
   readonly bytes: Uint8Array;
-  readonly signatures: readonly { readonly key: Hash; readonly challenge: Uint8Array; readonly signature: Uint8Array }[];
+  readonly signatures: readonly { readonly key: Hash; readonly message: Uint8Array; readonly signature: Uint8Array }[];
 };
 
 /** Payment number `at`: 0.001 ETH or 1 USDX in turn, initiated by tom and approved by amy and bob. `name` tells runs apart. */
@@ -29,7 +29,8 @@ function signatureOf(bytes: Uint8Array): Payment["signatures"][number] {
   const { body, signatures } = decode(Signed, bytes);
   const [signature] = signatures;
   if (signature === undefined) throw new Error("an approval without a signature");
-  return { key: signature.key, challenge: challengeOf(Approval, body), signature: signature.signature };
+  const tag = ascii(Approval.tag);
+  return { key: signature.key, message: concat(Uint8Array.of(tag.length), tag, body), signature: signature.signature };
 }
 
 /** Bytes of the objects that one payment is made of, for the figures about encoding. */
