@@ -72,10 +72,11 @@ function notedIn(names: Set<string>, text: string, values: readonly unknown[]): 
   names.add(typeof type === "string" ? type : table);
 }
 
-/** The name of a transaction: the events that it tells, or the tables that it writes. */
-function nameOf(names: ReadonlySet<string>): string {
+/** The steps that a commit is: one for each event that it tells, since a block may bring several, or else one by the tables
+ *  that it writes. */
+function stepsOf(names: ReadonlySet<string>): readonly string[] {
   const events = [...names].filter((name) => name.includes("."));
-  return (events.length > 0 ? events : [...names].sort()).join(" ");
+  return events.length > 0 ? events : [[...names].sort().join(" ")];
 }
 
 const prototype = pg.Client.prototype as unknown as { query: Query };
@@ -85,8 +86,10 @@ prototype.query = function (this: object, text: string, values: readonly unknown
   if (/^(?:begin|start transaction)/.test(text)) writing.set(this, new Set());
   else if (names !== undefined) notedIn(names, text, values);
   if (/^(?:commit|rollback)/.test(text)) writing.delete(this);
-  if (text === "commit" && names !== undefined && names.size > 0)
-    return done(begin(`commit ${nameOf(names)}`), this, text, values);
+  if (text === "commit" && names !== undefined && names.size > 0) {
+    const ends = stepsOf(names).map((name) => begin(`commit ${name}`));
+    return done(() => ends.forEach((end) => void end()), this, text, values);
+  }
   if (names === undefined && text.startsWith('update "job"') && text.includes("last_error")) {
     const kind = values.map((value) => kinds.get(value)).find((one) => one !== undefined);
     return done(begin(`end ${kind}`), this, text, values);
