@@ -84,7 +84,8 @@ export class Stage {
         last = error;
       }
     }
-    throw new Error(`it did not happen: ${what}`, { cause: last });
+    const chains = await this.house.as("admin").call("chains.list").catch(String);
+    throw new Error(`it did not happen: ${what}; ${JSON.stringify(chains)}`, { cause: last });
   }
 
   /** Lets the time pass that leases of the dead take to run out. */
