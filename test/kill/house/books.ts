@@ -5,7 +5,6 @@ import { type Hash, toHex } from "../../../core/src/bytes.ts";
 import { ExecutionBody } from "../../../core/src/protocol/command.ts";
 import { decode } from "../../../core/src/signed/object.ts";
 import { checkLog } from "../../../server/src/audit/integrity/jobs.ts";
-import { newestCheckpoint } from "../../../server/src/audit/store.ts";
 import { verifyRecords } from "../../../server/src/integrity/store.ts";
 import { openVaultLink } from "../../../server/src/vault/link.ts";
 import { calls, hex } from "../../world/chain.ts";
@@ -178,9 +177,11 @@ async function demandLogged({ house }: Stage): Promise<void> {
   const link = openVaultLink({ socket: house.vault.socket, pin: house.vault.made.deployment });
   try {
     const [{ db }, view] = [house.database, await link.view()];
+    // A vault that dies all the time may not have come to sign one by itself.
+    const { size: signed } = await house.as("admin").call("audit.sign", { body: {} });
     const { size, checkpoints, wrong } = await checkLog({ db, view });
     assert.equal(wrong, null);
-    assert.ok(checkpoints > 0 && size >= ((await newestCheckpoint(db))?.size ?? 0));
+    assert.ok(checkpoints > 0 && size >= signed);
     assert.deepEqual((await verifyRecords(db, view)).findings, []);
     const alarms = await db.selectFrom("audit_look").select(["name", "detail"]).where("ok", "=", false).execute();
     // That the vault was away is no alarm.
