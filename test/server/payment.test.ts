@@ -47,3 +47,18 @@ test("a rejection ends a request", async () => {
   assert.equal(rejected.state, "rejected");
   await assert.rejects(say(house, asked.id, { by: "bob" }), { code: "STATE_CONFLICT" });
 });
+
+test("lists that begin with the newest show everything once, page by page", async () => {
+  const client = house.as("admin");
+  for (const list of ["requests.list", "executions.list", "facts.list"] as const) {
+    const { items } = await client.call(list, { query: { limit: "200" } });
+    const whole: readonly { readonly id: string }[] = items;
+    const paged: string[] = [];
+    for await (const { id } of client.each(list, { query: { limit: "1" } })) paged.push(id);
+    assert.ok(whole.length > 0, list);
+    assert.deepEqual(
+      paged,
+      whole.map(({ id }) => id),
+    );
+  }
+});

@@ -48,12 +48,11 @@ type Payment = { readonly request: RequestRow; readonly intent: OnChain; readonl
 const REHEARSAL = { gasLimit: 0, maxFeePerGas: 0n, maxPriorityFeePerGas: 0n } as const;
 
 /** Whether every rule is met, without anything coming of it: null, or the vault's refusal. */
-export async function rehearse(house: House, { request, intent, approvals }: Payment, facts: readonly Uint8Array[]) {
+export async function rehearse(house: House, { request, approvals }: Payment, facts: readonly Uint8Array[]) {
   const context = { index: request.index, ...REHEARSAL };
   const orders = [{ intent: request.intent, context }];
   const receipt = await house.vault.ask({ command: "execute", orders, approvals, facts });
-  const built =
-    receipt.code === "GAS_TOO_LOW" || receipt.code === "OK" || (intent.kind === "pay" && receipt.code === "CONTEXT_INVALID");
+  const built = receipt.code === "GAS_TOO_LOW" || receipt.code === "OK";
   return built ? null : receipt;
 }
 

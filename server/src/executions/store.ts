@@ -1,6 +1,7 @@
 /** The only code that reads and writes executions. */
 import type { Selectable } from "kysely";
 import type { Uuid } from "../db/ids.ts";
+import { older, type Place } from "../db/older.ts";
 import type { Reader, Tx } from "../db/tables.ts";
 import type { Caller } from "../users/rules.ts";
 
@@ -86,22 +87,13 @@ export async function listExecutions(
   db: Reader,
   caller: Caller,
   it: {
-    readonly before: { readonly at: Date; readonly id: string } | null;
+    readonly before: Place;
     readonly limit: number;
     readonly state?: ExecutionState | undefined;
     readonly request?: string | undefined;
   },
 ): Promise<readonly ExecutionRow[]> {
-  const { before } = it;
-  let query = visible(db, caller);
-  if (before !== null) {
-    query = query.where((where) =>
-      where.or([
-        where("created_at", "<", before.at),
-        where.and([where("created_at", "=", before.at), where("id", "<", before.id as Uuid)]),
-      ]),
-    );
-  }
+  let query = visible(db, caller).where(older(it.before));
   if (it.state !== undefined) query = query.where("state", "=", it.state);
   if (it.request !== undefined) query = query.where("request", "=", it.request);
   return query.orderBy("created_at", "desc").orderBy("id", "desc").limit(it.limit).execute();

@@ -1,5 +1,6 @@
 /** The only code that reads and writes facts. */
 import type { Selectable } from "kysely";
+import { older, type Place } from "../db/older.ts";
 import type { Reader, Tx } from "../db/tables.ts";
 
 type FactTable = {
@@ -45,22 +46,13 @@ export async function markInformed(tx: Tx, ids: readonly string[]): Promise<void
 export async function listFacts(
   db: Reader,
   it: {
-    readonly before: { readonly at: Date; readonly id: string } | null;
+    readonly before: Place;
     readonly limit: number;
     readonly type?: FactRow["type"] | undefined;
     readonly source?: string | undefined;
   },
 ): Promise<readonly FactRow[]> {
-  const { before } = it;
-  let query = db.selectFrom("fact").selectAll();
-  if (before !== null) {
-    query = query.where((where) =>
-      where.or([
-        where("created_at", "<", before.at),
-        where.and([where("created_at", "=", before.at), where("id", "<", before.id)]),
-      ]),
-    );
-  }
+  let query = db.selectFrom("fact").selectAll().where(older(it.before));
   if (it.type !== undefined) query = query.where("type", "=", it.type);
   if (it.source !== undefined) query = query.where("source", "=", it.source);
   return query.orderBy("created_at", "desc").orderBy("id", "desc").limit(it.limit).execute();

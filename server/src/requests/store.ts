@@ -1,5 +1,6 @@
 /** The only code that reads and writes requests and the decisions on them. */
 import type { Generated, Selectable } from "kysely";
+import { older, type Place } from "../db/older.ts";
 import type { Reader, Tx } from "../db/tables.ts";
 import type { Caller } from "../users/rules.ts";
 
@@ -81,23 +82,14 @@ export async function listRequests(
   db: Reader,
   caller: Caller,
   it: {
-    readonly before: { readonly at: Date; readonly id: string } | null;
+    readonly before: Place;
     readonly limit: number;
     readonly state?: RequestState | undefined;
     readonly kind?: Kind | undefined;
     readonly client?: string | undefined;
   },
 ): Promise<readonly RequestRow[]> {
-  const { before } = it;
-  let query = visible(db, caller);
-  if (before !== null) {
-    query = query.where((where) =>
-      where.or([
-        where("created_at", "<", before.at),
-        where.and([where("created_at", "=", before.at), where("id", "<", before.id)]),
-      ]),
-    );
-  }
+  let query = visible(db, caller).where(older(it.before));
   if (it.state !== undefined) query = query.where("state", "=", it.state);
   if (it.kind !== undefined) query = query.where("kind", "=", it.kind);
   if (it.client !== undefined) query = query.where("client", "=", it.client);

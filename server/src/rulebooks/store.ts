@@ -1,5 +1,6 @@
 /** The only code that reads and writes rulebooks and the decisions on them. */
 import type { Selectable } from "kysely";
+import { older, type Place } from "../db/older.ts";
 import type { Reader, Tx } from "../db/tables.ts";
 
 type RulebookTable = {
@@ -67,17 +68,8 @@ export async function decisionsOn(db: Reader, rulebook: string): Promise<readonl
 /** The newest first, before a date and id. */
 export async function listRulebooks(
   db: Reader,
-  it: { readonly before: { readonly at: Date; readonly id: string } | null; readonly limit: number },
+  it: { readonly before: Place; readonly limit: number },
 ): Promise<readonly RulebookRow[]> {
-  const { before } = it;
-  let query = db.selectFrom("rulebook").selectAll();
-  if (before !== null) {
-    query = query.where((where) =>
-      where.or([
-        where("created_at", "<", before.at),
-        where.and([where("created_at", "=", before.at), where("id", "<", before.id)]),
-      ]),
-    );
-  }
+  const query = db.selectFrom("rulebook").selectAll().where(older(it.before));
   return query.orderBy("created_at", "desc").orderBy("id", "desc").limit(it.limit).execute();
 }
