@@ -243,7 +243,8 @@ async function abort(house: House, { id, request }: ExecutionRow, refusal: Recei
   await transact(house.db, async (tx) => {
     await lockRequest(tx, request);
     const row = await lockExecution(tx, id);
-    if (row.state !== "reserved" && row.state !== "held") return;
+    // What has a slot was signed, whatever a vault says that was rolled back.
+    if ((row.state !== "reserved" && row.state !== "held") || row.slot !== null) return;
     await changeExecution(tx, id, { state: "aborted" }, now);
     await changeRequest(tx, request, { execution: null });
     const { unit, client } = row;
