@@ -24,7 +24,7 @@ function judgeNaively(rules: readonly Rule[], groups: Groups, subject: Subject):
     else if (rule.effect === "allow") allows.push(rule.id);
     else requirements.push(rule);
   }
-  return { denies, allows, requirements };
+  return { denies, allows, requirements, unvalued: undefined };
 }
 
 function names<T>(list: "any" | readonly T[], value: T | undefined): boolean {
@@ -56,6 +56,7 @@ function subjectsOf(): readonly Subject[] {
   return Array.from({ length: SUBJECTS }, (_, at) => ({
     kind: at % 16 === 15 ? "cancel" : "pay",
     initiator: persons[at % 3] as string,
+    when: { lo: 0, hi: 0 },
     chain: 31337,
     asset: assets[(at * 7) % assets.length] as string,
     wallet: wallets[(at * 5) % wallets.length] as string,

@@ -1,7 +1,8 @@
 /** Rulebooks of a chosen size for the figures: the rules of the demonstration world, and around them what a bank with many
  *  desks, tokens and counterparties would add. Deterministic. Judged only by core; nothing here evaluates. */
+
+import { NOTHING, OPEN } from "../../core/src/rulebook/open.ts";
 import type { Rule, Rulebook } from "../../core/src/signed/rulebook.ts";
-import { NOTHING, OPEN } from "../../test/world/rulebook.ts";
 import { demoRulebook, ETH, USDX } from "../../test/world/world.ts";
 
 const HOUR = 3_600_000;
@@ -63,6 +64,6 @@ export function rulesOf(count: number): Pick<Rulebook, "chains" | "assets" | "ru
     chains: demo.chains.map((chain) => ({ ...chain, maxOutstanding: 1_000_000 })),
     assets: [...demo.assets, ...tokens.map((id, at) => ({ id, chain: 31337, contract: contract(at), decimals: 6 }))],
     rules: rules.slice(0, count),
-    limits: demo.limits.map((limit) => ({ ...limit, amount: 1_000_000_000n * ETH })),
+    limits: demo.limits.map((limit) => ({ ...limit, most: 1_000_000_000n * ETH })),
   };
 }

@@ -178,6 +178,11 @@ export const REFUSALS = {
     next: "Build the intent from the current entry.",
   },
   ENTRY_EXISTS: { what: "An entry with this name is in force.", next: "Retire it first or choose another name." },
+  ENTRY_TOO_YOUNG: {
+    what: "The destination is not in the address book for as long as a rule demands.",
+    next: "Wait until its cooling-off time is over; a destination outside the book has to be entered first.",
+  },
+  UNIT_UNKNOWN: { what: "The rulebook does not know this unit.", next: "Use a unit of the rulebook." },
   AMOUNT_ZERO: { what: "The amount is zero.", next: "Name an amount." },
   // facts
   FACT_MISSING: {
@@ -188,8 +193,12 @@ export const REFUSALS = {
   FACT_FUTURE: { what: "A fact is dated in the future.", next: "Correct the clock of its source." },
   FACT_SUPERSEDED: { what: "The vault has seen a newer fact of this source on this subject.", next: "Send the newest." },
   FACT_ADVERSE: {
-    what: "A fact speaks against the action.",
-    next: "Clarify the case; the vault does not act on an adverse verdict.",
+    what: "A fact speaks against the action, or facts contradict each other.",
+    next: "Clarify the case; the vault does not act on an adverse or contradictory statement.",
+  },
+  FACT_MOVED: {
+    what: "A price moves faster than the rulebook allows.",
+    next: "Find out whether the price is real; when it is, wait until the time that the rulebook sets has passed.",
   },
   SOURCE_UNKNOWN: { what: "The rulebook names no such source for this kind of fact.", next: "Use a source of the rulebook." },
   // rules

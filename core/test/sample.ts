@@ -6,6 +6,7 @@ import { p256 } from "@noble/curves/nist.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { ascii, type Hash, toHex } from "../src/bytes.ts";
 import { keyId } from "../src/keys/id.ts";
+import { NOTHING, OPEN } from "../src/rulebook/open.ts";
 import type { Key, Rule, Rulebook } from "../src/signed/rulebook.ts";
 
 /** The hash of a name, where any hash will do. */
@@ -39,27 +40,6 @@ export function passkey(name: string): Key {
 export function keyIdOf(name: string): Hash {
   return keyId("ed25519", publicKeyOf(name));
 }
-
-/** Conditions that are all open. */
-export const OPEN = {
-  kinds: "any",
-  chains: "any",
-  assets: "any",
-  wallets: "any",
-  destinations: "any",
-  classes: "any",
-  initiators: "any",
-} as const;
-
-/** A requirement that demands nothing yet. */
-export const NOTHING = {
-  effect: "require",
-  initiatorCounts: false,
-  servedCounts: false,
-  distinctGroups: 0,
-  facts: [],
-  delayMs: 0,
-} as const;
 
 export const TOKEN = "0x5FbDB2315678afecb367f032d93F642f64180aa3";
 export const DAY_MS = 86_400_000;
@@ -116,8 +96,22 @@ const FIXED = {
   ],
   rules: [ALLOW, DENY, REQUIRE],
   limits: [
-    { id: "day", level: "institution", asset: "eth", amount: 1000n, windowMs: DAY_MS },
-    { id: "week", level: "wallet", asset: "usdx", amount: 5000n, windowMs: 7 * DAY_MS },
+    {
+      id: "day",
+      measure: "amount",
+      level: "institution",
+      assets: ["eth"],
+      most: 1000n,
+      window: { type: "rolling", ms: DAY_MS },
+    },
+    {
+      id: "week",
+      measure: "amount",
+      level: "wallet",
+      assets: ["usdx"],
+      most: 5000n,
+      window: { type: "rolling", ms: 7 * DAY_MS },
+    },
   ],
   governance: {
     administrators: ["ada", "ben", "cleo"],
@@ -126,7 +120,10 @@ const FIXED = {
     officers: "officers",
     unfreeze: { type: "group", group: "administrators", count: 2 },
     unfreezeDelayMs: 3_600_000,
+    minimums: [],
   },
+  units: [],
+  calendars: [],
 } as const satisfies Partial<Rulebook>;
 
 /** The rulebook, with some of its fields changed. */

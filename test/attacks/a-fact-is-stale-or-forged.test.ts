@@ -1,12 +1,12 @@
 /** A screening verdict or a statement of finality is stale, forged, for another subject, or by someone whom the rulebook
  *  does not name. */
 import assert from "node:assert/strict";
+import { NOTHING, OPEN } from "../../core/src/rulebook/open.ts";
 import { Approval } from "../../core/src/signed/approval.ts";
 import { Fact } from "../../core/src/signed/fact.ts";
 import { challengeOf, decode, encode, Signed } from "../../core/src/signed/object.ts";
 import { Rulebook } from "../../core/src/signed/rulebook.ts";
 import { device, someHash } from "../world/keys.ts";
-import { NOTHING, OPEN } from "../world/rulebook.ts";
 import { execution, must } from "../world/vault.ts";
 import * as world from "../world/world.ts";
 import { attacks, besiege, honest, honestlySigned, refused, request, TWO, withBody, withRule } from "./attack.ts";

@@ -346,7 +346,7 @@ attacks("a withheld payment is resumed with what was spent on it", () => {
     refused(vault, "SLOT_TAKEN", "after it was cancelled", () => vault.run(intent, TWO));
   });
   aside(vault, () => {
-    const limits = book.document.limits.map((limit) => (limit.asset === "eth" ? { ...limit, amount: ETH / 2n } : limit));
+    const limits = book.document.limits.map((limit) => (limit.assets.includes("eth") ? { ...limit, most: ETH / 2n } : limit));
     tighten(vault, { limits });
     refused(vault, "LIMIT_EXCEEDED", "under a limit that was lowered since", () => vault.run(intent, TWO));
   });
@@ -404,7 +404,7 @@ attacks("a withheld payment is resumed outside of the limits", () => {
   const eth = (book: Siege["book"]) => world.pay(book, LONG);
   const FEE = 90_000n * 20_000_000_000n;
   const capped = ({ vault, book }: Siege, amount: bigint) => {
-    const limits = book.document.limits.map((limit) => (limit.id === "institution-eth" ? { ...limit, amount } : limit));
+    const limits = book.document.limits.map((limit) => (limit.id === "institution-eth" ? { ...limit, most: amount } : limit));
     tighten(vault, { limits });
   };
   const exact = withheld(eth);
@@ -414,7 +414,14 @@ attacks("a withheld payment is resumed outside of the limits", () => {
   capped(less, ETH + FEE - 1n);
   refused(less.vault, "LIMIT_EXCEEDED", "one wei too much", () => less.vault.run(less.pay, TWO));
   const added = withheld(eth);
-  const extra = { id: "extra", level: "institution", asset: "eth", amount: 100n * ETH, windowMs: world.DAY } as const;
+  const extra = {
+    id: "extra",
+    measure: "amount",
+    level: "institution",
+    assets: ["eth"],
+    most: 100n * ETH,
+    window: { type: "rolling", ms: world.DAY },
+  } as const;
   tighten(added.vault, { limits: [...added.book.document.limits, extra] });
   refused(added.vault, "LIMIT_EXCEEDED", "a limit that it was never counted in", () => added.vault.run(added.pay, TWO));
   const old = withheld(eth);

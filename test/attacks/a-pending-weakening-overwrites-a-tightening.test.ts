@@ -20,7 +20,7 @@ function send(vault: MemoryVault, next: Rulebook, seen = false) {
 function siegeOf() {
   const { vault, book } = besiege();
   const weak = world.nextRulebook(book, { limits: [] });
-  const limits = book.document.limits.map((limit) => ({ ...limit, amount: 1n }));
+  const limits = book.document.limits.map((limit) => ({ ...limit, most: 1n }));
   return { vault, book, weak, tight: world.nextRulebook(book, { limits }) };
 }
 

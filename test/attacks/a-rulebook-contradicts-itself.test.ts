@@ -1,9 +1,11 @@
 /** A rulebook makes governance unsatisfiable, or contradicts itself so that a rule never binds. Two administrators send it. */
+
+import { NOTHING, OPEN } from "../../core/src/rulebook/open.ts";
 import { alternatives } from "../../core/src/rulebook/quorum.ts";
 import type { Quorum, Rule } from "../../core/src/signed/rulebook.ts";
 import { Rulebook } from "../../core/src/signed/rulebook.ts";
 import { device, passkey } from "../world/keys.ts";
-import { keyOf, NOTHING, OPEN } from "../world/rulebook.ts";
+import { keyOf } from "../world/rulebook.ts";
 import type { MemoryVault } from "../world/vault.ts";
 import * as world from "../world/world.ts";
 import { attacks, besiege, honest, passkeyLine, refused, withKeys, withRule } from "./attack.ts";
@@ -100,7 +102,7 @@ attacks("a rule can never match, or a name means two things", () => {
   for (const section of ["chains", "assets", "persons", "groups", "sources", "rules", "limits"] as const) {
     invalid(`${section}: a name twice`, { [section]: [...document[section], document[section][0]] });
   }
-  invalid("a limit on nothing", { limits: document.limits.map((limit) => ({ ...limit, asset: "btc" })) });
+  invalid("a limit on nothing", { limits: document.limits.map((limit) => ({ ...limit, assets: ["btc"] })) });
 });
 
 attacks("a key belongs to two persons, or is none", () => {

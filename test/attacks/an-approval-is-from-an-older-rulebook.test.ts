@@ -24,7 +24,7 @@ attacks("approvals from before a change of the rulebook", () => {
   const intent = world.pay(book);
   const old = world.approveAll(vault.ground(), intent, TWO);
   honestlySigned(vault, () => vault.send(world.execute([intent], old)));
-  const limits = book.document.limits.map((limit) => ({ ...limit, amount: limit.amount - 1n }));
+  const limits = book.document.limits.map((limit) => ({ ...limit, most: limit.most - 1n }));
   const now = tighten(vault, { limits });
   const fresh = world.approveAll(vault.ground(), intent, TWO) as [Uint8Array, Uint8Array, Uint8Array];
   honestlySigned(vault, () => vault.send(world.execute([intent], fresh)));

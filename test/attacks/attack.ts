@@ -13,12 +13,13 @@ import type { RefusalCode } from "../../core/src/errors.ts";
 import { openRecord, type Record } from "../../core/src/journal/record.ts";
 import type { CommandOf, ExecutionBody } from "../../core/src/protocol/command.ts";
 import type { Book } from "../../core/src/rulebook/book.ts";
+import { NOTHING, OPEN } from "../../core/src/rulebook/open.ts";
 import { Intent } from "../../core/src/signed/intent.ts";
 import { decode, encode, Signed } from "../../core/src/signed/object.ts";
 import { type Rulebook, Rulebook as RulebookKind } from "../../core/src/signed/rulebook.ts";
 import type { Answer } from "../../vault/src/types.ts";
 import { type Device, ORIGIN, RP_ID_HASH } from "../world/keys.ts";
-import { demoDocument, NOTHING, OPEN } from "../world/rulebook.ts";
+import { demoDocument } from "../world/rulebook.ts";
 import { execution, foundedVault, type MemoryVault, must } from "../world/vault.ts";
 import * as world from "../world/world.ts";
 

@@ -8,6 +8,7 @@ import { fromHex, type Hash, toHex } from "../../core/src/bytes.ts";
 import { build } from "../../core/src/chain/evm/build.ts";
 import { REFUSALS, type RefusalCode } from "../../core/src/errors.ts";
 import { type CommandOf, MAX_COMMAND_BYTES } from "../../core/src/protocol/command.ts";
+import { NOTHING, OPEN } from "../../core/src/rulebook/open.ts";
 import type { Approval } from "../../core/src/signed/approval.ts";
 import type { Entry } from "../../core/src/signed/entry.ts";
 import { Genesis } from "../../core/src/signed/genesis.ts";
@@ -146,6 +147,10 @@ const replacing =
 
 const capped = (change: Partial<Rulebook["chains"][number]>, way: Way): Way => {
   return () => way(besiege({ rulebook: (demo) => ({ chains: demo.chains.map((chain) => ({ ...chain, ...change })) }) }));
+};
+
+const withRules = (rules: (demo: Rulebook) => Rulebook["rules"], way: Way): Way => {
+  return () => way(besiege({ rulebook: (demo) => ({ rules: [...demo.rules, ...rules(demo)] }) }));
 };
 
 const objecting =
@@ -292,6 +297,11 @@ const WAYS: Readonly<Record<VaultCode, Way>> = {
   ENTRY_UNKNOWN: shown("entry", "new"),
   ENTRY_MISMATCH: paying((book) => ({ destination: { ...world.destinationOf(world.acme(book)), hash: world.ZERO } })),
   ENTRY_EXISTS: entering({ name: "acme" }),
+  ENTRY_TOO_YOUNG: withRules(
+    () => [{ ...OPEN, ...NOTHING, id: "old", kinds: ["pay"], entryAgeMs: DAY }],
+    paying(() => ({})),
+  ),
+  UNIT_UNKNOWN: ({ vault, book }) => vault.run(world.wallet(book, { wallet: "second", unit: "desk" }), [KEYS.carl]),
   AMOUNT_ZERO: paying(() => ({ amount: 0n })),
   FACT_MISSING: screened(null),
   FACT_STALE: screened({ at: 0 }),
@@ -302,6 +312,15 @@ const WAYS: Readonly<Record<VaultCode, Way>> = {
     return siege.vault.send(world.command({ command: "inform", facts }));
   },
   FACT_ADVERSE: screened({ verdict: "adverse" }),
+  FACT_MOVED: () => {
+    const { vault, book } = besiege({ rulebook: (demo) => world.valued(demo) });
+    const at = (numerator: bigint, later: number) => {
+      const facts = { asset: "eth", source: "pricer-a", numerator, denominator: world.ETH, at: vault.now.hi + later };
+      return world.command({ command: "inform", facts: [world.price(book, { ...facts, key: KEYS.pricerA })] });
+    };
+    must(vault.send(at(250_000n, 0)));
+    return vault.send(at(300_000n, 1));
+  },
   SOURCE_UNKNOWN: screened({ source: "nobody" }),
   FROZEN: (siege) => {
     must(siege.vault.run(world.freeze(siege.book), []));

@@ -4,10 +4,10 @@
 import assert from "node:assert/strict";
 import { verifyEd25519 } from "../../core/src/keys/ed25519.ts";
 import { WalletBody } from "../../core/src/protocol/command.ts";
+import { OPEN } from "../../core/src/rulebook/open.ts";
 import { Attestation } from "../../core/src/signed/attestation.ts";
 import type { Entry } from "../../core/src/signed/entry.ts";
 import { challengeOf, decode, encode, Signed } from "../../core/src/signed/object.ts";
-import { OPEN } from "../world/rulebook.ts";
 import { must } from "../world/vault.ts";
 import * as world from "../world/world.ts";
 import { attacks, besiege, fails, honest, honestlySigned, refused, type Siege, TWO, withBody, withRule } from "./attack.ts";

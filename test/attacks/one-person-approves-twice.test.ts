@@ -1,7 +1,9 @@
 /** One person approves twice: in two roles, with two devices, with two keys. */
+
+import { NOTHING, OPEN } from "../../core/src/rulebook/open.ts";
 import { type Quorum, Rulebook } from "../../core/src/signed/rulebook.ts";
 import { type Device, device, passkey } from "../world/keys.ts";
-import { keyOf, NOTHING, OPEN } from "../world/rulebook.ts";
+import { keyOf } from "../world/rulebook.ts";
 import * as world from "../world/world.ts";
 import { attacks, besiege, honest, honestlySigned, passkeyLine, refused, TWO, withKeys, withRule } from "./attack.ts";
 

@@ -127,7 +127,14 @@ async function populate(house: houses.TestHouse): Promise<Records["requests"]> {
     await houses.inState(house, id, "consumed");
   };
   await agreed(makeWallet(await by("tina"), { chain: CHAIN, wallet: "savings", walletClass: "cold" }));
-  const entry = { name: "bitfin", party: "Bitfin", chain: CHAIN, address: KEYS_PAYEE, class: "exchange" } as const;
+  const entry = {
+    name: "bitfin",
+    party: "Bitfin",
+    chain: CHAIN,
+    address: KEYS_PAYEE,
+    class: "exchange",
+    assets: "any",
+  } as const;
   await agreed(makeEntry(await by("tina"), entry));
   await agreed(await makeRetirement(await by("tina"), "bitfin"));
   const [paid, open, rejected] = [await payTwice(house), await houses.pay(house, ETH), await houses.pay(house, 2n * ETH)];

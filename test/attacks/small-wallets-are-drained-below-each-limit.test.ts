@@ -2,9 +2,9 @@
  *  batches, spent as fees, or got round by a replacement: the limits of institution, wallet, client, destination and
  *  initiator hold. */
 import assert from "node:assert/strict";
+import { OPEN } from "../../core/src/rulebook/open.ts";
 import type { Limit } from "../../core/src/signed/rulebook.ts";
 import type { Answer } from "../../vault/src/types.ts";
-import { OPEN } from "../world/rulebook.ts";
 import { type MemoryVault, must } from "../world/vault.ts";
 import * as world from "../world/world.ts";
 import { attacks, besiege, honestlySigned, refused, request, type Siege, TWO } from "./attack.ts";
@@ -23,10 +23,11 @@ function siegeOf(...limits: readonly Limit[]): Siege {
 
 const limit = (level: Limit["level"], amount: bigint, asset = "eth"): Limit => ({
   id: level,
+  measure: "amount",
   level,
-  asset,
-  amount,
-  windowMs: DAY,
+  assets: [asset],
+  most: amount,
+  window: { type: "rolling", ms: DAY },
 });
 
 /** `count` more wallets of one client each, with their first address. */

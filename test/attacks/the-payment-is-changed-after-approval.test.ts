@@ -1,10 +1,10 @@
 /** The request is changed after it was approved: whatever is swapped, the approvals are for something else. */
 
+import { OPEN } from "../../core/src/rulebook/open.ts";
 import { Approval } from "../../core/src/signed/approval.ts";
 import type { Intent, IntentOf } from "../../core/src/signed/intent.ts";
 import { Intent as IntentKind } from "../../core/src/signed/intent.ts";
 import { decode, encode, Signed } from "../../core/src/signed/object.ts";
-import { OPEN } from "../world/rulebook.ts";
 import { must } from "../world/vault.ts";
 import * as world from "../world/world.ts";
 import { attacks, besiege, honestlySigned, refused, type Siege, TWO, withBody } from "./attack.ts";

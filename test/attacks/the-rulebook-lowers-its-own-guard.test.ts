@@ -3,12 +3,13 @@
 import assert from "node:assert/strict";
 import { toHex } from "../../core/src/bytes.ts";
 import { openBook } from "../../core/src/rulebook/book.ts";
+import { OPEN } from "../../core/src/rulebook/open.ts";
 import { Approval } from "../../core/src/signed/approval.ts";
 import { Genesis } from "../../core/src/signed/genesis.ts";
 import { challengeOf, decode, encode, Signed } from "../../core/src/signed/object.ts";
 import { type Rule, Rulebook } from "../../core/src/signed/rulebook.ts";
 import { type Device, device, passkey } from "../world/keys.ts";
-import { demoDocument, keyOf, OPEN } from "../world/rulebook.ts";
+import { demoDocument, keyOf } from "../world/rulebook.ts";
 import { MemoryVault, must } from "../world/vault.ts";
 import * as world from "../world/world.ts";
 import {
@@ -54,11 +55,11 @@ function weakenings({ document }: Siege["book"]): { readonly [how: string]: Part
     "an allow is added": { rules: [...rules, { ...OPEN, id: "all", effect: "allow" }] },
     "an allow is widened": { rules: altered("allow-eth", { amountTo: 11n * ETH }) },
     "an allow takes a deny's name": { rules: altered("no-contracts", { effect: "allow" }) },
-    "a limit is raised": { limits: firstLimit({ amount: 101n * ETH }) },
+    "a limit is raised": { limits: firstLimit({ most: 101n * ETH }) },
     "a limit is removed": { limits: limits.slice(1) },
-    "a window is shortened": { limits: firstLimit({ windowMs: 1 }) },
+    "a window is shortened": { limits: firstLimit({ window: { type: "rolling", ms: 1 } }) },
     "a limit counts for another level": { limits: firstLimit({ level: "destination" }) },
-    "a limit counts another asset": { limits: firstLimit({ asset: "usdx" }) },
+    "a limit counts another asset": { limits: firstLimit({ assets: ["usdx"] }) },
     "a person is added to a group": {
       groups: groups.map((group) => ({ ...group, members: [...new Set([...group.members, "tom"])] })),
     },
@@ -118,7 +119,7 @@ attacks("two administrators weaken the rulebook at once, without the third", () 
 attacks("a weakening hides among tightenings", () => {
   const { vault, book } = besiege();
   const { limits, rules } = book.document;
-  const lowered = limits.map((limit) => ({ ...limit, amount: limit.amount - 1n }));
+  const lowered = limits.map((limit) => ({ ...limit, most: limit.most - 1n }));
   const deny: Rule = { ...OPEN, id: "no-usdx", effect: "deny", kinds: ["pay"], assets: ["usdx"] };
   const tight = world.nextRulebook(book, { limits: lowered, rules: [deny, ...rules] });
   aside(vault, () => {
@@ -202,7 +203,7 @@ attacks("too few sign, or others sign", () => {
   const { vault, book } = besiege({
     rulebook: (demo) => ({ persons: withKeys(demo, { ben: [passkeyLine(page, "device"), keyOf(spare)] }) }),
   });
-  const limits = book.document.limits.map((limit) => ({ ...limit, amount: limit.amount - 1n }));
+  const limits = book.document.limits.map((limit) => ({ ...limit, most: limit.most - 1n }));
   const next = world.nextRulebook(book, { limits });
   honest(vault, () => send(vault, next));
   honest(vault, () => send(vault, next, { by: [KEYS.ada, KEYS.ben, KEYS.cleo] }));

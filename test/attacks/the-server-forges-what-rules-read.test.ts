@@ -3,11 +3,11 @@
 import assert from "node:assert/strict";
 import { attempt } from "../../core/src/errors.ts";
 import { Command } from "../../core/src/protocol/command.ts";
+import { OPEN } from "../../core/src/rulebook/open.ts";
 import type { Entry } from "../../core/src/signed/entry.ts";
 import type { Intent, IntentOf } from "../../core/src/signed/intent.ts";
 import { encode } from "../../core/src/signed/object.ts";
 import { render } from "../../core/src/text/render.ts";
-import { OPEN } from "../world/rulebook.ts";
 import { must } from "../world/vault.ts";
 import * as world from "../world/world.ts";
 import { attacks, besiege, fails, honest, honestlySigned, refused, request, TWO, withRule } from "./attack.ts";

@@ -10,7 +10,7 @@ import { Checkpoint } from "../../core/src/signed/checkpoint.ts";
 import { Head } from "../../core/src/signed/head.ts";
 import { decode } from "../../core/src/signed/object.ts";
 import { CHECKPOINT_WINDOW_MS, MAX_CHECKPOINTS } from "../../vault/src/limits.ts";
-import { add, unused } from "../../vault/src/state/usage.ts";
+import { add, rollingSpan, unused } from "../../vault/src/state/usage.ts";
 import { checkpoint, LOG_NAME, leavesOf, logOf } from "../world/log.ts";
 import { type MemoryVault, must, MemoryVault as Vault } from "../world/vault.ts";
 import * as world from "../world/world.ts";
@@ -137,7 +137,7 @@ attacks("the disk is filled with checkpoints", () => {
   for (let times = 0; times < 50; times++) must(vault.send(checkpoint(LOG, { last: LAST, size: LAST })));
   assert.equal(vault.journal.length, length, "the same again writes nothing");
   const { state } = vault;
-  const written = add(unused(CHECKPOINT_WINDOW_MS), BigInt(MAX_CHECKPOINTS - 1), state.at);
+  const written = add(unused(true), BigInt(MAX_CHECKPOINTS - 1), rollingSpan(CHECKPOINT_WINDOW_MS, state.at).bucket);
   assert.ok(state.log !== null);
   vault.state = { ...state, log: { ...state.log, written } };
   must(vault.send(checkpoint(LOG, { last: LAST, size: 10 })));

@@ -36,7 +36,9 @@ export async function startDirect(home: string): Promise<Direct> {
   };
   await carryOut((by) => makeWallet(by, { chain: CHAIN, wallet: WALLET, walletClass: "warm" }));
   for (const entry of ENTRIES) {
-    await carryOut((by) => makeEntry(by, { ...entry, address: evm.parseAddress(entry.address, "address"), chain: CHAIN }));
+    await carryOut((by) =>
+      makeEntry(by, { ...entry, assets: "any", address: evm.parseAddress(entry.address, "address"), chain: CHAIN }),
+    );
   }
   const { address } = await attestedAddress(session, WALLET, 0);
   session.close();

@@ -93,7 +93,7 @@ test("wallets, entries and freezes are made and carried out", async () => {
   const wallet = make.makeWallet(by(session, tina), { chain: 31337, wallet: "acme-1", walletClass: "cold", client: "acme" });
   await carryOut(session, wallet, [tina, carl]);
   const address = "0x15d34AAf54267DB7D7c367839AAf71A00a2C6A65";
-  const entry = { name: "new", party: "New Ltd.", chain: 31337, address, class: "exchange" } as const;
+  const entry = { name: "new", party: "New Ltd.", chain: 31337, address, class: "exchange", assets: "any" } as const;
   assert.throws(() => make.makeEntry(by(session, tina), { ...entry, address: address.toLowerCase() }), {
     code: "ADDRESS_INVALID",
   });

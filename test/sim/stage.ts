@@ -6,13 +6,14 @@
 import { createHash } from "node:crypto";
 import type { Hash } from "../../core/src/bytes.ts";
 import { type Book, openBook } from "../../core/src/rulebook/book.ts";
+import { NOTHING, OPEN } from "../../core/src/rulebook/open.ts";
 import type { Approval } from "../../core/src/signed/approval.ts";
 import type { Position } from "../../core/src/signed/fields.ts";
 import { Intent } from "../../core/src/signed/intent.ts";
 import { encode, idOf } from "../../core/src/signed/object.ts";
 import { Rulebook } from "../../core/src/signed/rulebook.ts";
 import { type Device, device, someHash } from "../world/keys.ts";
-import { demoDocument, keyOf, NOTHING, OPEN } from "../world/rulebook.ts";
+import { demoDocument, keyOf } from "../world/rulebook.ts";
 import { foundedVault } from "../world/vault.ts";
 import * as world from "../world/world.ts";
 
@@ -51,7 +52,16 @@ function parts(): Partial<Rulebook> {
         initiatorCounts: true,
       },
     ],
-    limits: [{ id: "eth", level: "institution", asset: "eth", amount: LIMIT, windowMs: WINDOW }],
+    limits: [
+      {
+        id: "eth",
+        measure: "amount",
+        level: "institution",
+        assets: ["eth"],
+        most: LIMIT,
+        window: { type: "rolling", ms: WINDOW },
+      },
+    ],
     governance: { ...demo.governance, delayMs: STEP, unfreezeDelayMs: STEP },
   };
 }

@@ -155,7 +155,7 @@ test("a freeze binds however late, and nobody can use up its reference or reject
   must(reject(vault, frozen));
   must(send(vault, payment(vault, { reference: "pay-1" })));
   vault.boot();
-  adopt(vault, (book) => ({ limits: book.limits.map((limit) => ({ ...limit, amount: limit.amount - 1n })) }));
+  adopt(vault, (book) => ({ limits: book.limits.map((limit) => ({ ...limit, most: limit.most - 1n })) }));
   must(vault.send(world.execute([frozen], [approval])));
   const again = vault.send(world.execute([frozen], []));
   assert.equal(again.code, "OK");

@@ -74,7 +74,7 @@ function goodCommands(): { readonly vault: MemoryVault; readonly list: readonly 
   const zoe = payment(vault, { reference: "zoe", destination: world.destinationOf(world.zoe(book)) });
   const screened = [world.screening(book, world.zoe(book), { at: vault.now.hi })];
   const next = world.nextRulebook(book, { limits: [] });
-  const tighter = world.nextRulebook(book, { limits: book.document.limits.map((limit) => ({ ...limit, amount: 1n })) });
+  const tighter = world.nextRulebook(book, { limits: book.document.limits.map((limit) => ({ ...limit, most: 1n })) });
   const seen = world.approveRulebook(ground, next, { key: KEYS.cleo, decision: "seen" });
   const all = (intent: Intent, by: readonly Device[] = [KEYS.amy, KEYS.bob]) => world.approveAll(ground, intent, by);
   const change = (rulebook: Rulebook, approvals: readonly Uint8Array[]) => {

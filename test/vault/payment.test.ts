@@ -223,7 +223,7 @@ test("what a payment names must be there and belong together", () => {
     [{ chain: 5, asset: "five-eth" }, "WALLET_UNKNOWN"],
     [{ amount: 0n }, "AMOUNT_ZERO"],
     [{ destination: { ...destination, entry: "nobody" } }, "ENTRY_UNKNOWN"],
-    [{ destination: { ...destination, hash: zoe.hash } }, "ENTRY_MISMATCH"],
+    [{ destination: { ...destination, hash: zoe.hash as NonNullable<typeof zoe.hash> } }, "ENTRY_MISMATCH"],
     [{ destination: { ...destination, address: zoe.address } }, "ENTRY_MISMATCH"],
     [{ destination: world.destinationOf(elsewhere) }, "ENTRY_MISMATCH"],
   ];

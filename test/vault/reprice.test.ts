@@ -9,7 +9,7 @@ import type { Intent, IntentOf } from "../../core/src/signed/intent.ts";
 import { decode } from "../../core/src/signed/object.ts";
 import { MAX_VERSIONS } from "../../vault/src/limits.ts";
 import { get, set } from "../../vault/src/state/map.ts";
-import { used } from "../../vault/src/state/usage.ts";
+import { rollingSpan, used } from "../../vault/src/state/usage.ts";
 import type { Answer, Effect, Job } from "../../vault/src/types.ts";
 import { execution, type MemoryVault, must, signJob } from "../world/vault.ts";
 import * as world from "../world/world.ts";
@@ -149,9 +149,12 @@ test("whichever version is final ends the intent", () => {
 test("limits count the dearest version, once", () => {
   const { vault, intent } = paid({ asset: "usdx", amount: 7n });
   const fee = () => {
-    const [total] = [...bookOf(vault).document.limits].filter(({ asset }) => asset === "eth");
+    const [total] = [...bookOf(vault).document.limits].filter(({ assets }) => assets.includes("eth"));
     assert.ok(total);
-    return used(get(vault.state.usage, `${total.id}|${total.windowMs}|`) as never, vault.now.lo);
+    return used(
+      get(vault.state.usage, `${total.id}|amount|${world.DAY}|institution|`) as never,
+      rollingSpan(world.DAY, vault.now.lo),
+    );
   };
   const gas = BigInt(world.CONTEXT.gasLimit);
   assert.equal(fee(), gas * world.CONTEXT.maxFeePerGas);
@@ -166,7 +169,9 @@ test("limits count the dearest version, once", () => {
 
 test("a limit may keep a version back", () => {
   const vault = vaultWith((book) => ({
-    limits: book.limits.map((limit) => (limit.asset === "eth" ? { ...limit, amount: ETH + (21n * ETH) / 10_000n } : limit)),
+    limits: book.limits.map((limit) =>
+      limit.assets.includes("eth") ? { ...limit, most: ETH + (21n * ETH) / 10_000n } : limit,
+    ),
   }));
   const intent = payment(vault, { amount: ETH });
   must(send(vault, intent));
@@ -257,7 +262,7 @@ test("it ends with what the approvals name: this start, this rulebook, the inten
     refused(vault, "BOOT_STALE", () => reprice(vault, intent), "intent");
   });
   aside(() => {
-    adopt(vault, ({ limits }) => ({ limits: limits.map((limit) => ({ ...limit, amount: limit.amount - 1n })) }));
+    adopt(vault, ({ limits }) => ({ limits: limits.map((limit) => ({ ...limit, most: limit.most - 1n })) }));
     refused(vault, "WRONG_RULEBOOK", () => reprice(vault, intent), "intent");
   });
   aside(() => {

@@ -134,7 +134,7 @@ const STEPS: { readonly [name: string]: Step } = {
   rulebook: (stage, pick) => {
     const { vault } = stage;
     const { limits } = bookOf(vault).document;
-    const tighter = limits.map((limit) => ({ ...limit, amount: limit.amount - 1n }));
+    const tighter = limits.map((limit) => ({ ...limit, most: limit.most - 1n }));
     const next = world.nextRulebook(bookOf(vault), { limits: pick % 2 === 0 ? tighter : limits.slice(1), createdAt: pick });
     propose(vault, next);
     const decision = pick % 3 === 0 ? "veto" : "seen";

@@ -75,7 +75,7 @@ test("genesis and first rulebook belong together and to this vault", () => {
     ["RULEBOOK_BASE", { rulebook: { base: someHash("other") } }],
     [
       "RULEBOOK_INVALID",
-      { rulebook: { limits: [{ ...(world.demoRulebook().limits[0] as Rulebook["limits"][number]), asset: "doge" }] } },
+      { rulebook: { limits: [{ ...(world.demoRulebook().limits[0] as Rulebook["limits"][number]), assets: ["doge"] }] } },
     ],
     ["RULEBOOK_INVALID", { rulebook: { governance: { ...governance, threshold: 1 } } }],
     ["RULEBOOK_INVALID", { rulebook: { governance: { ...governance, administrators: ["ada", "ben", "cleo", "tom"] } } }],
@@ -134,7 +134,7 @@ test("a tightening holds at once, takes no approvals along and voids what waits"
   const waiting = world.nextRulebook(bookOf(vault), { limits: [] });
   must(propose(vault, waiting));
   const tighter = world.nextRulebook(bookOf(vault), {
-    limits: bookOf(vault).document.limits.map((limit) => ({ ...limit, amount: limit.amount - 1n })),
+    limits: bookOf(vault).document.limits.map((limit) => ({ ...limit, most: limit.most - 1n })),
   });
   const before = vault.journal.length;
   assert.equal(must(propose(vault, tighter, [new Uint8Array(4096).fill(1)])).body.length, 0);

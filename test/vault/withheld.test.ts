@@ -268,7 +268,7 @@ test("the delay that a withheld payment has waited for is not asked for again", 
 });
 
 test("a withheld payment is taken up only as long as it counts in every limit", () => {
-  const days = (count: number) => vaultWithLimits({ windowMs: count * world.DAY });
+  const days = (count: number) => vaultWithLimits({ window: { type: "rolling", ms: count * world.DAY } });
   const vaultWithLimits = (change: Partial<Rulebook["limits"][number]>) =>
     vaultWith((book) => ({ limits: book.limits.map((limit) => ({ ...limit, ...change })) }));
   const released = (vault: MemoryVault, between: () => void) => {
@@ -287,7 +287,7 @@ test("a withheld payment is taken up only as long as it counts in every limit", 
     "limits.institution-eth",
   );
   const lowered = days(30);
-  const lower = (book: Rulebook) => ({ limits: book.limits.map((limit) => ({ ...limit, amount: limit.amount / 1000n })) });
+  const lower = (book: Rulebook) => ({ limits: book.limits.map((limit) => ({ ...limit, most: limit.most / 1000n })) });
   refused(
     lowered,
     "LIMIT_EXCEEDED",
@@ -298,7 +298,14 @@ test("a withheld payment is taken up only as long as it counts in every limit", 
     return {
       limits: [
         ...book.limits,
-        { id: "more", level: "destination", asset: "eth", amount: 10n * world.ETH, windowMs: world.DAY },
+        {
+          id: "more",
+          measure: "amount",
+          level: "destination",
+          assets: ["eth"],
+          most: 10n * world.ETH,
+          window: { type: "rolling", ms: world.DAY },
+        },
       ],
     };
   };
@@ -323,7 +330,9 @@ test("a withheld payment is judged anew: rules, facts, persons and bytes", () =>
     ["FEE_TOO_HIGH", (book) => ({ chains: book.chains.map((chain) => ({ ...chain, maxFee: 1n })) })],
   ];
   for (const [code, change] of cases) {
-    const vault = vaultWith((book) => ({ limits: book.limits.map((limit) => ({ ...limit, windowMs: 30 * world.DAY })) }));
+    const vault = vaultWith((book) => ({
+      limits: book.limits.map((limit) => ({ ...limit, window: { type: "rolling" as const, ms: 30 * world.DAY } })),
+    }));
     const { intent, frozen } = withheld(vault, { asset: "usdx", amount: world.USDX });
     must(thaw(vault, frozen));
     adopt(vault, change);

@@ -281,7 +281,7 @@ export async function furnish(
   await say(house, opening.id, { by: "carl" });
   await inState(house, opening.id, "consumed");
   const { address } = await house.as("admin").call("addresses.create", { params: { wallet }, body: { index: 0 } });
-  const entry = { name: payee, party: "An exchange", chain: CHAIN, address: PAYEE, class: "exchange" } as const;
+  const entry = { name: payee, party: "An exchange", chain: CHAIN, address: PAYEE, class: "exchange", assets: "any" } as const;
   const entering = await request(house, { by: "tina", shown: makeEntry(by, entry) });
   await say(house, entering.id, { by: "carl" });
   await inState(house, entering.id, "consumed");

@@ -6,6 +6,7 @@
 
 import { fromHex } from "../../core/src/bytes.ts";
 import { keyId } from "../../core/src/keys/id.ts";
+import { NOTHING, OPEN } from "../../core/src/rulebook/open.ts";
 import { Genesis } from "../../core/src/signed/genesis.ts";
 import { encode, idOf } from "../../core/src/signed/object.ts";
 import type { Rule, Rulebook } from "../../core/src/signed/rulebook.ts";
@@ -26,27 +27,6 @@ export const GROUPS = {
   approvers: ["amy", "bob", "carl"],
   officers: ["olga", "otto"],
   operations: ["tina", "carl", "cleo"],
-} as const;
-
-/** A rule's conditions, all of them open. */
-export const OPEN = {
-  kinds: "any",
-  chains: "any",
-  assets: "any",
-  wallets: "any",
-  destinations: "any",
-  classes: "any",
-  initiators: "any",
-} as const;
-
-/** A rule that demands nothing yet. */
-export const NOTHING = {
-  effect: "require",
-  initiatorCounts: false,
-  servedCounts: false,
-  distinctGroups: 0,
-  facts: [],
-  delayMs: 0,
 } as const;
 
 const RULES: readonly Rule[] = [
@@ -129,6 +109,7 @@ function governance(genesis: Genesis): Rulebook["governance"] {
       ],
     },
     unfreezeDelayMs: HOUR,
+    minimums: [],
   };
 }
 
@@ -169,10 +150,33 @@ export function demoDocument(genesis: Genesis): Rulebook {
     ],
     rules: RULES,
     limits: [
-      { id: "institution-eth", level: "institution", asset: "eth", amount: 100n * ETH, windowMs: DAY },
-      { id: "wallet-usdx", level: "wallet", asset: "usdx", amount: 5_000_000n * USDX, windowMs: DAY },
-      { id: "initiator-eth", level: "initiator", asset: "eth", amount: 20n * ETH, windowMs: DAY },
+      {
+        id: "institution-eth",
+        measure: "amount",
+        level: "institution",
+        assets: ["eth"],
+        most: 100n * ETH,
+        window: { type: "rolling", ms: DAY },
+      },
+      {
+        id: "wallet-usdx",
+        measure: "amount",
+        level: "wallet",
+        assets: ["usdx"],
+        most: 5_000_000n * USDX,
+        window: { type: "rolling", ms: DAY },
+      },
+      {
+        id: "initiator-eth",
+        measure: "amount",
+        level: "initiator",
+        assets: ["eth"],
+        most: 20n * ETH,
+        window: { type: "rolling", ms: DAY },
+      },
     ],
     governance: governance(genesis),
+    units: [],
+    calendars: [],
   };
 }

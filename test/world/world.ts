@@ -43,6 +43,8 @@ export const KEYS = {
   olga: device("olga"),
   otto: device("otto"),
   screening: device("screening"),
+  pricerA: device("pricer-a"),
+  pricerB: device("pricer-b"),
   finalityA: device("finality-a"),
   finalityB: device("finality-b"),
   vault: device("vault"),
@@ -276,7 +278,15 @@ export function intentId(intent: Intent): Hash {
 /** A destination: an exchange unless `change` says otherwise. */
 export function entryOf(book: Book, change: Partial<Entry> & Pick<Entry, "name" | "address">): Entry {
   const { deployment } = book.document;
-  return { version: 1, deployment, party: `Party of ${change.name}`, chain: CHAIN, class: "exchange", ...change };
+  return {
+    version: 1,
+    deployment,
+    party: `Party of ${change.name}`,
+    chain: CHAIN,
+    class: "exchange",
+    assets: "any",
+    ...change,
+  };
 }
 
 /** The exchange "acme": no fact is demanded. */
@@ -312,6 +322,26 @@ export function screening(
   const { deployment } = book.document;
   const fact: Fact = { version: 1, type: "screening", deployment, source: "screening", subject, at: NOW, verdict: "clean" };
   return signValue(Fact, { ...fact, ...fields } as Fact, key);
+}
+
+type Stating = Omit<Extract<Fact, { type: "price" }>, "version" | "deployment" | "type" | "subject"> & {
+  readonly asset: string;
+  readonly key: Device;
+};
+
+/** A price in EUR cents. The rulebook has to name the source; see `valued`. */
+export function price(book: Book, { asset, key, ...fields }: Stating): Uint8Array {
+  const { deployment } = book.document;
+  const fact: Fact = { version: 1, type: "price", deployment, subject: `price:${asset}:eur`, ...fields };
+  return signValue(Fact, fact, key);
+}
+
+/** What a rulebook needs to value amounts in EUR by two sources of prices, of which one has to speak. */
+export function valued(book: Rulebook, change: Partial<Rulebook["valuation"] & object> = {}) {
+  const sources = ["pricer-a", "pricer-b"];
+  const valuation = { currency: "eur", decimals: 2, sources, atLeast: 1, maxAgeMs: HOUR, maxMovePpm: 100_000, moveMs: HOUR };
+  const pricers = [KEYS.pricerA, KEYS.pricerB].map(({ name, publicKey }) => ({ id: name, type: "price" as const, publicKey }));
+  return { valuation: { ...valuation, ...change }, sources: [...book.sources, ...pricers] };
 }
 
 /** What both sources of finality say of one transaction: two signed facts. */

@@ -4,6 +4,7 @@
  *  the address book, two of them together. Contracts are never paid. Two of three administrators change the rulebook. */
 import { fromHex, type Hash } from "@strongroom/core/bytes";
 import { keyId } from "@strongroom/core/keys/id";
+import { NOTHING, OPEN } from "@strongroom/core/rulebook/open";
 import { Genesis } from "@strongroom/core/signed/genesis";
 import { encode, idOf } from "@strongroom/core/signed/object";
 import type { Rule, Rulebook } from "@strongroom/core/signed/rulebook";
@@ -32,24 +33,6 @@ const SECOND = 1_000;
 const DAY = 86_400 * SECOND;
 export const ETH = 10n ** 18n;
 export const USDX = 10n ** 6n;
-
-const OPEN = {
-  kinds: "any",
-  chains: "any",
-  assets: "any",
-  wallets: "any",
-  destinations: "any",
-  classes: "any",
-  initiators: "any",
-} as const;
-const NOTHING = {
-  effect: "require",
-  initiatorCounts: false,
-  servedCounts: false,
-  distinctGroups: 0,
-  facts: [],
-  delayMs: 0,
-} as const;
 
 const RULES: readonly Rule[] = [
   {
@@ -118,9 +101,30 @@ export function demoRulebook(genesis: Genesis, keys: PublicKeys): Rulebook {
     sources: SOURCES.map((id) => ({ id, type: "finality", publicKey: publicKey(id) })),
     rules: RULES,
     limits: [
-      { id: "eth-a-day", level: "institution", asset: "eth", amount: 5n * ETH, windowMs: DAY },
-      { id: "usdx-a-day", level: "institution", asset: "usdx", amount: 50_000n * USDX, windowMs: DAY },
-      { id: "usdx-per-trader", level: "initiator", asset: "usdx", amount: 20_000n * USDX, windowMs: DAY },
+      {
+        id: "eth-a-day",
+        measure: "amount",
+        level: "institution",
+        assets: ["eth"],
+        most: 5n * ETH,
+        window: { type: "rolling", ms: DAY },
+      },
+      {
+        id: "usdx-a-day",
+        measure: "amount",
+        level: "institution",
+        assets: ["usdx"],
+        most: 50_000n * USDX,
+        window: { type: "rolling", ms: DAY },
+      },
+      {
+        id: "usdx-per-trader",
+        measure: "amount",
+        level: "initiator",
+        assets: ["usdx"],
+        most: 20_000n * USDX,
+        window: { type: "rolling", ms: DAY },
+      },
     ],
     governance: {
       administrators: [...GROUPS.administrators],
@@ -135,7 +139,10 @@ export function demoRulebook(genesis: Genesis, keys: PublicKeys): Rulebook {
         ],
       },
       unfreezeDelayMs: SECOND,
+      minimums: [],
     },
+    units: [],
+    calendars: [],
   };
 }
 

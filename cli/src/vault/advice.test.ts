@@ -53,7 +53,16 @@ const session = {
   async demand({ name }: { name: string }) {
     const type = name === "harbor" ? "exchange" : "self-hosted";
     if (name !== "harbor" && name !== "paper") throw new VaultRefused({ code: "ENTRY_UNKNOWN" } as Receipt);
-    return encode(Entry, { version: 1, deployment, name, party: "P", chain: CHAIN, address: ADDRESS, class: type });
+    return encode(Entry, {
+      version: 1,
+      deployment,
+      name,
+      party: "P",
+      chain: CHAIN,
+      address: ADDRESS,
+      class: type,
+      assets: "any",
+    });
   },
 } as unknown as Session;
 
@@ -112,7 +121,16 @@ test("wallets, entries and freezes are advised on too", async () => {
     [(await advice(wallet, "tina")).missing.length, (await advice(wallet, "tina", "carl")).missing.length],
     [1, 0],
   );
-  const bytes = encode(Entry, { version: 1, deployment, name: "x", party: "P", chain: CHAIN, address: ADDRESS, class: "vasp" });
+  const bytes = encode(Entry, {
+    version: 1,
+    deployment,
+    name: "x",
+    party: "P",
+    chain: CHAIN,
+    address: ADDRESS,
+    class: "vasp",
+    assets: "any",
+  });
   assert.equal((await advice({ ...tina, kind: "entry", entry: bytes }, "tina")).missing.length, 1);
   assert.equal((await advice({ ...tina, kind: "retire", name: "harbor", hash: BOOT }, "tina", "cleo")).missing.length, 0);
   const lift = { ...common, initiator: idOf("ada"), kind: "unfreeze", freeze: BOOT } as const;

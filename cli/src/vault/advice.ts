@@ -9,7 +9,7 @@ import { fillsQuorum } from "@strongroom/core/rulebook/quorum";
 import { Entry } from "@strongroom/core/signed/entry";
 import type { Intent } from "@strongroom/core/signed/intent";
 import { decode } from "@strongroom/core/signed/object";
-import type { Limit, Quorum, Rule } from "@strongroom/core/signed/rulebook";
+import type { Limit, Quorum, Rule, Times } from "@strongroom/core/signed/rulebook";
 import { formatTime } from "@strongroom/core/text/render";
 import { VaultRefused } from "@strongroom/sdk/vault/session";
 import { fetchEntry } from "@strongroom/sdk/vault/show";
@@ -52,26 +52,29 @@ type Ruled = Exclude<Intent, { readonly kind: "freeze" | "unfreeze" }>;
 /** What rules read of an intent, as far as this device can know it; null when its destination is not in force. */
 async function subjectOf(session: Session, intent: Ruled, initiator: string): Promise<Subject | null> {
   const { kind } = intent;
+  const now = Date.now();
+  const base = { kind, initiator, when: { lo: now, hi: now } };
   switch (kind) {
     case "pay": {
       const { chain, asset, wallet, destination, amount } = intent;
+      if (destination.entry === undefined) return { ...base, chain, asset, wallet, class: "one-time", amount };
       const entry = await entryOf(session, destination.entry);
-      return entry && { kind, initiator, chain, asset, wallet, destination: entry.name, class: entry.class, amount };
+      return entry && { ...base, chain, asset, wallet, destination: entry.name, class: entry.class, amount };
     }
     case "cancel": {
       const { chain, wallet } = intent;
       const native = session.book().chains.get(chain)?.native;
-      return { kind, initiator, chain, wallet, class: "own", ...(native === undefined ? {} : { asset: native }) };
+      return { ...base, chain, wallet, class: "own", ...(native === undefined ? {} : { asset: native }) };
     }
     case "wallet":
-      return { kind, initiator, chain: intent.chain, wallet: intent.wallet };
+      return { ...base, chain: intent.chain, wallet: intent.wallet, walletClass: intent.walletClass };
     case "entry": {
       const { chain, name, class: type } = decode(Entry, intent.entry);
-      return { kind, initiator, chain, destination: name, class: type };
+      return { ...base, chain, destination: name, class: type };
     }
     case "retire": {
       const entry = await entryOf(session, intent.name);
-      return entry && { kind, initiator, chain: entry.chain, destination: entry.name, class: entry.class };
+      return entry && { ...base, chain: entry.chain, destination: entry.name, class: entry.class };
     }
   }
 }
@@ -85,7 +88,19 @@ async function entryOf(session: Session, name: string): Promise<Entry | null> {
   }
 }
 
-const CONDITIONS = ["kinds", "chains", "assets", "wallets", "destinations", "classes", "initiators"] as const;
+const CONDITIONS = [
+  "kinds",
+  "chains",
+  "assets",
+  "wallets",
+  "walletClasses",
+  "clients",
+  "units",
+  "destinations",
+  "classes",
+  "initiators",
+  "persons",
+] as const;
 
 /** When a rule applies. */
 export function scopeWords(rule: Rule, book: Book): string {
@@ -93,6 +108,10 @@ export function scopeWords(rule: Rule, book: Book): string {
   const asset = rule.assets === "any" ? "" : (rule.assets[0] ?? "");
   if (rule.amountFrom !== undefined) scope.push(`from ${amountWords(rule.amountFrom, asset, book)}`);
   if (rule.amountTo !== undefined) scope.push(`up to ${amountWords(rule.amountTo, asset, book)}`);
+  const { valueFrom, valueTo, times } = rule;
+  if (valueFrom !== undefined) scope.push(`worth from ${valueWords(valueFrom, book)}`);
+  if (valueTo !== undefined) scope.push(`worth up to ${valueWords(valueTo, book)}`);
+  if (times !== "any") scope.push(times.map(timesWords).join(" or "));
   return scope.join("; ") || "everything";
 }
 
@@ -108,6 +127,8 @@ export function ruleWords(rule: Rule, book: Book): string {
       (need) => `${need.atLeast} of ${need.sources.join(", ")} on ${need.type}, at most ${duration(need.maxAgeMs)} old`,
     ),
     ...(rule.delayMs > 0 ? [`after ${duration(rule.delayMs)}`] : []),
+    ...(rule.approvalLifeMs === undefined ? [] : [`approvals valid for at most ${duration(rule.approvalLifeMs)}`]),
+    ...(rule.entryAgeMs > 0 ? [`destination in the book for ${duration(rule.entryAgeMs)}`] : []),
   ];
   return demands.join(", ");
 }
@@ -117,8 +138,27 @@ export function quorumWords(quorum: Quorum): string {
   return `${quorum.type}(${quorum.of.map(quorumWords).join("; ")})`;
 }
 
-export function limitWords({ amount, asset, level, windowMs }: Limit, book: Book): string {
-  return `${amountWords(amount, asset, book)} per ${level} in ${duration(windowMs)}`;
+export function limitWords(limit: Limit, book: Book): string {
+  const { level, window } = limit;
+  const time = window.type === "rolling" ? `in ${duration(window.ms)}` : `a ${window.period} of ${window.calendar}`;
+  return `${mostWords(limit.most, limit, book)} per ${level} ${time}`;
+}
+
+/** A number in the measure of a limit. */
+function mostWords(most: bigint, { measure, assets }: Limit, book: Book): string {
+  if (measure === "value") return valueWords(most, book);
+  if (measure === "count") return `${most} payments`;
+  return amountWords(most, assets[0] as string, book);
+}
+
+function valueWords(value: bigint, { document }: Book): string {
+  const { decimals = 0, currency = "" } = document.valuation ?? {};
+  return `${formatAmount(value, decimals)} ${currency}`;
+}
+
+function timesWords({ calendar, days, from, to }: Times): string {
+  const clock = (minute: number) => `${Math.floor(minute / 60)}:${String(minute % 60).padStart(2, "0")}`;
+  return `${days.join(", ")} ${clock(from)} to ${clock(to)} of ${calendar}`;
 }
 
 function amountWords(amount: bigint, asset: string, book: Book): string {
@@ -129,7 +169,7 @@ function amountWords(amount: bigint, asset: string, book: Book): string {
 export function detailWords(field: string, detail: string, book: Book | null): string {
   const limit = book?.document.limits.find(({ id }) => field === `limits.${id}`);
   if (limit !== undefined && book !== null) {
-    return detail.replace(/\b\d{1,78}\b/g, (digits) => amountWords(BigInt(digits), limit.asset, book));
+    return detail.replace(/\b\d{1,78}\b/g, (digits) => mostWords(BigInt(digits), limit, book));
   }
   return detail.replace(/\b1\d{12}\b/g, (digits) => formatTime(Number(digits)));
 }

@@ -2,7 +2,7 @@
  *  these records, so each carries all that the fold needs, and the signed bytes that justified it.
  *  Source: docs/spec/journal.md. */
 import { MAX_ORIGIN } from "../audit/note.ts";
-import { amount, blob, choice, field, flag, hex, list, type Of, slug, text, uint } from "../signed/codec.ts";
+import { amount, blob, choice, field, flag, hex, list, type Of, optional, slug, text, uint } from "../signed/codec.ts";
 import { addressText, chainId, hash32, time, version } from "../signed/fields.ts";
 import { decode, encode, kind, MAX_OBJECT_BYTES } from "../signed/object.ts";
 import { MAX_RULEBOOK_BYTES } from "../signed/rulebook.ts";
@@ -18,8 +18,15 @@ const job = field(16, hash32, "job id");
 
 const Counted = record({
   key: field(0, text(200, 1), "limit and what it is counted for"),
-  amount: field(1, amount, "base units"),
-  windowMs: field(2, uint(), "the limit's window"),
+  amount: field(1, amount, "how much"),
+  back: field(2, amount, "what of it is given back when nothing is paid"),
+  bucket: field(3, uint(), "number of the part of the window in which it counts"),
+  rolls: field(4, flag, "whether the window rolls"),
+});
+
+const Price = record({
+  numerator: field(0, amount, "base units of the reference currency"),
+  denominator: field(1, amount, "base units of the asset"),
 });
 
 /** One transaction of a commitment. */
@@ -36,6 +43,11 @@ const Part = record({
   rates: field(8, list(amount, 4), "fee rates, which a replacement must exceed"),
   counted: field(9, list(Counted, 1024), "what it adds to the limits"),
   persons: field(11, list(slug, 256, 1), "who initiated and approved it; a freeze of any of them holds it back"),
+  prices: field(
+    12,
+    list(record({ asset: field(0, slug, "asset"), price: field(1, Price, "its price") }), 2),
+    "prices at which it was valued",
+  ),
 });
 export type Part = Of<typeof Part>;
 
@@ -50,6 +62,7 @@ const Noticed = record({
   at: field(2, time, "its date"),
   id: field(3, hash32, "id of the fact"),
   adverse: field(4, flag, "whether it speaks against its subject"),
+  price: optional(5, Price, "what it states as price"),
 });
 
 export const Record = kind(

@@ -4,10 +4,11 @@
  *  cost hardly grows with the number of rules, and their order cannot matter. Nothing here judges; see `judge.ts`. */
 import type { Hash } from "../bytes.ts";
 import { keyId } from "../keys/id.ts";
-import type { DestinationClass } from "../signed/fields.ts";
+import type { WalletClass } from "../signed/fields.ts";
 import type { IntentKind } from "../signed/intent.ts";
 import { encode, idOf } from "../signed/object.ts";
-import { type Key, type Limit, type Rule, Rulebook } from "../signed/rulebook.ts";
+import { type Calendar, type ClassSeen, type Key, type Limit, type Rule, Rulebook, type Times } from "../signed/rulebook.ts";
+import { type Interval, isWithin, touches } from "./calendar.ts";
 
 type Item<T> = T extends readonly (infer I)[] ? I : never;
 export type Asset = Item<Rulebook["assets"]>;
@@ -17,22 +18,40 @@ export type Source = Item<Rulebook["sources"]>;
 /** A key with the one person it belongs to. */
 export type Holder = { readonly person: string; readonly key: Key; readonly id: Hash };
 
-/** What rules read of an action. `class` is resolved by the vault, never claimed. */
+/** What rules read of an action. `class` is resolved by the vault, never claimed. `units`: that of the wallet and all above
+ *  it. `value`: the amount in the reference currency, absent when nothing states it. `when`: what is known of the time. */
 export type Subject = {
   readonly kind: IntentKind;
   readonly initiator: string;
+  readonly when: Interval;
   readonly chain?: number;
   readonly asset?: string;
   readonly wallet?: string;
+  readonly walletClass?: WalletClass;
+  readonly client?: string;
+  readonly units?: readonly string[];
   readonly destination?: string;
-  readonly class?: DestinationClass | "client-owned";
+  readonly class?: ClassSeen;
   readonly amount?: bigint;
+  readonly value?: bigint;
 };
 
 type Bits = Uint32Array;
 type Dimension = { readonly any: Bits; readonly by: ReadonlyMap<string, Bits> };
-type DimensionName = "kinds" | "chains" | "assets" | "wallets" | "destinations" | "classes" | "initiators";
-const DIMENSIONS = ["kinds", "chains", "assets", "wallets", "destinations", "classes", "initiators"] as const;
+const DIMENSIONS = [
+  "kinds",
+  "chains",
+  "assets",
+  "wallets",
+  "walletClasses",
+  "clients",
+  "units",
+  "destinations",
+  "classes",
+  "initiators",
+  "persons",
+] as const;
+type DimensionName = (typeof DIMENSIONS)[number];
 
 /** A rulebook in force. */
 export type Book = {
@@ -44,7 +63,9 @@ export type Book = {
   readonly chains: ReadonlyMap<number, ChainEntry>;
   readonly assets: ReadonlyMap<string, Asset>;
   readonly sources: ReadonlyMap<string, Source>;
-  readonly limitsOf: ReadonlyMap<string, readonly Limit[]>;
+  readonly calendars: ReadonlyMap<string, Calendar>;
+  /** Every unit with all above it, itself first. */
+  readonly unitsOf: ReadonlyMap<string, readonly string[]>;
   readonly index: ReadonlyMap<DimensionName, Dimension>;
 };
 
@@ -52,8 +73,6 @@ export type Book = {
 export function openBook(document: Rulebook): Book {
   const groupsOf = new Map<string, string[]>();
   for (const group of document.groups) for (const person of group.members) push(groupsOf, person, group.id);
-  const limitsOf = new Map<string, Limit[]>();
-  for (const limit of document.limits) push(limitsOf, limit.asset, limit);
   const holders = document.persons.flatMap((person) =>
     person.keys.map((key) => ({ person: person.id, key, id: keyId(key.scheme, key.publicKey) })),
   );
@@ -66,9 +85,21 @@ export function openBook(document: Rulebook): Book {
     chains: new Map(document.chains.map((chain) => [chain.id, chain])),
     assets: new Map(document.assets.map((asset) => [asset.id, asset])),
     sources: new Map(document.sources.map((source) => [source.id, source])),
-    limitsOf,
+    calendars: new Map(document.calendars.map((calendar) => [calendar.id, calendar])),
+    unitsOf: new Map(document.units.map((unit) => [unit.id, lineOf(document.units, unit.id)])),
     index: new Map(DIMENSIONS.map((name) => [name, dimension(document.rules, name)])),
   };
+}
+
+/** A unit and all above it. `checkRulebook` has seen to it that this ends. */
+function lineOf(units: Rulebook["units"], id: string): readonly string[] {
+  const parent = units.find((unit) => unit.id === id)?.parent;
+  return parent === undefined ? [id] : [id, ...lineOf(units, parent)];
+}
+
+/** The limits in which this asset counts. */
+export function limitsOf({ document }: Book, asset: string): readonly Limit[] {
+  return document.limits.filter(({ assets }) => assets === "any" || assets.includes(asset));
 }
 
 function push<V>(map: Map<string, V[]>, key: string, value: V): void {
@@ -99,29 +130,44 @@ function set(bits: Bits, at: number): void {
   bits[at >>> 5] = (bits[at >>> 5] as number) | (1 << (at & 31));
 }
 
-/** The rules whose every condition holds for `subject`, in the order of the document. */
+/** The rules whose every condition holds for `subject`, in the order of the document. Where the time is not known well enough,
+ *  an allow does not match and all other rules do. A rule with a value matches no subject without one. */
 export function matching(book: Book, subject: Subject): readonly Rule[] {
+  return candidates(book, subject).filter((rule) => withinValues(rule, subject.value));
+}
+
+/** The rules whose conditions hold, whatever they say of the value. */
+export function candidates(book: Book, subject: Subject): readonly Rule[] {
   const { rules } = book.document;
-  const initiators = initiatorRows(book, subject.initiator);
+  const initiators = rows(book, "initiators", book.groupsOf.get(subject.initiator));
+  const units = rows(book, "units", subject.units);
   const others = [
     row(book, "kinds", subject.kind),
     row(book, "chains", subject.chain),
     row(book, "assets", subject.asset),
     row(book, "wallets", subject.wallet),
+    row(book, "walletClasses", subject.walletClass),
+    row(book, "clients", subject.client),
     row(book, "destinations", subject.destination),
     row(book, "classes", subject.class),
+    row(book, "persons", subject.initiator),
   ];
   const found: Rule[] = [];
   for (let at = 0; at * 32 < rules.length; at++) {
-    let word = 0;
-    for (const bits of initiators) word |= bits[at] as number;
+    let word = union(initiators, at) & union(units, at);
     for (const bits of others) word &= bits[at] as number;
     for (; word !== 0; word &= word - 1) {
       const rule = rules[at * 32 + (31 - Math.clz32(word & -word))] as Rule;
-      if (withinAmounts(rule, subject.amount)) found.push(rule);
+      if (withinAmounts(rule, subject.amount) && isTime(book, rule, subject.when)) found.push(rule);
     }
   }
   return found;
+}
+
+function union(rows: readonly Bits[], at: number): number {
+  let word = 0;
+  for (const bits of rows) word |= bits[at] as number;
+  return word;
 }
 
 /** One bit for each rule that is open to this value; a subject without the value meets only rules that are open to any. */
@@ -130,10 +176,26 @@ function row(book: Book, name: DimensionName, value: string | number | undefined
   return (value === undefined ? undefined : by.get(String(value))) ?? any;
 }
 
-/** For each of the initiator's groups, the rules that are open to it; for one without groups, those that are open to any. */
-function initiatorRows(book: Book, person: string): readonly Bits[] {
-  const groups = book.groupsOf.get(person) ?? [];
-  return [row(book, "initiators", undefined), ...groups.map((group) => row(book, "initiators", group))];
+/** For each of several values the rules that are open to it, and those that are open to any. */
+function rows(book: Book, name: DimensionName, values: readonly string[] | undefined): readonly Bits[] {
+  return [row(book, name, undefined), ...(values ?? []).map((value) => row(book, name, value))];
+}
+
+function isTime(book: Book, { times, effect }: Rule, when: Interval): boolean {
+  if (times === "any") return true;
+  const holds = effect === "allow" ? isWithin : touches;
+  return times.some((one: Times) => holds(book.calendars.get(one.calendar) as Calendar, one, when));
+}
+
+/** Whether the rule asks for the value. */
+export function hasValues({ valueFrom, valueTo }: Rule): boolean {
+  return valueFrom !== undefined || valueTo !== undefined;
+}
+
+/** Whether a value lies within what the rule says of it. */
+export function withinValues(rule: Rule, value: bigint | undefined): boolean {
+  if (!hasValues(rule)) return true;
+  return value !== undefined && value >= (rule.valueFrom ?? 0n) && value <= (rule.valueTo ?? value);
 }
 
 function withinAmounts(rule: Rule, value: bigint | undefined): boolean {

@@ -1,6 +1,6 @@
 /** Whether a change of the rulebook is on the short syntactic list of tightenings, which hold at once. Everything else waits.
  *
- *  The list: a deny or a require is added; a limit is added or its amount lowered; a key of a person is removed, with the
+ *  The list: a deny or a require is added; a limit is added or lowered; a key of a person is removed, with the
  *  person and his places in groups where it was the last. Administrators and officers keep a key that they can act with,
  *  because taking the last one would take a veto or a freeze away. Nothing is inferred. Source: docs/spec/rulebook.md. */
 import { toHex } from "../bytes.ts";
@@ -44,10 +44,10 @@ function tighterRules(current: Rulebook, next: Rulebook): Rulebook["rules"] {
 
 function tighterLimits(current: Rulebook, next: Rulebook): Rulebook["limits"] {
   const before = new Set(current.limits.map((limit) => limit.id));
-  const amounts = new Map(next.limits.map((limit) => [limit.id, limit.amount]));
+  const amounts = new Map(next.limits.map((limit) => [limit.id, limit.most]));
   const lowered = current.limits.map((limit) => {
-    const amount = amounts.get(limit.id) ?? limit.amount;
-    return amount < limit.amount ? { ...limit, amount } : limit;
+    const most = amounts.get(limit.id) ?? limit.most;
+    return most < limit.most ? { ...limit, most } : limit;
   });
   return [...lowered, ...next.limits.filter((limit) => !before.has(limit.id))];
 }

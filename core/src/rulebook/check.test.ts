@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   ALLOW,
+  DENY,
   deviceKey,
-  OPEN,
   PERSONS,
   passkey,
   publicKeyOf,
@@ -14,7 +14,8 @@ import {
 } from "../../test/sample.ts";
 import { attempt } from "../errors.ts";
 import type { Key, Quorum, Rule, Rulebook } from "../signed/rulebook.ts";
-import { checkRulebook, governs } from "./check.ts";
+import { checkRulebook, governs, MAX_UNIT_DEPTH } from "./check.ts";
+import { OPEN } from "./open.ts";
 
 const outcome = (change: Partial<Rulebook>) => {
   const result = attempt(() => checkRulebook(sampleRulebook(change)));
@@ -160,9 +161,98 @@ test("facts come from enough sources of their type", () => {
   assert.equal(facts(["screener", "screener"], 2), "RULEBOOK_INVALID rules.new.facts");
 });
 
-test("a limit is of a known asset", () => {
-  const limits = [{ id: "new", level: "client" as const, asset: "doge", amount: 1n, windowMs: 1 }];
-  assert.equal(outcome({ limits }), "RULEBOOK_INVALID limits.new.asset");
+const YEAR_2100 = 4_102_444_800_000;
+const zurich: Rulebook["calendars"][number] = { id: "zurich", offset: 60, changes: [], until: YEAR_2100 };
+const pricer: Rulebook["sources"][number] = { id: "pricer", type: "price", publicKey: publicKeyOf("pricer") };
+const valuation: Rulebook["valuation"] & object = {
+  currency: "eur",
+  decimals: 2,
+  sources: ["pricer"],
+  atLeast: 1,
+  maxAgeMs: 60_000,
+  maxMovePpm: 100_000,
+  moveMs: 600_000,
+};
+const valued = { valuation, sources: [...base.sources, pricer] };
+
+test("a limit is of known assets, in a measure that adds up, over a window that is known", () => {
+  const limit = (change: Partial<Rulebook["limits"][number]>, more: Partial<Rulebook> = {}) =>
+    outcome({ ...more, limits: [{ ...(base.limits[0] as Rulebook["limits"][number]), id: "new", ...change }] });
+  assert.equal(limit({}), "OK");
+  assert.equal(limit({ assets: ["doge"] }), "RULEBOOK_INVALID limits.new.assets");
+  assert.equal(limit({ assets: ["eth", "usdx"] }), "RULEBOOK_INVALID limits.new.assets");
+  assert.equal(limit({ assets: "any" }), "RULEBOOK_INVALID limits.new.assets");
+  assert.equal(limit({ measure: "count", assets: "any" }), "OK");
+  assert.equal(limit({ measure: "value", assets: "any" }), "RULEBOOK_INVALID limits.new.measure");
+  assert.equal(limit({ measure: "value", assets: "any" }, valued), "OK");
+  const window = { type: "fixed", calendar: "zurich", period: "day" } as const;
+  assert.equal(limit({ window }), "RULEBOOK_INVALID limits.new.window.calendar");
+  assert.equal(limit({ window }, { calendars: [zurich] }), "OK");
+});
+
+test("units lie within units that are there, not too deep, and none above itself", () => {
+  const units = (...list: readonly (readonly [id: string, parent?: string])[]) =>
+    outcome({ units: list.map(([id, parent]) => (parent === undefined ? { id } : { id, parent })) });
+  assert.equal(units(["a"], ["b", "a"], ["c", "b"]), "OK");
+  assert.equal(units(["a"], ["a"]), "RULEBOOK_INVALID units");
+  assert.equal(units(["b", "a"]), "RULEBOOK_INVALID units.b.parent");
+  assert.equal(units(["a", "a"]), "RULEBOOK_INVALID units.a.parent");
+  assert.equal(units(["a", "b"], ["b", "a"]), "RULEBOOK_INVALID units.a.parent");
+  const deep = (count: number) =>
+    units(...Array.from({ length: count }, (_, at) => (at === 0 ? (["u0"] as const) : ([`u${at}`, `u${at - 1}`] as const))));
+  assert.equal(deep(MAX_UNIT_DEPTH), "OK");
+  assert.equal(deep(MAX_UNIT_DEPTH + 1), `RULEBOOK_INVALID units.u${MAX_UNIT_DEPTH}.parent`);
+});
+
+test("a calendar's changes ascend and lie before its end", () => {
+  const calendar = (changes: readonly number[], until = 100) =>
+    outcome({ calendars: [{ id: "c", offset: 0, changes: changes.map((at) => ({ at, offset: 60 })), until }] });
+  assert.equal(calendar([]), "OK");
+  assert.equal(calendar([1, 2, 99]), "OK");
+  for (const wrong of [[2, 1], [1, 1], [100], [101]]) assert.equal(calendar(wrong), "RULEBOOK_INVALID calendars.c.changes");
+  assert.equal(outcome({ calendars: [zurich, zurich] }), "RULEBOOK_INVALID calendars");
+});
+
+test("a valuation rests on enough sources of prices", () => {
+  const wrong = (change: Partial<typeof valuation>) => outcome({ ...valued, valuation: { ...valuation, ...change } });
+  assert.equal(wrong({}), "OK");
+  assert.equal(wrong({ sources: ["screener"] }), "RULEBOOK_INVALID valuation.sources");
+  assert.equal(wrong({ sources: ["pricer", "pricer"] }), "RULEBOOK_INVALID valuation.sources");
+  assert.equal(wrong({ atLeast: 2 }), "RULEBOOK_INVALID valuation.atLeast");
+});
+
+test("values are compared only where they are valued", () => {
+  const values = (change: Partial<Rule>, more: Partial<Rulebook> = valued) =>
+    outcome({ ...more, rules: [{ ...DENY, id: "new", ...change } as Rule] });
+  assert.equal(values({ valueFrom: 1n }), "OK");
+  assert.equal(values({ valueTo: 1n }), "OK");
+  assert.equal(values({ valueFrom: 1n }, {}), "RULEBOOK_INVALID rules.new.valueFrom");
+  assert.equal(values({ valueTo: 1n }, {}), "RULEBOOK_INVALID rules.new.valueFrom");
+  assert.equal(values({ valueFrom: 2n, valueTo: 1n }), "RULEBOOK_INVALID rules.new.valueTo");
+  const facts = [{ type: "price" as const, sources: ["pricer"], atLeast: 1, maxAgeMs: 1 }];
+  assert.equal(outcome({ ...valued, rules: [{ ...REQUIRE, facts }] }), "OK");
+  assert.equal(outcome({ sources: valued.sources, rules: [{ ...REQUIRE, facts }] }), "RULEBOOK_INVALID rules.require.facts");
+});
+
+test("a rule names known units, persons and calendars, and times that are not empty", () => {
+  const rule = (change: Partial<Rule>) =>
+    outcome({ calendars: [zurich], units: [{ id: "desk" }], rules: [{ ...DENY, id: "new", ...change } as Rule] });
+  assert.equal(rule({ units: ["desk"], persons: ["tom"] }), "OK");
+  assert.equal(rule({ units: ["other"] }), "RULEBOOK_INVALID rules.new.units");
+  assert.equal(rule({ persons: ["nobody"] }), "RULEBOOK_INVALID rules.new.persons");
+  const times = { calendar: "zurich", days: ["monday"], from: 540, to: 1020 } as const;
+  assert.equal(rule({ times: [times] }), "OK");
+  assert.equal(rule({ times: [{ ...times, calendar: "bern" }] }), "RULEBOOK_INVALID rules.new.times");
+  assert.equal(rule({ times: [{ ...times, to: 540 }] }), "RULEBOOK_INVALID rules.new.times");
+});
+
+test("the least number of approvers of a wallet class can be found", () => {
+  const minimum = (persons: number) => governance({ minimums: [{ class: "cold", persons }] });
+  const able = PERSONS.length;
+  assert.equal(minimum(able - 1), "OK");
+  assert.equal(minimum(able), "RULEBOOK_INVALID governance.minimums.cold");
+  const twice = [{ class: "cold" as const, persons: 1 }];
+  assert.equal(governance({ minimums: [...twice, ...twice] }), "RULEBOOK_INVALID governance.minimums");
 });
 
 const governance = (change: Partial<Rulebook["governance"]>, more: Partial<Rulebook> = {}) =>

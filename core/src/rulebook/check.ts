@@ -7,15 +7,18 @@ import { demand } from "../errors.ts";
 import { isAcceptedKey } from "../keys/ed25519.ts";
 import { keyId } from "../keys/id.ts";
 import { isAcceptedP256Key } from "../keys/p256.ts";
-import type { Key, Quorum, Requirement, Rule, Rulebook } from "../signed/rulebook.ts";
+import type { Calendar, Key, Limit, Quorum, Requirement, Rule, Rulebook, Valuation } from "../signed/rulebook.ts";
 import { alternatives, fillsQuorum, type Groups, groupsIn } from "./quorum.ts";
 
 /** Most alternatives that one quorum tree may unfold into, and most persons that one of them may ask for. */
 export const MAX_ALTERNATIVES = 64;
 export const MAX_SEATS = 64;
+/** How deep units may lie within units. */
+export const MAX_UNIT_DEPTH = 8;
 
 type Ids = ReadonlySet<string | number>;
-type Sections = { readonly [S in "chains" | "assets" | "persons" | "groups"]: Ids } & {
+type Sections = { readonly [S in "chains" | "assets" | "persons" | "groups" | "units" | "calendars"]: Ids } & {
+  readonly isValued: boolean;
   readonly groupMembers: Groups;
   /** Type of each source. */
   readonly sources: ReadonlyMap<string, string>;
@@ -28,7 +31,10 @@ export function checkRulebook(book: Rulebook): void {
   checkAssets(book);
   checkPersons(book, sections);
   for (const rule of book.rules) checkRule(rule, sections);
-  for (const limit of book.limits) known(sections.assets, limit.asset, `limits.${limit.id}.asset`);
+  checkUnits(book, sections);
+  for (const calendar of book.calendars) checkCalendar(calendar);
+  if (book.valuation !== undefined) checkValuation(book.valuation, sections);
+  for (const limit of book.limits) checkLimit(limit, sections);
   checkGovernance(book, sections);
 }
 
@@ -52,7 +58,8 @@ function known(ids: Ids, id: string | number, at: string): void {
 }
 
 function checkNames(book: Rulebook): Sections {
-  const ids = (section: "chains" | "assets" | "persons" | "groups" | "sources" | "rules" | "limits") =>
+  type Named = "chains" | "assets" | "persons" | "groups" | "sources" | "rules" | "limits" | "units" | "calendars";
+  const ids = (section: Named) =>
     unique(
       book[section].map((item) => item.id),
       section,
@@ -62,6 +69,9 @@ function checkNames(book: Rulebook): Sections {
     assets: ids("assets"),
     persons: ids("persons"),
     groups: ids("groups"),
+    units: ids("units"),
+    calendars: ids("calendars"),
+    isValued: book.valuation !== undefined,
     groupMembers: new Map(book.groups.map((group) => [group.id, new Set(group.members)])),
     sources: new Map(book.sources.map((source) => [source.id, source.type])),
   };
@@ -120,13 +130,59 @@ function checkRule(rule: Rule, sections: Sections): void {
   const oneAsset = rule.assets !== "any" && rule.assets.length === 1;
   valid(!amounts || oneAsset, `${at}.assets`, "amounts compare only within one asset");
   valid(amountTo === undefined || amountFrom <= amountTo, `${at}.amountTo`, "the range is empty");
+  checkValues(rule, sections, at);
   each(rule.kinds, (kind) =>
     valid(kind !== "freeze" && kind !== "unfreeze", `${at}.kinds`, `no rule is asked about ${kind}; see governance`),
   );
   each(rule.chains, (id) => known(sections.chains, id, `${at}.chains`));
   each(rule.assets, (id) => known(sections.assets, id, `${at}.assets`));
   each(rule.initiators, (id) => known(sections.groups, id, `${at}.initiators`));
+  each(rule.persons, (id) => known(sections.persons, id, `${at}.persons`));
+  each(rule.units, (id) => known(sections.units, id, `${at}.units`));
+  each(rule.times, ({ calendar, from, to }) => {
+    known(sections.calendars, calendar, `${at}.times`);
+    valid(from < to, `${at}.times`, "the time is empty; one that goes on after midnight is two");
+  });
   if (rule.effect === "require") checkRequirement(rule, sections, at);
+}
+
+function checkValues(rule: Rule, { isValued }: Sections, at: string): void {
+  const { valueFrom = 0n, valueTo } = rule;
+  const asks = rule.valueFrom !== undefined || valueTo !== undefined;
+  valid(!asks || isValued, `${at}.valueFrom`, "a value is compared and the rulebook has no valuation");
+  valid(valueTo === undefined || valueFrom <= valueTo, `${at}.valueTo`, "the range is empty");
+}
+
+function checkUnits({ units }: Rulebook, sections: Sections): void {
+  const parents = new Map(units.map((unit) => [unit.id, unit.parent]));
+  for (const { id, parent } of units) {
+    if (parent !== undefined) known(sections.units, parent, `units.${id}.parent`);
+    let above = parent;
+    for (let depth = 1; above !== undefined; depth++) {
+      valid(depth < MAX_UNIT_DEPTH, `units.${id}.parent`, `units lie at most ${MAX_UNIT_DEPTH} deep, and none above itself`);
+      above = parents.get(above);
+    }
+  }
+}
+
+function checkCalendar({ id, changes, until }: Calendar): void {
+  const times = [...changes.map(({ at }) => at), until];
+  const ascends = times.every((at, index) => index === 0 || at > (times[index - 1] as number));
+  valid(ascends, `calendars.${id}.changes`, "changes come in the order of time, before the calendar's end");
+}
+
+function checkValuation({ sources, atLeast }: Valuation, sections: Sections): void {
+  checkSources(sections, { type: "price", sources, at: "valuation.sources" });
+  valid(atLeast <= sources.length, "valuation.atLeast", "more sources must agree than are named");
+}
+
+function checkLimit({ id, measure, assets, window }: Limit, sections: Sections): void {
+  const at = `limits.${id}`;
+  each(assets, (asset) => known(sections.assets, asset, `${at}.assets`));
+  const oneAsset = assets !== "any" && assets.length === 1;
+  valid(measure !== "amount" || oneAsset, `${at}.assets`, "amounts add up only within one asset");
+  valid(measure !== "value" || sections.isValued, `${at}.measure`, "values are counted and the rulebook has no valuation");
+  if (window.type === "fixed") known(sections.calendars, window.calendar, `${at}.window.calendar`);
 }
 
 function checkRequirement(rule: Requirement, sections: Sections, at: string): void {
@@ -135,6 +191,8 @@ function checkRequirement(rule: Requirement, sections: Sections, at: string): vo
   const groups = quorum === undefined ? 0 : new Set(groupsIn(quorum)).size;
   valid(distinctGroups <= groups, `${at}.distinctGroups`, `the quorum names ${groups} groups`);
   for (const need of rule.facts) {
+    const isPrice = need.type === "price";
+    valid(!isPrice || sections.isValued, `${at}.facts`, "a price is demanded and the rulebook has no valuation");
     checkSources(sections, { ...need, at: `${at}.facts` });
     valid(need.atLeast <= need.sources.length, `${at}.facts`, "more sources must agree than are named");
   }
@@ -171,6 +229,19 @@ function size(quorum: Quorum): number {
   return quorum.type === "anyOf" ? sizes.reduce((a, b) => a + b, 0) : sizes.reduce((a, b) => a * b, 1);
 }
 
+/** Somebody initiates and as many others as a wallet's class takes can approve. */
+function checkMinimums({ governance, persons }: Rulebook): void {
+  const { minimums } = governance;
+  const at = "governance.minimums";
+  unique(
+    minimums.map((minimum) => minimum.class),
+    at,
+  );
+  const able = persons.filter((person) => person.keys.some((key) => key.class === "device")).length;
+  for (const { class: name, persons: count } of minimums)
+    valid(count < able, `${at}.${name}`, "it takes more persons than have device keys, beside an initiator");
+}
+
 function checkGovernance(book: Rulebook, { persons, groupMembers }: Sections): void {
   const { administrators, threshold, officers, unfreeze } = book.governance;
   const at = "governance";
@@ -185,4 +256,5 @@ function checkGovernance(book: Rulebook, { persons, groupMembers }: Sections): v
   const canFreeze = book.persons.some((person) => members.has(person.id) && person.keys.some((key) => key.class === "device"));
   valid(canFreeze, `${at}.officers`, "no officer has a device key to freeze with");
   checkQuorum(unfreeze, groupMembers, `${at}.unfreeze`);
+  checkMinimums(book);
 }

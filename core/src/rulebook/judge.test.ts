@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { ALLOW, DENY, NOTHING, OPEN, REQUIRE, sampleRulebook } from "../../test/sample.ts";
+import { ALLOW, DENY, REQUIRE, sampleRulebook } from "../../test/sample.ts";
 import type { Requirement, Rule } from "../signed/rulebook.ts";
 import { openBook, type Subject } from "./book.ts";
 import { type Approver, judge, quorumMet } from "./judge.ts";
+import { NOTHING, OPEN } from "./open.ts";
 
 const payment: Subject = {
   kind: "pay",
@@ -15,16 +16,17 @@ const payment: Subject = {
   destination: "acme",
   class: "exchange",
   amount: 5n,
+  when: { lo: 0, hi: 0 },
 };
 
 const bookOf = (rules: readonly Rule[]) => openBook(sampleRulebook({ rules }));
 
 test("the judgement names what denies, what allows and what is required", () => {
   const book = openBook(sampleRulebook());
-  assert.deepEqual(judge(book, payment), { denies: [], allows: ["allow"], requirements: [REQUIRE] });
+  assert.deepEqual(judge(book, payment), { denies: [], allows: ["allow"], requirements: [REQUIRE], unvalued: undefined });
   assert.deepEqual(judge(book, { ...payment, class: "contract" }).denies, ["deny"]);
   assert.deepEqual(judge(book, { ...payment, initiator: "amy" }).allows, []);
-  assert.deepEqual(judge(bookOf([]), payment), { denies: [], allows: [], requirements: [] });
+  assert.deepEqual(judge(bookOf([]), payment), { denies: [], allows: [], requirements: [], unvalued: undefined });
 });
 
 const device = (person: string): Approver => ({ person, class: "device" });
@@ -98,6 +100,7 @@ const rule: fc.Arbitrary<Rule> = fc.oneof(
 const named = (list: readonly Rule[]) => list.map((item, at) => ({ ...item, id: `r${at}` }));
 const rules = fc.array(rule, { maxLength: 6 }).map(named);
 const subjects = fc.record({
+  when: fc.constant({ lo: 0, hi: 0 }),
   kind: fc.constantFrom("pay" as const, "cancel" as const),
   initiator: fc.constantFrom("tom", "amy"),
   asset: fc.constantFrom("eth", "usdx"),
@@ -113,9 +116,14 @@ const approvals = fc.array(
 /** Whether the rules let the action pass: what the vault asks of them. */
 function passes(list: readonly Rule[], subject: Subject, approvers: readonly Approver[]): boolean {
   const book = bookOf(list);
-  const { denies, allows, requirements } = judge(book, subject);
+  const { denies, allows, requirements, unvalued } = judge(book, subject);
   const given = { initiator: subject.initiator, approvers };
-  return denies.length === 0 && allows.length > 0 && requirements.every((item) => quorumMet(book, item, given));
+  return (
+    unvalued === undefined &&
+    denies.length === 0 &&
+    allows.length > 0 &&
+    requirements.every((item) => quorumMet(book, item, given))
+  );
 }
 
 test("the order of the rules means nothing", () => {

@@ -1,26 +1,34 @@
 /** The judgement: what the rules say of a subject, and whether a requirement is met. Deny overrides, every matching
  *  requirement binds, no matching allow refuses, order never matters. Source: DESIGN §4, docs/spec/rulebook.md. */
-import type { Requirement } from "../signed/rulebook.ts";
-import { type Book, matching, type Subject } from "./book.ts";
+import type { Requirement, Rule } from "../signed/rulebook.ts";
+import { type Book, candidates, hasValues, type Subject, withinValues } from "./book.ts";
 import { fillsQuorum, groupsIn, spansGroups } from "./quorum.ts";
 
-/** Names of the rules that decided, and the requirements that bind. */
+/** Names of the rules that decided, and the requirements that bind. `unvalued`: a rule that nobody can judge before the value
+ *  of the amount is stated; as long as there is one, nothing is allowed. */
 export type Judgement = {
   readonly denies: readonly string[];
   readonly allows: readonly string[];
   readonly requirements: readonly Requirement[];
+  readonly unvalued: string | undefined;
 };
 
-/** What the rules of `book` say of `subject`. */
+/** What the rules of `book` say of `subject`. An allow that asks for a value which nobody states only fails to allow, so that
+ *  adding it takes nothing away. */
 export function judge(book: Book, subject: Subject): Judgement {
   const denies: string[] = [];
   const allows: string[] = [];
   const requirements: Requirement[] = [];
-  for (const rule of matching(book, subject)) {
-    if (rule.effect === "require") requirements.push(rule);
+  const unvalued: Rule[] = [];
+  const isUnvalued = subject.value === undefined && subject.amount !== undefined;
+  for (const rule of candidates(book, subject)) {
+    if (isUnvalued && hasValues(rule)) unvalued.push(rule);
+    else if (!withinValues(rule, subject.value)) continue;
+    else if (rule.effect === "require") requirements.push(rule);
     else (rule.effect === "deny" ? denies : allows).push(rule.id);
   }
-  return { denies, allows, requirements };
+  const open = unvalued.find((rule) => rule.effect !== "allow" || allows.length === 0);
+  return { denies, allows, requirements, unvalued: open?.id };
 }
 
 /** Who has approved: the persons, and by which class of key. */

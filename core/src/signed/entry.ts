@@ -1,5 +1,5 @@
 /** Address-book entry: a destination that may be paid, put into force by an approved intent. */
-import { field, type Of, optional, slug, text, uint } from "./codec.ts";
+import { anyOr, field, type Of, optional, slug, text, uint } from "./codec.ts";
 import { addressText, chainId, destinationClass, hash32, version } from "./fields.ts";
 import { kind } from "./object.ts";
 import { record } from "./table.ts";
@@ -20,6 +20,7 @@ export const Entry = kind(
     address: field(5, addressText, "address in the chain's canonical form"),
     class: field(6, destinationClass, "what kind of destination it is"),
     own: optional(7, Owner, "for class own: where the vault derives the address"),
+    assets: field(8, anyOr(slug, 64), "assets that may be paid to it"),
   }),
   1024,
 );

@@ -1,11 +1,12 @@
 /** Fact: a signed, dated statement from outside the vault. The rulebook names the sources whose facts count. */
-import { amount, choice, field, type Of, slug, text } from "./codec.ts";
+import { amount, choice, field, type Of, slug, text, uint } from "./codec.ts";
 import { hash32, time, version } from "./fields.ts";
 import { kind } from "./object.ts";
 import { variant } from "./table.ts";
 
 /** Subject texts. Screening: `address:<chain id>:<address>`. Price: `price:<asset>:<reference currency>`.
- *  Finality: `transaction:<chain id>:<transaction id>`. Code: `code:<chain id>:<address>`. */
+ *  Finality: `transaction:<chain id>:<transaction id>`. Code: `code:<chain id>:<address>`. Nonce: `nonce:<chain id>:<address>`.
+ *  Travel rule and simulation: `intent:<intent id>`. Clock: `clock`. */
 const common = {
   version,
   deployment: field(2, hash32, "id of the deployment"),
@@ -13,6 +14,18 @@ const common = {
   subject: field(4, text(160, 1), "what the statement is about"),
   at: field(5, time, "when it was true"),
 };
+
+/** Types of facts and their numbers. */
+export const FACT_TYPES = {
+  screening: 1,
+  price: 2,
+  finality: 3,
+  code: 4,
+  "travel-rule": 5,
+  simulation: 6,
+  nonce: 7,
+  clock: 8,
+} as const;
 
 export const Fact = kind(
   "fact",
@@ -26,7 +39,19 @@ export const Fact = kind(
       },
     },
     finality: { number: 3, table: { outcome: field(9, choice({ succeeded: 1, failed: 2 }), "how the transaction ended") } },
-    code: { number: 4, table: { codeHash: field(10, hash32, "hash of the contract's code") } },
+    code: { number: 4, table: { codeHash: field(10, hash32, "Keccak-256 of the contract's code") } },
+    "travel-rule": {
+      number: 5,
+      table: { exchange: field(11, choice({ complete: 1, refused: 2 }), "what became of the exchange with the other side") },
+    },
+    simulation: {
+      number: 6,
+      table: {
+        effect: field(12, choice({ "as-stated": 1, differs: 2 }), "whether it does what the intent says and nothing else"),
+      },
+    },
+    nonce: { number: 7, table: { next: field(13, uint(), "the address's transactions on the chain so far") } },
+    clock: { number: 8, table: {} },
   }),
   1024,
 );

@@ -1,6 +1,6 @@
 /** Shapes that several kinds of signed objects use, each defined once. */
 import type { Brand, Hash } from "../bytes.ts";
-import { choice, field, hex, type Of, slug, text, uint } from "./codec.ts";
+import { choice, field, hex, type Of, type Shape, slug, text, uint } from "./codec.ts";
 import { record } from "./table.ts";
 
 /** 16 bytes that make an object unique. */
@@ -16,6 +16,18 @@ export const time = uint(253_402_300_799_999);
 export const chainId = uint(4_294_967_295, 1);
 /** Address text in its chain's canonical form. */
 export const addressText = text(90, 1);
+/** Local time minus UTC in minutes, -1,440…1,440; on the wire 1,440 more. */
+const ahead = uint(2_880);
+export const offset: Shape<number> = {
+  words: "minutes -1440…1440, as a uint that is 1440 greater",
+  write: (out, value) => ahead.write(out, value + 1_440),
+  read: (from) => ahead.read(from) - 1_440,
+  toJson: (value) => value,
+  fromJson: (json) => ahead.fromJson(typeof json === "number" ? json + 1_440 : json) - 1_440,
+};
+/** Days of the week, as ISO 8601 numbers them. */
+export const weekday = choice({ monday: 1, tuesday: 2, wednesday: 3, thursday: 4, friday: 5, saturday: 6, sunday: 7 });
+export type Weekday = Of<typeof weekday>;
 /** What people write for people. */
 export const note = text(140);
 export const reference = text(64, 1);
@@ -30,13 +42,15 @@ export const keyClass = choice({ device: 1, served: 2 });
 
 /** How exposed a wallet's key is. */
 export const walletClass = choice({ hot: 1, warm: 2, cold: 3 });
+export type WalletClass = Of<typeof walletClass>;
 
-/** What a destination is. `client-owned` is never declared: the vault derives it from the owner of the address. */
-export const destinationClass = choice({ own: 1, exchange: 2, vasp: 3, "self-hosted": 4, contract: 5 });
+/** What a destination is declared to be. `denied` is on the deny list: its address is never paid. */
+export const DESTINATION_CLASSES = { own: 1, exchange: 2, vasp: 3, "self-hosted": 4, contract: 5, denied: 7 } as const;
+export const destinationClass = choice(DESTINATION_CLASSES);
 export type DestinationClass = Of<typeof destinationClass>;
 
 /** What a freeze stops. */
-export const freezeLevel = choice({ institution: 1, chain: 2, asset: 3, wallet: 4, destination: 5, person: 6 });
+export const freezeLevel = choice({ institution: 1, chain: 2, asset: 3, wallet: 4, destination: 5, person: 6, unit: 7 });
 export type FreezeLevel = Of<typeof freezeLevel>;
 
 /** Position in the vault's journal: number of the last record and the chain hash after it. */

@@ -17,8 +17,8 @@ const common = {
 };
 
 const Destination = record({
-  entry: field(0, slug, "address-book entry"),
-  hash: field(1, hash32, "id of the entry's bytes"),
+  entry: optional(0, slug, "address-book entry; absent for an address that is paid once and not in the book"),
+  hash: optional(1, hash32, "id of the entry's bytes; there exactly when the entry is"),
   address: field(2, addressText, "the address itself; a name is not enough"),
 });
 
@@ -56,6 +56,7 @@ export const Intent = kind(
         ...onChain,
         client: optional(17, slug, "the one client of a segregated wallet; absent for an omnibus wallet"),
         walletClass: field(18, walletClass, "how exposed the wallet is"),
+        unit: optional(25, slug, "unit of the rulebook that the wallet belongs to"),
       },
     },
     entry: { number: 4, table: { entry: field(19, blob(1024, 1), "bytes of the address-book entry to put into force") } },

@@ -76,6 +76,7 @@ function leaf(words: string): fc.Arbitrary<unknown> {
   const bytes = (least: number, most: number) => fc.uint8Array({ minLength: least, maxLength: Math.min(most, least + 40) });
   if (words === "uint") return fc.maxSafeNat();
   if (words.startsWith("uint, always ")) return fc.constant(first);
+  if (words.startsWith("minutes -1440…1440")) return fc.integer({ min: -1440, max: 1440 });
   if (words.startsWith("uint ")) return fc.integer({ min: first, max: second });
   if (words.startsWith("bytes, exactly ")) return bytes(first, first).map(toHex);
   if (words.startsWith("bytes ")) return bytes(first, second);

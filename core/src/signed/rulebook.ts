@@ -16,7 +16,20 @@ import {
   text,
   uint,
 } from "./codec.ts";
-import { addressText, chainId, hash32, keyClass, scheme, time, version } from "./fields.ts";
+import { FACT_TYPES } from "./fact.ts";
+import {
+  addressText,
+  chainId,
+  DESTINATION_CLASSES,
+  hash32,
+  keyClass,
+  offset,
+  scheme,
+  time,
+  version,
+  walletClass,
+  weekday,
+} from "./fields.ts";
 import { INTENT_KINDS } from "./intent.ts";
 import { kind } from "./object.ts";
 import { record, variant } from "./table.ts";
@@ -42,6 +55,7 @@ const Asset = record({
   id: field(0, slug, "name"),
   chain: field(1, chainId, "chain id"),
   contract: optional(2, addressText, "token contract; absent for the native asset"),
+  codeHash: optional(4, hash32, "Keccak-256 of the contract's code, which facts of type code must state"),
   decimals: field(3, uint(36), "digits after the point"),
 });
 
@@ -62,9 +76,41 @@ const Person = record({
 
 const Group = record({ id: field(0, slug, "name"), members: field(1, list(slug, MAX_PERSONS, 1), "persons") });
 
+const Unit = record({
+  id: field(0, slug, "name"),
+  parent: optional(1, slug, "the unit that it is a part of"),
+});
+
+const Calendar = record({
+  id: field(0, slug, "name"),
+  offset: field(1, offset, "local time minus UTC before the first change"),
+  changes: field(
+    2,
+    list(record({ at: field(0, time, "when"), offset: field(1, offset, "local time minus UTC from then on") }), 256),
+    "changes of the offset, ascending, as for summer time",
+  ),
+  until: field(3, time, "up to when this is known; later nothing is within a time"),
+});
+export type Calendar = Of<typeof Calendar>;
+
+const Valuation = record({
+  currency: field(0, slug, "reference currency"),
+  decimals: field(1, uint(36), "digits after the point"),
+  sources: field(2, list(slug, 8, 1), "sources of prices that count"),
+  atLeast: field(3, uint(8, 1), "how many of them must state a price; the dearest is used"),
+  maxAgeMs: field(4, duration, "how old a price may be"),
+  maxMovePpm: field(
+    5,
+    uint(10_000_000, 1),
+    "how far, in millionths, sources may differ and one may move within the time below",
+  ),
+  moveMs: field(6, duration, "time in which a price may move so far"),
+});
+export type Valuation = Of<typeof Valuation>;
+
 const Source = record({
   id: field(0, slug, "name"),
-  type: field(1, choice({ screening: 1, price: 2, finality: 3, code: 4 }), "which facts it may state"),
+  type: field(1, choice(FACT_TYPES), "which facts it may state"),
   publicKey: field(2, blob(32, 32), "Ed25519 public key"),
 });
 
@@ -90,13 +136,28 @@ const QuorumMap = variant(
   },
 ) as Shape<Quorum>;
 
+const NEEDED_TYPES = { screening: 1, price: 2, code: 4, "travel-rule": 5, simulation: 6, nonce: 7, clock: 8 } as const;
+
 const Needed = record({
-  type: field(0, choice({ screening: 1 }), "kind of fact; screening is about the destination's address"),
+  type: field(0, choice(NEEDED_TYPES), "kind of fact; its subject follows from the action"),
   sources: field(1, list(slug, 8, 1), "sources that count"),
   atLeast: field(2, uint(8, 1), "how many of them must agree"),
   maxAgeMs: field(3, duration, "how old a fact may be"),
 });
 export type Needed = Of<typeof Needed>;
+
+const Times = record({
+  calendar: field(0, slug, "calendar"),
+  days: field(1, list(weekday, 7, 1), "days of the week"),
+  from: field(2, uint(1439), "first minute of the day"),
+  to: field(3, uint(1440, 1), "minute of the day before which it ends"),
+});
+export type Times = Of<typeof Times>;
+
+/** What a rule can say of a destination. Two classes are never declared: `client-owned` is our own address of another client,
+ *  `one-time` an address that is not in the address book. */
+const CLASSES = { ...DESTINATION_CLASSES, "client-owned": 6, "one-time": 8 } as const;
+export type ClassSeen = keyof typeof CLASSES;
 
 const conditions = {
   id: field(0, slug, "name"),
@@ -105,14 +166,17 @@ const conditions = {
   assets: field(4, anyOr(slug, 256), "assets"),
   wallets: field(5, anyOr(slug, 256), "source wallets"),
   destinations: field(6, anyOr(slug, 256), "address-book entries"),
-  classes: field(
-    7,
-    anyOr(choice({ own: 1, exchange: 2, vasp: 3, "self-hosted": 4, contract: 5, "client-owned": 6 }), 8),
-    "classes of destination; client-owned is our own address of another client",
-  ),
+  classes: field(7, anyOr(choice(CLASSES), 8), "classes of destination"),
   initiators: field(8, anyOr(slug, 64), "groups of the initiator"),
   amountFrom: optional(9, amount, "least amount; needs exactly one asset"),
   amountTo: optional(10, amount, "greatest amount; needs exactly one asset"),
+  units: field(11, anyOr(slug, 64), "units of the source wallet; the units below them are meant too"),
+  clients: field(12, anyOr(slug, 256), "clients of the source wallet"),
+  walletClasses: field(13, anyOr(walletClass, 3), "classes of the source wallet"),
+  persons: field(14, anyOr(slug, 64), "the initiator himself"),
+  valueFrom: optional(15, amount, "least amount in the reference currency"),
+  valueTo: optional(16, amount, "greatest amount in the reference currency"),
+  times: field(17, anyOr(Times, 32), "when"),
 };
 
 const Rule = variant({ name: "effect", key: 1, doc: "what the rule does" }, conditions, {
@@ -127,18 +191,44 @@ const Rule = variant({ name: "effect", key: 1, doc: "what the rule does" }, cond
       distinctGroups: field(22, uint(16), "least number of groups from which the approvers come"),
       facts: field(23, list(Needed, 4), "facts that must be there"),
       delayMs: field(24, duration, "time from the registration of the intent to its execution"),
+      approvalLifeMs: optional(26, duration, "longest time that approvals may still be valid when they are used"),
+      entryAgeMs: field(27, duration, "how long the destination must have been in the address book"),
     },
   },
 });
 export type Rule = Of<typeof Rule>;
 export type Requirement = Extract<Rule, { readonly effect: "require" }>;
 
+const Window = variant(
+  { name: "type", key: 0, doc: "how the window moves" },
+  {},
+  {
+    rolling: { number: 1, table: { ms: field(1, uint(366 * DAY_MS, 1), "length") } },
+    fixed: {
+      number: 2,
+      table: {
+        calendar: field(2, slug, "calendar"),
+        period: field(3, choice({ day: 1, week: 2, month: 3 }), "local day, week from Monday, or month"),
+      },
+    },
+  },
+);
+export type Window = Of<typeof Window>;
+
+const LEVELS = { institution: 1, client: 2, wallet: 3, destination: 4, initiator: 5, unit: 6, address: 7, asset: 8 } as const;
+export type Level = keyof typeof LEVELS;
+
 const Limit = record({
   id: field(0, slug, "name"),
-  level: field(1, choice({ institution: 1, client: 2, wallet: 3, destination: 4, initiator: 5 }), "what it is counted for"),
-  asset: field(2, slug, "asset; fees count for the native asset"),
-  amount: field(3, amount, "most that may be committed within the window"),
-  windowMs: field(4, uint(366 * DAY_MS, 1), "rolling window"),
+  measure: field(
+    1,
+    choice({ amount: 1, value: 2, count: 3 }),
+    "base units of one asset, value in the reference currency, or payments",
+  ),
+  level: field(2, choice(LEVELS), "what it is counted for; address is the paying one, unit also all units above it"),
+  assets: field(3, anyOr(slug, 256), "assets that count; fees count as the native asset"),
+  most: field(4, amount, "most that may be committed within the window"),
+  window: field(5, Window, "the time in which it counts"),
 });
 export type Limit = Of<typeof Limit>;
 
@@ -149,6 +239,17 @@ const Governance = record({
   officers: field(3, slug, "group whose members may each freeze, once"),
   unfreeze: field(4, Quorum, "who lifts a freeze"),
   unfreezeDelayMs: field(5, duration, "how long lifting a freeze waits after its registration"),
+  minimums: field(
+    6,
+    list(
+      record({
+        class: field(0, walletClass, "class of the source wallet"),
+        persons: field(1, uint(64, 1), "how many persons beside the initiator approve with device keys"),
+      }),
+      3,
+    ),
+    "what a payment from such a wallet takes, whatever the rules say",
+  ),
 });
 
 export const Rulebook = kind(
@@ -170,6 +271,9 @@ export const Rulebook = kind(
     rules: field(15, list(Rule, MAX_RULES), "rules; their order means nothing"),
     limits: field(16, list(Limit, 256), "limits"),
     governance: field(17, Governance, "how the rulebook itself changes"),
+    units: field(18, list(Unit, 256), "units of the institution"),
+    calendars: field(19, list(Calendar, 16), "local times"),
+    valuation: optional(20, Valuation, "how amounts are valued in one currency"),
   }),
   MAX_RULEBOOK_BYTES,
 );

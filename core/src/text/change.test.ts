@@ -12,7 +12,7 @@ const next = (change: Partial<Rulebook>): Rulebook => ({ ...sampleRulebook(), ep
 test("a change shows what goes, what comes and what becomes different, long lines folded", () => {
   const { rules, limits } = sampleRulebook();
   const [day, week] = limits as [Rulebook["limits"][number], Rulebook["limits"][number]];
-  const changed = next({ rules: [...rules.slice(1), { ...DENY, id: "new" }], limits: [week, { ...day, amount: 5n }] });
+  const changed = next({ rules: [...rules.slice(1), { ...DENY, id: "new" }], limits: [week, { ...day, most: 5n }] });
   const expected = [
     "DEMONSTRATION - no real value",
     "CHANGE OF THE RULEBOOK TO EPOCH 2",
@@ -21,16 +21,18 @@ test("a change shows what goes, what comes and what becomes different, long line
     '+ base: "cae662172fd450bb0cd710a769079c05bfc5d8e35efa6576edc7d0377afdd4a2"',
     "- epoch: 1",
     "+ epoch: 2",
-    '- limits day: {"id":"day","level":"institution","asset":"eth","amount":"1000',
-    '    ","windowMs":86400000}',
-    '+ limits day: {"id":"day","level":"institution","asset":"eth","amount":"5","',
-    '    windowMs":86400000}',
+    '- limits day: {"id":"day","measure":"amount","level":"institution","assets":',
+    '    ["eth"],"most":"1000","window":{"type":"rolling","ms":86400000}}',
+    '+ limits day: {"id":"day","measure":"amount","level":"institution","assets":',
+    '    ["eth"],"most":"5","window":{"type":"rolling","ms":86400000}}',
     '- rules allow: {"id":"allow","effect":"allow","kinds":["pay"],"chains":"any"',
     '    ,"assets":"any","wallets":"any","destinations":"any","classes":"any","initia',
-    '    tors":["traders"]}',
+    '    tors":["traders"],"units":"any","clients":"any","walletClasses":"any","perso',
+    '    ns":"any","times":"any"}',
     '+ rules new: {"id":"new","effect":"deny","kinds":"any","chains":"any","asset',
     '    s":"any","wallets":"any","destinations":"any","classes":["contract"],"initia',
-    '    tors":"any"}',
+    '    tors":"any","units":"any","clients":"any","walletClasses":"any","persons":"a',
+    '    ny","times":"any"}',
     "DEMONSTRATION - no real value",
   ];
   assert.deepEqual(renderChange(current, changed).split("\n"), expected);

@@ -42,6 +42,7 @@ const entry: Entry = {
   chain: 31337,
   address: ADDRESS,
   class: "exchange",
+  assets: "any",
 };
 
 /** The lines of one text. */
@@ -85,6 +86,18 @@ test("a payment of a native asset, in a demonstration", () => {
   assert.equal(render(pay, book), expected);
   assert.equal(textHash(expected), hash("strongroom/text/1", ascii(expected)));
   assert.equal(RENDERER, 1);
+});
+
+test("a payment to an address that is not in the book", () => {
+  const text = render({ ...pay, destination: { address: ADDRESS } }, real);
+  assert.ok(text.includes("to              (an address that is not in the address book)\n"));
+  assert.ok(text.includes(`address         ${ADDRESS}\n`));
+  assert.ok(!text.includes("entry hash"));
+});
+
+test("a wallet of a unit", () => {
+  const wallet = { ...base, kind: "wallet", chain: 31337, wallet: "w", walletClass: "hot", unit: "desk" } as const;
+  assert.ok(render(wallet, real).includes("unit          desk\n"));
 });
 
 test("a payment of a token that replaces another one", () => {
@@ -133,7 +146,7 @@ test("a new wallet, of one client or of all", () => {
 });
 
 test("a new address-book entry, of another party or our own", () => {
-  const expected = (kind: string, own: string, id: string) =>
+  const expected = (kind: string, own: string, id: string, assets = "any") =>
     lines(
       "NEW ADDRESS-BOOK ENTRY",
       "entry         acme",
@@ -141,17 +154,21 @@ test("a new address-book entry, of another party or our own", () => {
       "address       0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
       "on chain      anvil (31337)",
       `class         ${kind}`,
+      `for assets    ${assets}`,
       `our own       ${own}`,
       `entry hash    ${id}`,
       ...TAIL,
     );
   const intent = (value: Entry) => ({ ...base, kind: "entry", entry: encode(Entry, value) }) as const;
-  const theirs = "eeda1e000fb6e3c3edecabd43be4dc29583b033b039898f439e187ee5b5933b2";
+  const theirs = "6a74182ee47afd776f646fc9e575a6c5bd44e4d7e60af299cce36c17e17ce02e";
   assert.equal(render(intent(entry), real), expected("exchange", "no", theirs));
   assert.equal(theirs, idOf(Entry, encode(Entry, entry)));
   const own: Entry = { ...entry, class: "own", own: { wallet: "treasury", index: 7 } };
-  const ours = "16f8681a13a5c17512586a6480ab6e5e3c25b1f262b0ed2f381f2da690f9bfed";
+  const ours = "ad26b155de1252319109b57e9f43fd9c6f2a498644343f2bd7096244967c6bd2";
   assert.equal(render(intent(own), real), expected("own", "wallet treasury, index 7", ours));
+  const denied: Entry = { ...entry, class: "denied", assets: ["eth", "usdx"] };
+  const never = "denied: this address is never paid";
+  assert.equal(render(intent(denied), real), expected(never, "no", idOf(Entry, encode(Entry, denied)), "eth, usdx"));
 });
 
 test("the end of an address-book entry", () => {

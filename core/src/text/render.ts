@@ -5,6 +5,7 @@ import { ascii, type Hash, hash } from "../bytes.ts";
 import { refuse } from "../errors.ts";
 import { formatAmount } from "../money/amount.ts";
 import type { Asset, Book, ChainEntry } from "../rulebook/book.ts";
+import { civil } from "../rulebook/calendar.ts";
 import { Entry } from "../signed/entry.ts";
 import type { Intent, IntentOf } from "../signed/intent.ts";
 import { decode, idOf } from "../signed/object.ts";
@@ -56,6 +57,7 @@ function describe(intent: Intent, book: Book): readonly Line[] {
         ["on chain", chainName(book, intent.chain)],
         ["class", intent.walletClass],
         ["client", intent.client ?? "(omnibus: no single client)"],
+        ...(intent.unit === undefined ? [] : [["unit", intent.unit] as const]),
       ];
     case "entry":
       return describeEntry(intent, book);
@@ -75,13 +77,13 @@ function payment(intent: IntentOf<"pay">, book: Book): readonly Line[] {
   const asset = findAsset(book, intent);
   const lines: Line[] = [
     ["amount", `${formatAmount(intent.amount, asset.decimals)} ${asset.id}`],
-    ["to", intent.destination.entry],
+    ["to", intent.destination.entry ?? "(an address that is not in the address book)"],
     ["address", intent.destination.address],
     ["from wallet", intent.wallet],
     ["on chain", chainName(book, intent.chain)],
     ["token contract", asset.contract ?? "(native asset)"],
     ["fees at most", fees(book, intent.chain, intent.totalFee)],
-    ["entry hash", intent.destination.hash],
+    ...(intent.destination.hash === undefined ? [] : [["entry hash", intent.destination.hash] as const]),
   ];
   return intent.replaces === undefined ? lines : [...lines, ["replaces", intent.replaces]];
 }
@@ -93,7 +95,8 @@ function describeEntry(intent: IntentOf<"entry">, book: Book): readonly Line[] {
     ["party", entry.party],
     ["address", entry.address],
     ["on chain", chainName(book, entry.chain)],
-    ["class", entry.class],
+    ["class", entry.class === "denied" ? "denied: this address is never paid" : entry.class],
+    ["for assets", entry.assets === "any" ? "any" : entry.assets.join(", ")],
     ["our own", entry.own === undefined ? "no" : `wallet ${entry.own.wallet}, index ${entry.own.index}`],
     ["entry hash", idOf(Entry, intent.entry)],
   ];
@@ -146,22 +149,4 @@ export function formatTime(at: number): string {
   const two = (value: number) => value.toString().padStart(2, "0");
   const clock = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60].map(two).join(":");
   return `${year}-${two(month)}-${two(day)} ${clock} UTC`;
-}
-
-/** Days since 1970 to year, month and day in the proleptic Gregorian calendar, counted in 400-year eras from 1 March 0000. */
-function civil(days: number): { year: number; month: number; day: number } {
-  const shifted = days + 719_468;
-  const era = Math.floor(shifted / 146_097);
-  const dayOfEra = shifted - era * 146_097;
-  const yearOfEra = Math.floor(
-    (dayOfEra - Math.floor(dayOfEra / 1460) + Math.floor(dayOfEra / 36_524) - Math.floor(dayOfEra / 146_096)) / 365,
-  );
-  const dayOfYear = dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100));
-  const shiftedMonth = Math.floor((5 * dayOfYear + 2) / 153);
-  const month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9;
-  return {
-    year: yearOfEra + era * 400 + (month <= 2 ? 1 : 0),
-    month,
-    day: dayOfYear - Math.floor((153 * shiftedMonth + 2) / 5) + 1,
-  };
 }

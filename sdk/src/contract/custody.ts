@@ -37,7 +37,7 @@ export const BookEntry = z.strictObject({
   party: Text,
   chain: ChainId,
   address: AddressText,
-  class: z.enum(["own", "exchange", "vasp", "self-hosted", "contract"]),
+  class: z.enum(["own", "exchange", "vasp", "self-hosted", "contract", "denied"]),
   state: z.enum(["current", "retired"]),
   entry: Bytes,
   /** The request that put it into force. */

@@ -30,7 +30,7 @@ export type Proposal = z.output<typeof Proposal>;
 export const StatedFact = z.strictObject({
   id: Hash,
   source: Slug,
-  type: z.enum(["screening", "price", "finality", "code"]),
+  type: z.enum(["screening", "price", "finality", "code", "travel-rule", "simulation", "nonce", "clock"]),
   subject: Text,
   at: Time,
   fact: Bytes,

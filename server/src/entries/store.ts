@@ -1,4 +1,5 @@
 /** The only code that reads and writes the address book. */
+import type { DestinationClass } from "@strongroom/core/signed/fields";
 import type { Selectable } from "kysely";
 import type { Reader, Tx } from "../db/tables.ts";
 
@@ -7,7 +8,7 @@ type EntryTable = {
   name: string;
   chain: number;
   address: string;
-  class: "own" | "exchange" | "vasp" | "self-hosted" | "contract";
+  class: DestinationClass;
   party: string;
   state: "current" | "retired";
   entry: Uint8Array;

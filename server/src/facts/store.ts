@@ -1,4 +1,6 @@
 /** The only code that reads and writes facts. */
+
+import type { FactType } from "@strongroom/core/signed/fact";
 import type { Selectable } from "kysely";
 import { older, type Place } from "../db/older.ts";
 import type { Reader, Tx } from "../db/tables.ts";
@@ -6,7 +8,7 @@ import type { Reader, Tx } from "../db/tables.ts";
 type FactTable = {
   id: string;
   source: string;
-  type: "screening" | "price" | "finality" | "code";
+  type: FactType;
   subject: string;
   at: Date;
   fact: Uint8Array;

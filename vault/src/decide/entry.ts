@@ -10,7 +10,7 @@ import { get, has } from "../state/map.ts";
 import type { Founded } from "../state/state.ts";
 import type { Now, Outcome } from "../types.ts";
 import { ok, recordAt } from "./draft.ts";
-import type { Order } from "./payment/resolve.ts";
+import { demandNoToken, type Order } from "./payment/resolve.ts";
 import { demandRules, type Judged } from "./rules.ts";
 
 /** Who wants a change of what the vault knows, and what comes with it. `person`: the initiator. */
@@ -19,28 +19,36 @@ export type Change = Pick<Judged, "approvers" | "stated"> & {
   readonly approvals: readonly Uint8Array[];
 };
 
-/** Fails: codes of `decode`, WRONG_DEPLOYMENT, CHAIN_UNKNOWN, ADDRESS_INVALID, ENTRY_EXISTS, ENTRY_MISMATCH, those of rules,
- *  TABLE_FULL. */
+/** Fails: codes of `decode`, WRONG_DEPLOYMENT, CHAIN_UNKNOWN, ADDRESS_INVALID, ENTRY_EXISTS, ENTRY_MISMATCH, ASSET_UNKNOWN,
+ *  those of rules, TABLE_FULL. */
 export function enter(state: Founded, now: Now, { id, intent, bytes }: Order<IntentOf<"entry">>, change: Change): Outcome {
   const entry = decode(Entry, intent.entry);
   const { name, deployment, chain, address } = entry;
   demand(deployment === state.deployment, "WRONG_DEPLOYMENT", "intent.entry", "the entry is for another deployment");
   chainOf(findChain(state.book, chain).family).parseAddress(address, "intent.entry.address");
   demand(!has(state.entries, name), "ENTRY_EXISTS", "intent.entry.name", `there is an entry ${name} in force`);
-  const assets = [...state.book.assets.values()];
-  const isToken = assets.some((asset) => asset.chain === chain && asset.contract === address);
-  demand(!isToken, "ENTRY_MISMATCH", "intent.entry.address", "this is a token's contract; what is sent there is lost");
+  demandNoToken(state, { chain, address, at: "intent.entry.address" });
+  const before = entry.class === "denied" ? get(state.denied, `${chain}:${address}`) : undefined;
+  demand(before === undefined, "ENTRY_EXISTS", "intent.entry.address", `${before} has it on the deny list`);
+  demandAssets(state, entry);
   demandOwn(state, entry);
-  demandRules(state, now, judged({ id, intent }, entry, change));
+  demandRules(state, now, judged(now, { id, intent }, entry, change));
   demand(state.entries.size < MAX_ENTRIES, "TABLE_FULL", "entries", `${MAX_ENTRIES} entries are in force`);
   return { records: [recordAt(now, { kind: "entered", intent: bytes, approvals: change.approvals })], effects: [ok()] };
+}
+
+/** Fails: ASSET_UNKNOWN. */
+function demandAssets({ book }: Founded, { assets, chain }: Entry): void {
+  if (assets === "any") return;
+  const foreign = assets.find((asset) => book.assets.get(asset)?.chain !== chain);
+  demand(foreign === undefined, "ASSET_UNKNOWN", "intent.entry.assets", `${foreign} is not an asset of chain ${chain}`);
 }
 
 /** An entry says "own" exactly when the vault has derived the address itself, in the wallet that the entry names. */
 function demandOwn(state: Founded, { class: declared, own, chain, address }: Entry): void {
   const ours = get(state.owned, `${chain}:${address}`);
   const says = declared === "own" && own !== undefined && ours?.wallet === own.wallet && ours.index === own.index;
-  const silent = declared !== "own" && own === undefined && ours === undefined;
+  const silent = declared !== "own" && own === undefined && (ours === undefined || declared === "denied");
   const detail = "own addresses, and only they, are entered as own with wallet and index";
   demand(says || silent, "ENTRY_MISMATCH", "intent.entry.own", detail);
 }
@@ -50,20 +58,21 @@ export function retire(state: Founded, now: Now, { id, intent, bytes }: Order<In
   const current = get(state.entries, intent.name);
   if (current === undefined) refuse("ENTRY_UNKNOWN", "intent.name", `there is no entry ${intent.name} in force`);
   demand(current.hash === intent.hash, "ENTRY_MISMATCH", "intent.hash", `the entry ${intent.name} in force is another one`);
-  demandRules(state, now, judged({ id, intent }, current.entry, change));
+  demandRules(state, now, judged(now, { id, intent }, current.entry, change));
   return { records: [recordAt(now, { kind: "retired", intent: bytes, approvals: change.approvals })], effects: [ok()] };
 }
 
-type About = { readonly id: Judged["id"]; readonly intent: IntentOf<"entry" | "retire"> };
+type Asked = { readonly id: Judged["id"]; readonly intent: IntentOf<"entry" | "retire"> };
 
-function judged({ id, intent }: About, entry: Entry, { person, approvers, stated }: Change): Judged {
+function judged(now: Now, { id, intent }: Asked, entry: Entry, { person, approvers, stated }: Change): Judged {
   const { chain, name, address } = entry;
   return {
     id,
-    subject: { kind: intent.kind, initiator: person, chain, destination: name, class: entry.class },
+    subject: { kind: intent.kind, initiator: person, when: now, chain, destination: name, class: entry.class },
     touched: { chain, destination: name, address },
     approvers,
     stated,
-    screened: `address:${chain}:${address}`,
+    about: { subjects: { screening: `address:${chain}:${address}`, simulation: `intent:${id}`, clock: "clock" } },
+    quotes: new Map(),
   };
 }

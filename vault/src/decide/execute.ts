@@ -12,10 +12,21 @@ import { ok, recordAt } from "./draft.ts";
 import { enter, retire } from "./entry.ts";
 import { approversOf, type Given, holderOf, readApprovals } from "./evidence/approvals.ts";
 import type { Stated } from "./evidence/facts.ts";
+import { type Quotes, quotesOf } from "./evidence/prices.ts";
 import { freeze, freezeBody, unfreeze } from "./freeze.ts";
-import { type Named, type OnChain, type Order, resolve, resolveAgain, touchedBy } from "./payment/resolve.ts";
+import {
+  aboutOf,
+  type Named,
+  type OnChain,
+  type Order,
+  type Resolved,
+  resolve,
+  resolveAgain,
+  subjectOf,
+  touchedBy,
+} from "./payment/resolve.ts";
 import { demandStillRight, emptyDraft, jobId, prepare, signingJob } from "./payment/transaction.ts";
-import { demandOpen, demandRules, personsOf } from "./rules.ts";
+import { demandOpen, demandRules, type Judged, personsOf } from "./rules.ts";
 import { executionBody, walletBody } from "./show.ts";
 import { createKey, openWallet } from "./wallet.ts";
 
@@ -96,7 +107,10 @@ export function execute(state: Founded, now: Now, asked: Asked, stated: readonly
 }
 
 function commit(state: Founded, now: Now, it: Case, orders: readonly Order<OnChain>[]): Outcome {
-  const judged = orders.map((order) => judgeOnChain(state, now, it, resolve(state, order)));
+  const judged = orders.map((order) => {
+    const named = resolve(state, order);
+    return judgeOnChain(state, now, it, { ...named, quotes: quotesFor(state, now, it, named) });
+  });
   const references = new Set(orders.map((order) => order.intent.reference));
   demand(references.size === orders.length, "REFERENCE_USED", "orders", "two intents carry one reference");
   const draft = emptyDraft();
@@ -116,7 +130,8 @@ function resume(
 ): Outcome {
   orders.forEach((order, at) => {
     const part = job.parts[at] as JobPart;
-    const { named } = judgeOnChain(state, now, it, resolveAgain(state, order, part));
+    const again = resolveAgain(state, order, part);
+    const { named } = judgeOnChain(state, now, it, { ...again, quotes: quotesFor(state, now, it, again), replaced: part });
     demandStillRight(state, now, named, { job, part });
   });
   const record = recordAt(now, { kind: "resumed", job: job.id, approvals: it.approvals });
@@ -124,13 +139,29 @@ function resume(
 }
 
 /** Judges a payment or cancellation in everything but limits, nonce and bytes. */
-function judgeOnChain<N extends Named>(state: Founded, now: Now, it: Case, named: N) {
-  const { order, chain, transfer, subject } = named;
-  const { id, intent } = order;
+function judgeOnChain<N extends Named & Pick<Resolved, "quotes" | "replaced">>(state: Founded, now: Now, it: Case, named: N) {
+  const { id, intent } = named.order;
   const approvers = approversOf(it.given, { id, initiator: intent.initiator });
-  const screened = `address:${chain.id}:${transfer.to}`;
-  demandRules(state, now, { id, subject, touched: touchedBy(intent), approvers, stated: it.stated, screened });
+  demandRules(state, now, judgedOf(state, now, named, { approvers, stated: it.stated }));
   return { named, persons: personsOf(approvers) };
+}
+
+/** A payment or cancellation as the rules are asked about it. */
+function judgedOf(
+  state: Founded,
+  now: Now,
+  named: Named & Pick<Resolved, "quotes" | "replaced">,
+  given: Pick<Judged, "approvers" | "stated">,
+): Judged {
+  const { order, chain, from, replaced, quotes } = named;
+  const nonce = replaced?.nonce ?? get(state.nonces, `${chain.id}:${from.address}`) ?? 0;
+  const touched = touchedBy(state, order.intent);
+  const subject = subjectOf(now, named, quotes);
+  return { ...given, id: order.id, subject, touched, about: aboutOf(state, named, nonce), quotes };
+}
+
+function quotesFor(state: Founded, now: Now, { stated }: Case, { asset, chain }: Named): Quotes {
+  return quotesOf(state, now, stated, [...new Set([asset.id, chain.native])]);
 }
 
 function offChain(state: Founded, now: Now, it: Case, order: Order<Intent>): Outcome {

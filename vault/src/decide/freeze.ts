@@ -1,6 +1,7 @@
 /** Freezing: one officer, at once, at any level; lifting it takes the unfreeze quorum and a delay. */
 import type { Hash } from "@strongroom/core/bytes";
-import { demand } from "@strongroom/core/errors";
+import { chainOf } from "@strongroom/core/chain/table";
+import { attempt, demand } from "@strongroom/core/errors";
 import { FreezeBody } from "@strongroom/core/protocol/command";
 import { fillsQuorum } from "@strongroom/core/rulebook/quorum";
 import type { IntentOf } from "@strongroom/core/signed/intent";
@@ -52,10 +53,17 @@ function isThere(state: Founded, { level, subject }: IntentOf<"freeze">): boolea
     case "wallet":
       return has(state.wallets, subject);
     case "destination":
-      return has(state.entries, subject) || values(state.entries, ({ entry }) => entry.address === subject).length > 0;
+      return has(state.entries, subject) || isAddress(state, subject);
+    case "unit":
+      return state.book.unitsOf.has(subject);
     case "person":
       return state.book.document.persons.some((person) => person.id === subject);
   }
+}
+
+/** Whether some chain has such an address, in its canonical form, so that a misspelt one is noticed. */
+function isAddress({ book }: Founded, subject: string): boolean {
+  return [...book.chains.values()].some(({ family }) => attempt(() => chainOf(family).parseAddress(subject, "")).ok);
 }
 
 /** The live signed transactions, all their versions: what the vault can no longer stop. The newest come first, and one version

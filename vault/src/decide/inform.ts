@@ -9,10 +9,10 @@ import type { CommandOf } from "@strongroom/core/protocol/command";
 import { Checkpoint } from "@strongroom/core/signed/checkpoint";
 import { Head } from "@strongroom/core/signed/head";
 import { challengeOf, decode, encode, Signed } from "@strongroom/core/signed/object";
-import { MAX_CHECKPOINTS } from "../limits.ts";
+import { CHECKPOINT_WINDOW_MS, MAX_CHECKPOINTS } from "../limits.ts";
 import { hashAt } from "../state/positions.ts";
 import type { Founded, State } from "../state/state.ts";
-import { used } from "../state/usage.ts";
+import { rollingSpan, used } from "../state/usage.ts";
 import type { Now, Outcome } from "../types.ts";
 import { ok, recordAt, refusal } from "./draft.ts";
 import { liveTransaction, type Stated } from "./evidence/facts.ts";
@@ -84,7 +84,7 @@ export function checkpoint(state: Founded, now: Now, { origin, size, root, proof
   const value = { version: 1, deployment, vault, origin, size, root, at: now.lo, head: { seq, hash } } as const;
   const answer = ok(encode(Checkpoint, value), "checkpoint");
   if (log !== null && size === last.size) return { records: [], effects: [answer] };
-  const fits = log === null || used(log.written, now.lo) < MAX_CHECKPOINTS;
+  const fits = log === null || used(log.written, rollingSpan(CHECKPOINT_WINDOW_MS, now.lo)) < MAX_CHECKPOINTS;
   demand(fits, "TABLE_FULL", "checkpoints", `${MAX_CHECKPOINTS} were written down within a day`);
   return { records: [recordAt(now, { kind: "checkpointed", origin, size, root })], effects: [answer] };
 }

@@ -46,7 +46,7 @@ function hindrance(state: State, job: JobState): { code: RefusalCode; field: str
   if (state.halted) return { code: "ROLLED_BACK", field: "vault" };
   if (!parts.every((part) => holdsSlots(state, job, part))) return { code: "SLOT_TAKEN", field: "orders" };
   if (parts.some((part) => has(state.rejected, part.id))) return { code: "INTENT_REJECTED", field: "intent" };
-  const touched = parts.map(({ pay, persons }) => ({ ...touchedBy(pay), persons }));
+  const touched = parts.map(({ pay, persons }) => ({ ...touchedBy(state, pay), persons }));
   const [freeze] = freezesOf(state, touched);
   return freeze && { code: "FROZEN", field: `freeze.${freeze.level}` };
 }

@@ -1,17 +1,18 @@
 /** What stands between an intent and its execution, checked in the fixed order: open at all → (approvals, elsewhere) → frozen
- *  → deny → allow → quorum and facts → delay. Limits are in `payment/`. */
+ *  → deny → allow → quorum, facts and ages → minimums → delay. Limits are in `payment/`. */
 import type { Hash } from "@strongroom/core/bytes";
 import { demand, refuse } from "@strongroom/core/errors";
 import type { Subject } from "@strongroom/core/rulebook/book";
 import { judge, quorumMet } from "@strongroom/core/rulebook/judge";
 import type { Intent } from "@strongroom/core/signed/intent";
-import type { Requirement } from "@strongroom/core/signed/rulebook";
+import type { Quorum, Requirement } from "@strongroom/core/signed/rulebook";
 import type { Read } from "../state/intent.ts";
 import { get, has, values } from "../state/map.ts";
 import type { Founded, Freeze, State } from "../state/state.ts";
 import type { Now } from "../types.ts";
 import type { Given } from "./evidence/approvals.ts";
-import { demandFacts, type Stated } from "./evidence/facts.ts";
+import { type About, demandFacts, type Stated } from "./evidence/facts.ts";
+import { demandQuote, type Quotes } from "./evidence/prices.ts";
 
 /** Refuses an intent that nobody may carry out any more. `again`: the vault has committed itself to it before. One person
  *  alone can neither stop a freeze nor, by rejecting every attempt, keep one in force. Fails: WRONG_DEPLOYMENT, EXPIRED,
@@ -33,6 +34,7 @@ export type Touched = {
   readonly chain?: number;
   readonly asset?: string;
   readonly wallet?: string;
+  readonly units?: readonly string[];
   readonly destination?: string;
   readonly address?: string;
   readonly persons: readonly string[];
@@ -52,6 +54,8 @@ function covers(freeze: Freeze, touched: Touched): boolean {
       return String(touched.chain) === freeze.subject;
     case "person":
       return touched.persons.includes(freeze.subject);
+    case "unit":
+      return touched.units?.includes(freeze.subject) === true;
     case "destination":
       return coversDestination(freeze, touched);
     default:
@@ -63,45 +67,141 @@ function coversDestination({ subject, address: named }: Freeze, { destination, a
   return destination === subject || (address !== undefined && (address === subject || address === named));
 }
 
-/** An intent with what it touches, who approved it and what is stated about its destination. */
+/** An intent with what it touches, who approved it and what is stated about it. `about`: what facts of each type speak of. */
 export type Judged = {
   readonly id: Hash;
   readonly subject: Subject;
   readonly touched: Omit<Touched, "persons">;
   readonly approvers: readonly Given[];
   readonly stated: readonly Stated[];
-  readonly screened: string;
+  readonly about: About;
+  readonly quotes: Quotes;
 };
 
-/** Fails: FROZEN at the level of the freeze, DENIED, NOT_ALLOWED, QUORUM_MISSING, FACT_ADVERSE, FACT_STALE, FACT_MISSING,
- *  NOT_REGISTERED, DELAY_RUNNING. */
+/** One thing that stands between the intent and its execution. `rule`: who demands it; `words`: what. `test` refuses unless it
+ *  is there. */
+export type Step = { readonly rule: string; readonly words: string; readonly test: () => void };
+
+/** Refuses at the first step that is not met. Fails: those of `stepsOf`. */
 export function demandRules(state: Founded, now: Now, it: Judged): void {
-  const persons = personsOf(it.approvers);
-  const requirements = demandAllowed(state, { subject: it.subject, touched: { ...it.touched, persons } });
-  for (const rule of requirements) {
-    const met = quorumMet(state.book, rule, { initiator: it.subject.initiator, approvers: it.approvers });
-    demand(met, "QUORUM_MISSING", `rules.${rule.id}`, `${persons.length} persons do not meet it: ${persons.join(", ")}`);
-    for (const need of rule.facts) {
-      demandFacts(state, now, need, { stated: it.stated, subject: it.screened, rule: rule.id });
-    }
-  }
-  const delayMs = requirements.reduce((longest, rule) => Math.max(longest, rule.delayMs), 0);
-  demandDelay(state, now, { id: it.id, delayMs });
+  for (const step of stepsOf(state, now, it)) step.test();
 }
 
-/** Refuses what is frozen, denied, or allowed by no rule. Gives the requirements that bind.
- *  Fails: FROZEN at the level of the freeze, DENIED, NOT_ALLOWED. */
-export function demandAllowed(
+/** Everything that freezes, rules and governance say of an intent, in the fixed order. Explanations run the same steps.
+ *  Fails: those of `scopeOf`, QUORUM_MISSING, NOT_AFTER_TOO_FAR, FACT_ADVERSE, FACT_STALE, FACT_MISSING, ENTRY_TOO_YOUNG,
+ *  NOT_REGISTERED, DELAY_RUNNING. */
+export function* stepsOf(state: Founded, now: Now, it: Judged): Generator<Step> {
+  const { requirements, steps } = scopeOf(state, { ...it, touched: { ...it.touched, persons: personsOf(it.approvers) } });
+  yield* steps;
+  for (const rule of requirements) yield* requirementSteps(state, now, it, rule);
+  yield* minimumSteps(state, it);
+  const delayMs = requirements.reduce((longest, rule) => Math.max(longest, rule.delayMs), 0);
+  if (delayMs === 0) return;
+  const rule = `rules.${requirements.find((one) => one.delayMs === delayMs)?.id}`;
+  yield { rule, words: `${delayMs} ms since the registration`, test: () => demandDelay(state, now, { id: it.id, delayMs }) };
+}
+
+function* requirementSteps(state: Founded, now: Now, it: Judged, rule: Requirement): Generator<Step> {
+  const at = `rules.${rule.id}`;
+  if (rule.quorum !== undefined || rule.distinctGroups > 0)
+    yield { rule: at, words: quorumWords(rule), test: () => demandQuorum(state, it, rule) };
+  const { approvalLifeMs, entryAgeMs } = rule;
+  if (approvalLifeMs !== undefined)
+    yield { rule: at, words: `approvals valid for at most ${approvalLifeMs} ms`, test: () => demandLife(now, it, rule) };
+  for (const need of rule.facts) {
+    const words = `${need.atLeast} ${need.type} facts, at most ${need.maxAgeMs} ms old, of ${need.sources.join(", ")}`;
+    yield { rule: at, words, test: () => demandFacts(state, now, need, { ...it, rule: rule.id }) };
+  }
+  if (entryAgeMs > 0 && it.subject.amount !== undefined)
+    yield { rule: at, words: `an address-book entry ${entryAgeMs} ms old`, test: () => demandEntryAge(state, now, it, rule) };
+}
+
+function demandQuorum({ book }: Founded, { subject, approvers }: Judged, rule: Requirement): void {
+  const met = quorumMet(book, rule, { initiator: subject.initiator, approvers });
+  const persons = personsOf(approvers);
+  demand(met, "QUORUM_MISSING", `rules.${rule.id}`, `${persons.length} persons do not meet it: ${persons.join(", ")}`);
+}
+
+function demandLife(now: Now, { approvers }: Judged, { id, approvalLifeMs }: Requirement): void {
+  const latest = now.hi + (approvalLifeMs as number);
+  const short = approvers.every((approver) => approver.notAfter <= latest);
+  demand(short, "NOT_AFTER_TOO_FAR", `rules.${id}`, `approvals may be valid until ${latest} at most`);
+}
+
+/** Cooling-off: the book's entry that is paid is in force for long enough. An address outside the book never is. */
+function demandEntryAge(state: Founded, now: Now, { subject }: Judged, { id, entryAgeMs }: Requirement): void {
+  const entry = subject.destination === undefined ? undefined : get(state.entries, subject.destination);
+  const old = entry !== undefined && now.lo >= entry.at + entryAgeMs;
+  demand(old, "ENTRY_TOO_YOUNG", `rules.${id}`, `the destination must be in the address book for ${entryAgeMs} ms`);
+}
+
+function* minimumSteps({ book }: Founded, { subject, approvers }: Judged): Generator<Step> {
+  const minimum = book.document.governance.minimums.find((one) => one.class === subject.walletClass);
+  if (minimum === undefined || subject.amount === undefined) return;
+  const rule = `governance.minimums.${minimum.class}`;
+  const test = () => {
+    const counted = approvers.filter(({ person, ...given }) => given.class === "device" && person !== subject.initiator);
+    const { length } = personsOf(counted);
+    demand(length >= minimum.persons, "QUORUM_MISSING", rule, `${length} of ${minimum.persons} other persons have approved`);
+  };
+  yield { rule, words: `${minimum.persons} persons beside the initiator`, test };
+}
+
+/** What decides whether an action is open at all, and the requirements that bind.
+ *  Fails: FROZEN at the level of the freeze, DENIED, NOT_ALLOWED; FACT_MISSING, FACT_STALE, FACT_ADVERSE for a price without
+ *  which no rule can be judged. */
+function scopeOf(
   state: Founded,
-  { subject, touched }: { readonly subject: Subject; readonly touched: Touched },
-): readonly Requirement[] {
-  const [freeze] = freezesOf(state, [touched]);
-  if (freeze !== undefined)
-    refuse("FROZEN", `freeze.${freeze.level}`, `${freeze.officer} froze ${freeze.level} ${freeze.subject}`);
-  const { denies, allows, requirements } = judge(state.book, subject);
-  if (denies[0] !== undefined) refuse("DENIED", `rules.${denies[0]}`, "this rule denies the action");
-  demand(allows.length > 0, "NOT_ALLOWED", "rules", `no rule allows this ${subject.kind}`);
+  { subject, touched, quotes }: { readonly subject: Subject; readonly touched: Touched; readonly quotes: Quotes },
+): { readonly requirements: readonly Requirement[]; readonly steps: readonly Step[] } {
+  const { denies, allows, requirements, unvalued } = judge(state.book, subject);
+  const step = (words: string, rule: string, test: () => void): Step => ({ words, rule, test });
+  const steps = [
+    step("nothing is frozen", "freezes", () => demandNotFrozen(state, touched)),
+    step("not on the deny list", "entries", () => demandNotListed(state, touched)),
+    step("no rule denies", denies[0] === undefined ? "rules" : `rules.${denies[0]}`, () => {
+      if (denies[0] !== undefined) refuse("DENIED", `rules.${denies[0]}`, "this rule denies the action");
+    }),
+    step("the value is stated", "valuation", () => {
+      if (unvalued !== undefined) demandQuote(quotes, subject.asset as string, `rules.${unvalued}`);
+    }),
+    step("a rule allows", allows[0] === undefined ? "rules" : `rules.${allows[0]}`, () => {
+      demand(allows.length > 0, "NOT_ALLOWED", "rules", `no rule allows this ${subject.kind}`);
+    }),
+  ];
+  return { requirements, steps };
+}
+
+/** Refuses what is frozen, denied, or allowed by no rule. Gives the requirements that bind. Fails: those of `scopeOf`. */
+export function demandAllowed(state: Founded, it: Parameters<typeof scopeOf>[1]): readonly Requirement[] {
+  const { requirements, steps } = scopeOf(state, it);
+  for (const step of steps) step.test();
   return requirements;
+}
+
+function demandNotFrozen(state: Founded, touched: Touched): void {
+  const [freeze] = freezesOf(state, [touched]);
+  if (freeze === undefined) return;
+  refuse("FROZEN", `freeze.${freeze.level}`, `${freeze.officer} froze ${freeze.level} ${freeze.subject}`);
+}
+
+/** An address that an entry of class denied names is never paid, by whatever other name. */
+function demandNotListed({ denied }: Founded, { chain, address, cancels }: Touched): void {
+  const name = cancels ? undefined : get(denied, `${chain}:${address}`);
+  if (name !== undefined) refuse("DENIED", `entries.${name}`, `${address} is on the deny list`);
+}
+
+/** A quorum in words: "2 of approvers and (1 of officers or 1 of administrators)". */
+function quorumWords({ quorum, distinctGroups, initiatorCounts }: Requirement): string {
+  const tree = quorum === undefined ? "nobody" : treeWords(quorum);
+  const groups = distinctGroups > 1 ? `, from ${distinctGroups} groups` : "";
+  return `${tree}${groups}${initiatorCounts ? ", the initiator counts" : ""}`;
+}
+
+function treeWords(quorum: Quorum): string {
+  if (quorum.type === "group") return `${quorum.count} of ${quorum.group}`;
+  const parts = quorum.of.map((part) => (part.type === "group" ? treeWords(part) : `(${treeWords(part)})`));
+  return parts.join(quorum.type === "allOf" ? " and " : " or ");
 }
 
 /** Who they are, each person once. */

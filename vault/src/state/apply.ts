@@ -24,10 +24,11 @@ import {
   partAt,
   type State,
   type Used,
+  versionsOf,
   type Waiting,
   type Wallet,
 } from "./state.ts";
-import { add, unused } from "./usage.ts";
+import { add, rollingSpan, subtract, unused } from "./usage.ts";
 
 /** The state after `record`. */
 export function apply(state: State, record: Sealed): State {
@@ -163,9 +164,9 @@ function opened(state: State, { intentId, ...key }: RecordOf<"opened">): State {
 
 /** The wallet once its key is there. */
 export function openedWallet({ intent, path, account }: Opening, key: Pick<Wallet, "publicKey" | "chainCode">): Wallet {
-  const { wallet: name, chain, walletClass, client } = intent;
+  const { wallet: name, chain, walletClass, client, unit } = intent;
   const { publicKey, chainCode } = key;
-  return { name, chain, class: walletClass, client, account, path, publicKey, chainCode };
+  return { name, chain, class: walletClass, client, unit, account, path, publicKey, chainCode };
 }
 
 function addressed(state: State, record: RecordOf<"addressed">): State {
@@ -182,13 +183,27 @@ function addressed(state: State, record: RecordOf<"addressed">): State {
 function entered(state: State, bytes: Uint8Array): State {
   const { id, intent } = intentOf<"entry">(bytes);
   const entry = decode(Entry, intent.entry);
-  const force = { hash: idOf(Entry, intent.entry), entry };
-  return { ...finish(state, { id, intent }, entry.name), entries: set(state.entries, entry.name, force) };
+  const force = { hash: idOf(Entry, intent.entry), entry, at: state.at };
+  const place = `${entry.chain}:${entry.address}`;
+  return {
+    ...finish(state, { id, intent }, entry.name),
+    entries: set(state.entries, entry.name, force),
+    listed: set(state.listed, place, (get(state.listed, place) ?? 0) + 1),
+    denied: entry.class === "denied" ? set(state.denied, place, entry.name) : state.denied,
+  };
 }
 
 function retired(state: State, bytes: Uint8Array): State {
   const { id, intent } = intentOf<"retire">(bytes);
-  return { ...finish(state, { id, intent }, intent.name), entries: remove(state.entries, intent.name) };
+  const { entry } = need(state.entries, intent.name);
+  const place = `${entry.chain}:${entry.address}`;
+  const left = need(state.listed, place) - 1;
+  return {
+    ...finish(state, { id, intent }, intent.name),
+    entries: remove(state.entries, intent.name),
+    listed: left === 0 ? remove(state.listed, place) : set(state.listed, place, left),
+    denied: entry.class === "denied" ? remove(state.denied, place) : state.denied,
+  };
 }
 
 /** A freeze takes no reference, so that nobody can use it up before the freeze arrives. */
@@ -239,12 +254,12 @@ function commitPart(state: State, part: JobPart, place: Place): State {
     outstanding: fresh ? set(state.outstanding, account, (get(state.outstanding, account) ?? 0) + 1) : state.outstanding,
     slots: part.slots.reduce((slots, slot) => set(slots, slot, place), state.slots),
     live: part.slots.reduce((live, slot) => set(live, slot, place), state.live),
-    usage: part.counted.reduce((usage, item) => count(state, usage, item), state.usage),
+    usage: part.counted.reduce(count, state.usage),
   };
 }
 
-function count(state: State, usage: State["usage"], { key, amount, windowMs }: Part["counted"][number]): State["usage"] {
-  return set(usage, key, add(get(usage, key) ?? unused(windowMs), amount, state.at));
+function count(usage: State["usage"], { key, amount, bucket, rolls }: Part["counted"][number]): State["usage"] {
+  return set(usage, key, add(get(usage, key) ?? unused(rolls), amount, bucket));
 }
 
 /** The job once it is signed. */
@@ -286,13 +301,31 @@ function settled(state: State, { transaction, facts: proofs }: RecordOf<"settled
   const part = partAt(state, need(state.transactions, transaction));
   const account = `${part.chain}:${part.from}`;
   const left = need(state.outstanding, account) - 1;
+  const paid = part.pay.kind === "pay" && proofs.every(isSuccess);
   return {
     ...state,
+    usage: paid ? state.usage : giveBack(state, part),
     outstanding: left === 0 ? remove(state.outstanding, account) : set(state.outstanding, account, left),
     live: part.slots.reduce(remove, state.live),
     final: part.slots.reduce((final, slot) => set(final, slot, transaction), state.final),
     facts: proofs.reduce((facts, proof) => remove(facts, newestKey(proof)), state.facts),
   };
+}
+
+function isSuccess(proof: Uint8Array): boolean {
+  const fact = decode(Fact, decode(Signed, proof).body);
+  return fact.type === "finality" && fact.outcome === "succeeded";
+}
+
+/** Nothing was paid and nothing can be any more, because the place on the chain is taken: what all versions counted beside
+ *  their fees is given back. */
+function giveBack(state: State, { slots }: JobPart): State["usage"] {
+  const newest = partAt(state, need(state.live, slots[0] as string));
+  const counted = [...versionsOf(state, newest)].flatMap((version) => version.counted);
+  return counted.reduce((usage, { key, back, bucket }) => {
+    const known = get(usage, key);
+    return known === undefined ? usage : set(usage, key, subtract(known, back, bucket));
+  }, state.usage);
 }
 
 function newestKey(proof: Uint8Array): string {
@@ -301,7 +334,7 @@ function newestKey(proof: Uint8Array): string {
 }
 
 function checkpointed(state: State, { origin, size, root, at }: RecordOf<"checkpointed">): State {
-  const written = add(state.log?.written ?? unused(CHECKPOINT_WINDOW_MS), 1n, at);
+  const written = add(state.log?.written ?? unused(true), 1n, rollingSpan(CHECKPOINT_WINDOW_MS, at).bucket);
   return { ...state, log: { head: { origin, size, root }, written } };
 }
 

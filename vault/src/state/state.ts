@@ -5,6 +5,7 @@ import { fromHex } from "@strongroom/core/bytes";
 import type { Part } from "@strongroom/core/journal/record";
 import { CHAIN_START } from "@strongroom/core/journal/segment";
 import { keyId } from "@strongroom/core/keys/id";
+import type { Price } from "@strongroom/core/money/value";
 import type { Book } from "@strongroom/core/rulebook/book";
 import type { Entry } from "@strongroom/core/signed/entry";
 import type { FreezeLevel } from "@strongroom/core/signed/fields";
@@ -20,6 +21,7 @@ export type Wallet = {
   readonly chain: number;
   readonly class: IntentOf<"wallet">["walletClass"];
   readonly client: string | undefined;
+  readonly unit: string | undefined;
   readonly account: number;
   readonly path: string;
   readonly publicKey: string;
@@ -30,7 +32,8 @@ export type Wallet = {
 export type Opening = { readonly intent: IntentOf<"wallet">; readonly path: string; readonly account: number };
 
 export type Address = { readonly wallet: string; readonly index: number; readonly address: string; readonly publicKey: string };
-export type EntryInForce = { readonly hash: Hash; readonly entry: Entry };
+/** `at`: when it came into force. */
+export type EntryInForce = { readonly hash: Hash; readonly entry: Entry; readonly at: Time };
 
 /** `address`: that of the destination whose entry was frozen by name, so that no other entry leads around the freeze. */
 export type Freeze = {
@@ -99,6 +102,9 @@ export type State = {
   /** The same by `<chain>:<address>`. */
   readonly owned: PMap<Address>;
   readonly entries: PMap<EntryInForce>;
+  /** By `<chain>:<address>`: how many entries in force name the address, and which of class denied does. */
+  readonly listed: PMap<number>;
+  readonly denied: PMap<string>;
   readonly intents: PMap<Used>;
   readonly references: PMap<Hash>;
   readonly rejected: PMap<true>;
@@ -125,7 +131,7 @@ export type State = {
   /** How far the audit log went when it was signed last, and how often that was written down of late. */
   readonly log: { readonly head: LogHead; readonly written: Usage } | null;
   /** By `<source>|<subject>`: the newest fact seen. */
-  readonly facts: PMap<{ readonly at: Time; readonly id: Hash; readonly adverse: boolean }>;
+  readonly facts: PMap<{ readonly at: Time; readonly id: Hash; readonly adverse: boolean; readonly price?: Price }>;
 };
 
 /** The state of a vault that has been founded. */
@@ -172,6 +178,8 @@ export function emptyState(vaultKey: string): State {
     addresses: emptyMap(),
     owned: emptyMap(),
     entries: emptyMap(),
+    listed: emptyMap(),
+    denied: emptyMap(),
     intents: emptyMap(),
     references: emptyMap(),
     rejected: emptyMap(),

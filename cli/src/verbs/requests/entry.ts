@@ -13,7 +13,7 @@ import { type Answer, type At, asName, type Context, named, needed, SIGNING, typ
 import { OUT, requestIntent, WORDS, wordsFrom } from "./request.ts";
 import { chainFrom, oneOf } from "./wallet.ts";
 
-const CLASSES = ["exchange", "vasp", "self-hosted", "contract", "own"] as const;
+const CLASSES = ["exchange", "vasp", "self-hosted", "contract", "denied", "own"] as const;
 
 export const entryNew: Verb = {
   name: "entry new",
@@ -24,6 +24,7 @@ export const entryNew: Verb = {
     class: { value: "CLASS", what: `what it is: ${CLASSES.join(", ")}` },
     party: { value: "TEXT", what: "who is behind the address" },
     chain: { value: "ID", what: "chain id (default: the rulebook's only chain)" },
+    assets: { value: "ASSET,…", what: "assets that may be paid to it; without it, any" },
     own: { value: "WALLET/INDEX", what: "for class own: where the vault derives the address" },
     ...WORDS,
     ...OUT,
@@ -37,7 +38,14 @@ export const entryNew: Verb = {
     const own = ownFrom(context);
     if ((type === "own") !== (own !== undefined))
       fault("USAGE", "own", "--own WALLET/INDEX belongs to class own, and only there");
-    const wish = { name, type, party: needed(context, "party"), address: needed(context, "address"), own };
+    const wish = {
+      name,
+      type,
+      party: needed(context, "party"),
+      address: needed(context, "address"),
+      own,
+      assets: assetsFrom(context),
+    };
     needed(context, "key");
     return withSession(context, (session, at) => requestEntry(context, session, { ...wish, desk: at.desk }));
   },
@@ -49,7 +57,13 @@ type Wish = {
   readonly party: string;
   readonly address: string;
   readonly own: Entry["own"];
+  readonly assets: Entry["assets"];
 };
+
+/** Assets that the entry is for; without the option, any. */
+function assetsFrom(context: Context): Entry["assets"] {
+  return context.text("assets")?.split(",") ?? "any";
+}
 
 function ownFrom(context: Context): Entry["own"] {
   const text = context.text("own");
@@ -61,7 +75,7 @@ function ownFrom(context: Context): Entry["own"] {
 }
 
 async function requestEntry(context: Context, session: Session, wish: Wish & Pick<At, "desk">): Promise<Answer> {
-  const { name, type, party, address, own } = wish;
+  const { name, type, party, address, own, assets } = wish;
   const words = wordsFrom(context);
   const known = await session.ask({ command: "show", what: "entry", name });
   demand(known.code !== "OK", "ENTRY_EXISTS", "NAME", `there is an entry ${name} in force`);
@@ -73,6 +87,7 @@ async function requestEntry(context: Context, session: Session, wish: Wish & Pic
     chain: chainFrom(context, session),
     address: evm.parseAddress(address, "address"),
     class: type,
+    assets,
     ...(own === undefined ? {} : { own }),
   });
   const key = await openKey(context.home, needed(context, "key"), context.text("passphrase-file"));

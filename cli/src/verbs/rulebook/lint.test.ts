@@ -69,7 +69,9 @@ test("groups of one, officers who administer, and persons without a group are wa
 
 test("assets without a limit, short windows and weak governance are warned about", () => {
   assert.deepEqual(places({ limits: [] }), ["assets.eth", "assets.usdx"]);
-  const limits = book.limits.filter((limit) => limit.id !== "usdx-a-day").map((limit) => ({ ...limit, windowMs: 1_000 }));
+  const limits = book.limits
+    .filter((limit) => limit.id !== "usdx-a-day")
+    .map((limit) => ({ ...limit, window: { type: "rolling" as const, ms: 1_000 } }));
   assert.deepEqual(places({ limits }), ["assets.usdx", "limits.eth-a-day", "limits.usdx-per-trader"]);
   const governance = { ...book.governance, threshold: 1 };
   assert.deepEqual(places({ governance, demonstration: false }), [

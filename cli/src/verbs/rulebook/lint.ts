@@ -90,14 +90,17 @@ function groupWarnings({ groups, governance, persons }: Rulebook): readonly Warn
 function limitWarnings({ assets, limits }: Rulebook): readonly Warning[] {
   const found: Warning[] = [];
   for (const { id } of assets) {
-    const mine = limits.filter((limit) => limit.asset === id);
+    const mine = limits.filter(
+      ({ assets: counted, measure }) => measure !== "count" && (counted === "any" || counted.includes(id)),
+    );
     if (!mine.some((limit) => limit.level === "institution")) {
       const what = mine.length === 0 ? "has no limit at all" : "has no limit for the whole institution: many small ones add up";
       found.push({ at: `assets.${id}`, what });
     }
   }
-  for (const { id, windowMs } of limits) {
-    if (windowMs < HOUR_MS) found.push({ at: `limits.${id}`, what: "its window is shorter than an hour" });
+  for (const { id, window } of limits) {
+    if (window.type === "rolling" && window.ms < HOUR_MS)
+      found.push({ at: `limits.${id}`, what: "its window is shorter than an hour" });
   }
   return found;
 }

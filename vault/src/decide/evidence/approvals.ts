@@ -1,7 +1,7 @@
 /** Who has decided what: every signed approval is checked against everything that it names, and one key speaks once.
  *
  *  Order: layout → deployment, vault → subject → rulebook → boot and head → times → key → decision → signature → text. */
-import type { Hash } from "@strongroom/core/bytes";
+import type { Hash, Time } from "@strongroom/core/bytes";
 import { demand, refuse } from "@strongroom/core/errors";
 import type { Holder } from "@strongroom/core/rulebook/book";
 import { Approval, type Decision } from "@strongroom/core/signed/approval";
@@ -19,6 +19,7 @@ export type Given = {
   readonly person: string;
   readonly key: Hash;
   readonly class: "device" | "served";
+  readonly notAfter: Time;
 };
 
 /** What an approval has to fit. `text` gives the text hash of a subject that is decided on, undefined for any other.
@@ -72,8 +73,8 @@ export function readApproval(state: Founded, now: Now, bytes: Uint8Array, expect
   demandSignature(holder.key, challengeOf(Approval, body), signature);
   const sameText = expected.late || approval.textHash === wanted;
   demand(sameText, "TEXT_MISMATCH", at, "the text that was shown is not the text of this subject");
-  const { subject, decision, key } = approval;
-  return { subject, decision, person: holder.person, key, class: holder.key.class };
+  const { subject, decision, key, notAfter } = approval;
+  return { subject, decision, person: holder.person, key, class: holder.key.class, notAfter };
 }
 
 function demandCurrent(state: Founded, { approval, at }: Checked): void {

@@ -12,6 +12,7 @@ import { challengeOf, idOf } from "../../state/hash.ts";
 import { get, has } from "../../state/map.ts";
 import { type Founded, type JobPart, partAt } from "../../state/state.ts";
 import type { Now } from "../../types.ts";
+import { demandSteady, priceIn } from "./prices.ts";
 import { isPlainlySigned } from "./verify.ts";
 
 /** A fact that holds, with the bytes that prove it. */
@@ -19,7 +20,7 @@ export type Stated = { readonly fact: Fact; readonly id: Hash; readonly bytes: U
 export type Notice = RecordOf<"noticed">["facts"][number];
 
 /** All facts of a command. Fails: codes of `decode`, BAD_VALUE, WRONG_DEPLOYMENT, SOURCE_UNKNOWN, SIGNATURE_INVALID,
- *  FACT_FUTURE, FACT_SUPERSEDED. */
+ *  FACT_FUTURE, FACT_SUPERSEDED, FACT_MOVED. */
 export function readFacts(state: Founded, now: Now, facts: readonly Uint8Array[]): readonly Stated[] {
   const stated = facts.map((bytes, at) => readFact(state, now, { bytes, at: `facts.${at}` }));
   const names = new Set(stated.map(({ fact }) => `${fact.source}|${fact.subject}`));
@@ -44,6 +45,7 @@ function readFact(state: Founded, now: Now, { bytes, at }: { bytes: Uint8Array; 
   const newest = get(state.facts, `${fact.source}|${fact.subject}`);
   const current = newest === undefined || newest.id === id || fact.at > newest.at;
   demand(current, "FACT_SUPERSEDED", at, "another fact of this source on this subject was seen, and it is not older");
+  if (fact.type === "price") demandSteady(state, { fact, newest, at });
   return { fact, id, bytes };
 }
 
@@ -54,8 +56,9 @@ export function noticesOf(state: Founded, stated: readonly Stated[]): readonly N
     const { source, subject, at } = fact;
     const known = get(state.facts, `${source}|${subject}`)?.id === id;
     const idle = fact.type === "finality" && liveTransaction(state, subject) === undefined;
-    const adverse = fact.type === "screening" && fact.verdict === "adverse";
-    return known || idle ? [] : [{ source, subject, at, id, adverse }];
+    const notice = { source, subject, at, id, adverse: isAdverse(fact) };
+    if (known || idle) return [];
+    return fact.type === "price" ? [{ ...notice, price: priceIn(fact) }] : [notice];
   });
   const fits = notices.length === 0 || state.facts.size + notices.length <= MAX_FACTS_KNOWN;
   demand(fits, "TABLE_FULL", "facts", `${MAX_FACTS_KNOWN} facts are remembered`);
@@ -74,22 +77,56 @@ export function liveTransaction(state: Founded, subject: string): { name: string
   return part.slots.some((slot) => has(state.final, slot)) ? undefined : { name, part };
 }
 
-type Asked = { readonly stated: readonly Stated[]; readonly subject: string; readonly rule: string };
+/** What facts of each type speak of, where the action has such a thing, and what the vault itself knows about it: the code that
+ *  the rulebook states of a token, and the number of the paying address's next transaction. */
+export type About = {
+  readonly subjects: { readonly [T in Needed["type"]]?: string };
+  readonly codeHash?: Hash;
+  readonly nonce?: number;
+};
 
-/** Refuses unless enough of the named sources state a fresh fact on `subject` and the newest word of none of them, sent or
- *  seen before, speaks against it. Fails: FACT_ADVERSE, FACT_STALE, FACT_MISSING at the rule. */
-export function demandFacts(state: Founded, now: Now, need: Needed, { stated, subject, rule }: Asked): void {
+type Asked = { readonly stated: readonly Stated[]; readonly about: About; readonly rule: string };
+
+/** Refuses unless enough of the named sources state a fresh fact on what the action is about, and the newest word of none of
+ *  them, sent or seen before, speaks against it. Fails: FACT_ADVERSE, FACT_STALE, FACT_MISSING at the rule. */
+export function demandFacts(state: Founded, now: Now, need: Needed, { stated, about, rule }: Asked): void {
   const at = `rules.${rule}.facts`;
-  const mine = stated.filter(({ fact }) => fact.subject === subject && need.sources.includes(fact.source));
-  demand(mine.length > 0, "FACT_MISSING", at, `${need.atLeast} ${need.type} facts on ${subject} are needed`);
-  demandNotAdverse(state, need, { subject, rule });
-  const fresh = mine.filter(({ fact }) => fact.at + need.maxAgeMs >= now.hi);
-  demand(fresh.length === mine.length, "FACT_STALE", at, `facts on ${subject} may be ${need.maxAgeMs} ms old`);
-  demand(fresh.length >= need.atLeast, "FACT_MISSING", at, `${need.atLeast} ${need.type} facts on ${subject} are needed`);
+  const { type, sources, atLeast, maxAgeMs } = need;
+  const subject = about.subjects[type];
+  if (subject === undefined) refuse("FACT_MISSING", at, `there is nothing here that ${type} facts speak of`);
+  const mine = stated.filter(({ fact }) => fact.subject === subject && sources.includes(fact.source));
+  demand(mine.length > 0, "FACT_MISSING", at, `${atLeast} ${type} facts on ${subject} are needed`);
+  demandNotAdverse(state, need, { about, rule });
+  for (const { fact } of mine) demandAgrees(fact, about, at);
+  const fresh = mine.filter(({ fact }) => fact.at + maxAgeMs >= now.hi);
+  demand(fresh.length === mine.length, "FACT_STALE", at, `facts on ${subject} may be ${maxAgeMs} ms old`);
+  demand(fresh.length >= atLeast, "FACT_MISSING", at, `${atLeast} ${type} facts on ${subject} are needed`);
 }
 
-/** Refuses when the newest word of any of the named sources speaks against `subject`. Fails: FACT_ADVERSE at the rule. */
-export function demandNotAdverse(state: Founded, { sources }: Needed, { subject, rule }: Omit<Asked, "stated">): void {
+/** Refuses when the newest word of any of the named sources speaks against the action. Fails: FACT_ADVERSE at the rule. */
+export function demandNotAdverse(
+  state: Founded,
+  { type, sources }: Needed,
+  { about, rule }: Pick<Asked, "about" | "rule">,
+): void {
+  const subject = about.subjects[type];
   const adverse = sources.some((source) => get(state.facts, `${source}|${subject}`)?.adverse);
-  demand(!adverse, "FACT_ADVERSE", `rules.${rule}.facts`, `a screening speaks against ${subject}`);
+  demand(!adverse, "FACT_ADVERSE", `rules.${rule}.facts`, `a ${type} fact speaks against ${subject}`);
+}
+
+/** Refuses what contradicts the rulebook or the vault's own state. Fails: FACT_ADVERSE. */
+function demandAgrees(fact: Fact, { codeHash, nonce }: About, at: string): void {
+  if (fact.type === "code")
+    demand(fact.codeHash === codeHash, "FACT_ADVERSE", at, `the contract's code is ${fact.codeHash}, not ${codeHash}`);
+  if (fact.type === "nonce") {
+    const detail = `${fact.next} transactions of the address are on the chain, the vault's next is number ${nonce}`;
+    demand(nonce !== undefined && fact.next <= nonce, "FACT_ADVERSE", at, detail);
+  }
+}
+
+/** Whether the statement speaks against its subject, whatever else is known. */
+function isAdverse(fact: Fact): boolean {
+  if (fact.type === "screening") return fact.verdict === "adverse";
+  if (fact.type === "travel-rule") return fact.exchange === "refused";
+  return fact.type === "simulation" && fact.effect === "differs";
 }

@@ -1,64 +1,91 @@
-/** What a transaction adds to the limits of the rulebook, and whether they still hold. Amounts count from the commitment on,
- *  for the whole window, whether the transaction is ever sent or not. */
+/** What a transaction adds to the limits of the rulebook, and whether they still hold. It counts from the commitment on, at the
+ *  dearest version, until its window has gone by or sources of finality state that nothing was paid. */
 import { chainOf } from "@strongroom/core/chain/table";
 import { demand, refuse } from "@strongroom/core/errors";
 import type { Part } from "@strongroom/core/journal/record";
-import type { Limit } from "@strongroom/core/signed/rulebook";
+import { worth } from "@strongroom/core/money/value";
+import type { Calendar, Limit, Window } from "@strongroom/core/signed/rulebook";
 import { get } from "../../state/map.ts";
-import { type Founded, type JobPart, type JobState, versionsOf } from "../../state/state.ts";
-import { stillCounts, type Usage, unused, used } from "../../state/usage.ts";
+import { type Founded, type JobPart, versionsOf } from "../../state/state.ts";
+import { newestBucket, type Span, spanOf, type Usage, unused, used } from "../../state/usage.ts";
 import type { Now } from "../../types.ts";
+import { demandQuote, type Quotes } from "../evidence/prices.ts";
 import type { Named } from "./resolve.ts";
 
 type Counted = Part["counted"];
 /** What earlier intents of the same command have taken of each limit. */
 export type Spent = Map<string, bigint>;
 
-/** A transaction with the most that it may cost, in base units of the native asset, and what it replaces. */
-export type Costed = { readonly it: Named; readonly feeMax: bigint; readonly replaced: JobPart | undefined };
+/** A transaction with the most that it may cost, in base units of the native asset, what it replaces, and prices. */
+export type Costed = {
+  readonly it: Named;
+  readonly feeMax: bigint;
+  readonly replaced: JobPart | undefined;
+  readonly quotes: Quotes;
+};
 
-/** What this transaction adds to every limit; takes it in `spent`. Fails: LIMIT_EXCEEDED at the limit. */
+/** What this transaction adds to every limit; takes it in `spent`. Fails: LIMIT_EXCEEDED at the limit; FACT_MISSING, FACT_STALE,
+ *  FACT_ADVERSE for a price that a limit takes. */
 export function countLimits(state: Founded, now: Now, spent: Spent, costed: Costed): Counted {
-  return sharesOf(state, costed).map(({ limit, key, amount }) => {
+  return sharesOf(state, costed).map(({ limit, key, amount, back }) => {
     const taken = spent.get(key) ?? 0n;
-    const { windowMs } = limit;
-    const before = used(get(state.usage, key) ?? unused(windowMs), now.lo) + taken;
-    if (before + amount > limit.amount) exceeded(limit, before);
+    const rolls = limit.window.type === "rolling";
+    const usage = get(state.usage, key) ?? unused(rolls);
+    const span = spanIn(state, now, limit);
+    const before = used(usage, span) + taken;
+    if (before + amount > limit.most) exceeded(limit, before);
     spent.set(key, taken + amount);
-    return { key, amount, windowMs };
+    return { key, amount, back, rolls, bucket: Math.max(span.bucket, newestBucket(usage)) };
   });
 }
 
 /** Refuses unless a commitment that is taken up again still counts in every limit in force, and these hold.
  *  Fails: LIMIT_EXCEEDED at the limit. */
-export function demandCounted(state: Founded, now: Now, costed: Costed, { job, part }: { job: JobState; part: JobPart }): void {
+export function demandCounted(state: Founded, now: Now, costed: Costed, part: JobPart): void {
   for (const { limit, key, amount } of sharesOf(state, costed)) {
-    const counted = part.counted.some((item) => item.key === key && item.amount >= amount);
-    const alive = counted && stillCounts(limit.windowMs, { at: job.at, lo: now.lo });
+    const span = spanIn(state, now, limit);
+    const alive = part.counted.some((item) => item.key === key && item.amount >= amount && item.bucket >= span.since);
     demand(alive, "LIMIT_EXCEEDED", `limits.${limit.id}`, "it no longer counts in this limit; cancel it and pay anew");
-    const total = used(get(state.usage, key) as Usage, now.lo);
-    if (total > limit.amount) exceeded(limit, total);
+    const total = used(get(state.usage, key) as Usage, span);
+    if (total > limit.most) exceeded(limit, total);
   }
 }
 
-function exceeded({ id, amount }: Limit, taken: bigint): never {
-  refuse("LIMIT_EXCEEDED", `limits.${id}`, `${taken} of ${amount} are used in the window`);
+/** Fails: LIMIT_EXCEEDED when the calendar of a fixed window is not known for this time. */
+function spanIn({ book }: Founded, now: Now, { id, window }: Limit): Span {
+  return spanOf(window, now.lo, (name) => {
+    const calendar = book.calendars.get(name) as Calendar;
+    demand(now.hi < calendar.until, "LIMIT_EXCEEDED", `limits.${id}`, `the calendar ${name} ends at ${calendar.until}`);
+    return calendar;
+  });
 }
 
-type Share = { readonly limit: Limit; readonly key: string; readonly amount: bigint };
+function exceeded({ id, most }: Limit, taken: bigint): never {
+  refuse("LIMIT_EXCEEDED", `limits.${id}`, `${taken} of ${most} are used in the window`);
+}
 
-function sharesOf(state: Founded, { it, feeMax, replaced }: Costed): readonly Share[] {
+/** `back`: what of the amount is given back when nothing is paid. */
+type Share = { readonly limit: Limit; readonly key: string; readonly amount: bigint; readonly back: bigint };
+
+/** One asset that moves. `paid`: whether it is the payment or its fee. */
+type Movement = { readonly asset: string; readonly amount: bigint; readonly paid: boolean };
+
+function sharesOf(state: Founded, costed: Costed): readonly Share[] {
+  const moved = movements(state, costed);
+  const { limits } = state.book.document;
+  return moved.length === 0 ? [] : limits.flatMap((limit) => sharesIn(state, costed, limit, moved));
+}
+
+/** The payment, unless a version before has counted it, and what this version may cost more than those before. */
+function movements(state: Founded, { it, feeMax, replaced }: Costed): readonly Movement[] {
   const before = replaced === undefined ? [] : [...versionsOf(state, replaced)];
   const isOut = before.some((version) => version.transaction !== undefined);
-  const paid = isOut ? 0n : it.transfer.amount;
   const fee = isOut ? feeMax - dearest(before) : feeMax;
-  const native = it.chain.native;
-  const amounts =
-    it.asset.id === native ? [[native, paid + fee] as const] : [[it.asset.id, paid] as const, [native, fee] as const];
-  return amounts.flatMap(([asset, amount]) => {
-    const limits = amount > 0n ? (state.book.limitsOf.get(asset) ?? []) : [];
-    return limits.map((limit) => ({ limit, amount, key: usageKey(limit, it) }));
-  });
+  const all: readonly Movement[] = [
+    { asset: it.asset.id, amount: isOut ? 0n : it.transfer.amount, paid: true },
+    { asset: it.chain.native, amount: fee, paid: false },
+  ];
+  return all.filter(({ amount }) => amount > 0n);
 }
 
 /** Greatest fee of the versions. */
@@ -67,14 +94,54 @@ function dearest(versions: readonly JobPart[]): bigint {
   return fees.reduce((most, fee) => (fee > most ? fee : most), 0n);
 }
 
-/** What a limit is counted for. */
-function usageKey({ id, windowMs, level }: Limit, { wallet, transfer, person, chain }: Named): string {
-  const of = {
-    institution: "",
-    client: wallet.client ?? "",
-    wallet: wallet.name,
-    destination: `${chain.id}:${transfer.to}`,
-    initiator: person,
-  };
-  return `${id}|${windowMs}|${of[level]}`;
+/** What one limit counts, for each thing that it is counted for. */
+function sharesIn({ book }: Founded, { it, quotes }: Costed, limit: Limit, moved: readonly Movement[]): readonly Share[] {
+  const shares = new Map<string, Share>();
+  for (const movement of moved) {
+    if (limit.assets !== "any" && !limit.assets.includes(movement.asset)) continue;
+    const amount = measured(limit, movement, quotes);
+    for (const of of levelsOf(book, limit, it, movement)) {
+      const key = `${limit.id}|${limit.measure}|${windowName(limit.window)}|${limit.level}|${of}`;
+      const known = shares.get(key) ?? { limit, key, amount: 0n, back: 0n };
+      const back = known.back + (movement.paid ? amount : 0n);
+      if (amount > 0n) shares.set(key, { ...known, amount: known.amount + amount, back });
+    }
+  }
+  return [...shares.values()];
+}
+
+function measured({ id, measure }: Limit, { asset, amount, paid }: Movement, quotes: Quotes): bigint {
+  if (measure === "count") return paid ? 1n : 0n;
+  return measure === "amount" ? amount : worth(amount, demandQuote(quotes, asset, `limits.${id}`));
+}
+
+function windowName(window: Window): string {
+  return window.type === "rolling" ? String(window.ms) : `${window.calendar}.${window.period}`;
+}
+
+/** What a limit is counted for: one thing, and for units each unit that the wallet belongs to. */
+function levelsOf(
+  { unitsOf }: Founded["book"],
+  { level }: Limit,
+  { wallet, from, transfer, person, chain }: Named,
+  { asset }: Movement,
+): readonly string[] {
+  switch (level) {
+    case "institution":
+      return [""];
+    case "unit":
+      return wallet.unit === undefined ? [""] : (unitsOf.get(wallet.unit) as readonly string[]);
+    case "client":
+      return [wallet.client ?? ""];
+    case "wallet":
+      return [wallet.name];
+    case "address":
+      return [`${chain.id}:${from.address}`];
+    case "destination":
+      return [`${chain.id}:${transfer.to}`];
+    case "asset":
+      return [asset];
+    case "initiator":
+      return [person];
+  }
 }

@@ -16,10 +16,11 @@ import { type Founded, type JobPart, type JobState, partAt, versionsOf } from ".
 import type { Now, Outcome } from "../../types.ts";
 import { ok, recordAt } from "../draft.ts";
 import { demandNotAdverse } from "../evidence/facts.ts";
+import type { Quotes } from "../evidence/prices.ts";
 import { demandAllowed } from "../rules.ts";
 import { executionBody } from "../show.ts";
-import { type Named, resolveAgain, touchedBy } from "./resolve.ts";
-import { emptyDraft, jobId, prepare, signingJob } from "./transaction.ts";
+import { aboutOf, type Named, resolveAgain, subjectOf, touchedBy } from "./resolve.ts";
+import { emptyDraft, jobId, prepare, quotesIn, signingJob } from "./transaction.ts";
 
 /** What stands in the intent's place on the chain. `first`: the job that its approvals were given for. */
 type Standing = { readonly first: JobState; readonly job: JobState; readonly newest: JobPart };
@@ -38,8 +39,9 @@ export function reprice(state: Founded, now: Now, { intent: id, context }: Comma
   const order = { id, intent: newest.pay, bytes: encode(Intent, newest.pay), context };
   const named = resolveAgain(state, order, newest);
   demand(context.index === named.from.index, "CONTEXT_INVALID", "context.index", `${newest.from} pays`);
-  demandHarmless(state, named, newest.persons);
-  const part = prepare(state, now, emptyDraft(), { ...named, context, replaced: newest }, newest.persons);
+  const quotes = quotesIn(newest);
+  demandHarmless(state, now, { ...named, quotes }, newest);
+  const part = prepare(state, now, emptyDraft(), { ...named, context, replaced: newest, quotes }, newest.persons);
   const made = { id: jobId([part], [id]), parts: [part] };
   return { records: [recordAt(now, { kind: "repriced", job: made.id, part })], effects: sign(made).effects };
 }
@@ -77,9 +79,14 @@ function demandApproved(state: Founded, now: Now, { boot, rulebook }: JobState, 
 }
 
 /** Refuses what a freeze, a rule or the newest word on its destination forbids by now. */
-function demandHarmless(state: Founded, { order, subject, chain, transfer }: Named, persons: readonly string[]): void {
-  const requirements = demandAllowed(state, { subject, touched: { ...touchedBy(order.intent), persons } });
-  const screened = `address:${chain.id}:${transfer.to}`;
-  for (const { id: rule, facts } of requirements)
-    for (const need of facts) demandNotAdverse(state, need, { subject: screened, rule });
+function demandHarmless(
+  state: Founded,
+  now: Now,
+  { quotes, ...named }: Named & { readonly quotes: Quotes },
+  { persons, nonce }: JobPart,
+): void {
+  const touched = { ...touchedBy(state, named.order.intent), persons };
+  const requirements = demandAllowed(state, { subject: subjectOf(now, named, quotes), touched, quotes });
+  const about = aboutOf(state, named, nonce);
+  for (const { id: rule, facts } of requirements) for (const need of facts) demandNotAdverse(state, need, { about, rule });
 }

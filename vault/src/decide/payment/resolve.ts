@@ -1,16 +1,22 @@
 /** What an intent on a chain is about: every name in it is looked up in the rulebook in force and in the vault's own state,
  *  and everything that rules read of it comes from there. */
 import type { Hash } from "@strongroom/core/bytes";
+import { chainOf } from "@strongroom/core/chain/table";
 import { demand, refuse } from "@strongroom/core/errors";
+import { worth } from "@strongroom/core/money/value";
 import type { EvmContext } from "@strongroom/core/protocol/command";
 import type { Asset, ChainEntry, Subject } from "@strongroom/core/rulebook/book";
 import type { Entry } from "@strongroom/core/signed/entry";
 import type { IntentOf } from "@strongroom/core/signed/intent";
+import type { ClassSeen } from "@strongroom/core/signed/rulebook";
 import { findAsset, findChain } from "@strongroom/core/text/render";
 import type { Read } from "../../state/intent.ts";
-import { get } from "../../state/map.ts";
+import { get, has } from "../../state/map.ts";
 import { type Address, type Founded, type JobPart, type JobState, partAt, type State, type Wallet } from "../../state/state.ts";
+import type { Now } from "../../types.ts";
 import { holderOf } from "../evidence/approvals.ts";
+import type { About } from "../evidence/facts.ts";
+import { priceOf, priceSubject, type Quotes } from "../evidence/prices.ts";
 import type { Touched } from "../rules.ts";
 
 export type OnChain = IntentOf<"pay"> | IntentOf<"cancel">;
@@ -26,13 +32,17 @@ export type Named = {
   readonly from: Address;
   readonly person: string;
   readonly transfer: { readonly asset: string; readonly to: string; readonly amount: bigint };
-  readonly subject: Subject;
+  readonly subject: Omit<Subject, "when" | "value">;
 };
-/** One that is to be built. `replaced`: the newest version that holds the nonce. */
-export type Resolved = Named & { readonly context: EvmContext; readonly replaced: JobPart | undefined };
+/** One that is to be built. `replaced`: the newest version that holds the nonce. `quotes`: prices of what it moves. */
+export type Resolved = Named & {
+  readonly context: EvmContext;
+  readonly replaced: JobPart | undefined;
+  readonly quotes: Quotes;
+};
 
 /** For a new transaction. Fails: CONTEXT_INVALID, ADDRESS_UNKNOWN, REPLACES_UNKNOWN, REPLACES_MISMATCH, those of `nameAll`. */
-export function resolve(state: Founded, order: Order<OnChain>): Resolved {
+export function resolve(state: Founded, order: Order<OnChain>): Omit<Resolved, "quotes"> {
   const { intent, context } = order;
   if (context === undefined) refuse("CONTEXT_INVALID", "orders.context", "fees and gas are expected for a transaction");
   const wallet = walletOf(state, intent);
@@ -48,15 +58,27 @@ export function resolveAgain(state: Founded, order: Order<OnChain>, { chain, fro
   return nameAll(state, order, get(state.owned, `${chain}:${from}`) as Address);
 }
 
-/** Fails: WALLET_UNKNOWN, CHAIN_UNKNOWN, KEY_UNKNOWN, ASSET_UNKNOWN, AMOUNT_ZERO, ENTRY_UNKNOWN, ENTRY_MISMATCH. */
+/** Fails: WALLET_UNKNOWN, UNIT_UNKNOWN, CHAIN_UNKNOWN, KEY_UNKNOWN, ASSET_UNKNOWN, AMOUNT_ZERO, ENTRY_UNKNOWN, ENTRY_MISMATCH,
+ *  ADDRESS_INVALID. */
 function nameAll(state: Founded, order: Order<OnChain>, from: Address): Named {
   const { intent } = order;
   const wallet = walletOf(state, intent);
   const chain = findChain(state.book, intent.chain);
   const { person } = holderOf(state, intent.initiator, "intent.initiator");
   const common = { order, chain, wallet, from, person };
-  if (intent.kind === "cancel") return { ...common, ...cancellation(state, intent, common) };
-  return { ...common, ...payment(state, intent, common) };
+  const source = { initiator: person, chain: chain.id, wallet: wallet.name, ...walletSubject(state, wallet) };
+  if (intent.kind === "cancel") return { ...common, ...cancellation(state, common, source) };
+  return { ...common, ...payment(state, intent, common, source) };
+}
+
+/** What rules read of a wallet beside its name. Fails: UNIT_UNKNOWN. */
+export function walletSubject(
+  { book }: Founded,
+  { class: walletClass, client, unit }: Pick<Wallet, "class" | "client" | "unit">,
+): Pick<Subject, "walletClass" | "client" | "units"> {
+  const units = unit === undefined ? undefined : book.unitsOf.get(unit);
+  demand(unit === undefined || units !== undefined, "UNIT_UNKNOWN", "wallet.unit", `there is no unit ${unit}`);
+  return { walletClass, ...(client !== undefined && { client }), ...(units !== undefined && { units }) };
 }
 
 function walletOf(state: Founded, intent: OnChain): Wallet {
@@ -67,54 +89,73 @@ function walletOf(state: Founded, intent: OnChain): Wallet {
 }
 
 type Common = Pick<Named, "chain" | "wallet" | "from" | "person">;
+/** What rules read of the side that pays. */
+type Source = Pick<Subject, "initiator" | "chain" | "wallet" | "walletClass" | "client" | "units">;
 
-function cancellation(state: Founded, intent: IntentOf<"cancel">, { chain, wallet, from, person }: Common) {
+function cancellation(state: Founded, { chain, from }: Common, source: Source) {
   const asset = state.book.assets.get(chain.native) as Asset;
   const transfer = { asset: "native", to: from.address, amount: 0n };
-  const subject: Subject = {
-    kind: "cancel",
-    initiator: person,
-    chain: intent.chain,
-    asset: asset.id,
-    wallet: wallet.name,
-    class: "own",
-  };
+  const subject = { ...source, kind: "cancel", asset: asset.id, class: "own" } as const;
   return { asset, transfer, subject };
 }
 
-function payment(state: Founded, intent: IntentOf<"pay">, { wallet, person }: Common) {
+function payment(state: Founded, intent: IntentOf<"pay">, { chain, wallet }: Common, source: Source) {
   const asset = findAsset(state.book, intent);
   demand(intent.amount > 0n, "AMOUNT_ZERO", "intent.amount", "a payment moves something");
-  const entry = entryOf(state, intent);
-  const transfer = { asset: asset.contract ?? "native", to: entry.address, amount: intent.amount };
-  const subject: Subject = {
-    kind: "pay",
-    initiator: person,
-    chain: intent.chain,
-    asset: asset.id,
-    wallet: wallet.name,
-    destination: entry.name,
-    class: classOf(state, entry, wallet),
-    amount: intent.amount,
-  };
-  return { asset, transfer, subject };
+  const { destination, amount } = intent;
+  const { entry: name, address } = destination;
+  const declared = name === undefined ? onceTo(state, destination, chain) : entryOf(state, { destination, name, asset }).class;
+  const transfer = { asset: asset.contract ?? "native", to: address, amount };
+  const seen = classOf(state, { chain: chain.id, address, declared }, wallet);
+  const subject = { ...source, kind: "pay", asset: asset.id, class: seen, amount } as const;
+  return { asset, transfer, subject: name === undefined ? subject : { ...subject, destination: name } };
+}
+
+type Destination = IntentOf<"pay">["destination"];
+
+/** An address that is paid once without being in the book. One that is in the book is paid by its entry, so that no rule about
+ *  the entry is left out. Fails: ENTRY_MISMATCH, ADDRESS_INVALID. */
+function onceTo(state: Founded, { hash, address }: Destination, chain: ChainEntry): "one-time" {
+  const at = "intent.destination";
+  demand(hash === undefined, "ENTRY_MISMATCH", `${at}.hash`, "it belongs to an entry and none is named");
+  chainOf(chain.family).parseAddress(address, `${at}.address`);
+  demandNoToken(state, { chain: chain.id, address, at: `${at}.address` });
+  const listed = has(state.listed, `${chain.id}:${address}`);
+  demand(!listed, "ENTRY_MISMATCH", `${at}.entry`, "this address is in the address book; name its entry");
+  return "one-time";
+}
+
+/** Refuses a token's contract as destination; what is sent there is lost. Fails: ENTRY_MISMATCH. */
+export function demandNoToken({ book }: Founded, { chain, address, at }: { chain: number; address: string; at: string }): void {
+  const isToken = [...book.assets.values()].some((asset) => asset.chain === chain && asset.contract === address);
+  demand(!isToken, "ENTRY_MISMATCH", at, "this is a token's contract; what is sent there is lost");
 }
 
 /** The current entry that the intent names by name, hash and address. Fails: ENTRY_UNKNOWN, ENTRY_MISMATCH. */
-function entryOf(state: Founded, { destination, chain }: IntentOf<"pay">): Entry {
-  const current = get(state.entries, destination.entry);
-  if (current === undefined) refuse("ENTRY_UNKNOWN", "intent.destination.entry", `${destination.entry} is not in force`);
+function entryOf(
+  state: Founded,
+  { destination, name, asset: { id: asset, chain } }: { destination: Destination; name: string; asset: Asset },
+): Entry {
+  const current = get(state.entries, name);
+  if (current === undefined) refuse("ENTRY_UNKNOWN", "intent.destination.entry", `${name} is not in force`);
   const fits =
     current.hash === destination.hash && current.entry.address === destination.address && current.entry.chain === chain;
-  demand(fits, "ENTRY_MISMATCH", "intent.destination", `hash, address or chain are not those of ${destination.entry} in force`);
+  demand(fits, "ENTRY_MISMATCH", "intent.destination", `hash, address or chain are not those of ${name} in force`);
+  const { assets } = current.entry;
+  const covers = assets === "any" || assets.includes(asset);
+  demand(covers, "ENTRY_MISMATCH", "intent.asset", `the entry ${name} is not for ${asset}`);
   return current.entry;
 }
 
 /** The class that rules see. Any address of ours is "own" only for its own client; for all others it is "client-owned",
  *  whatever the entry says. */
-function classOf(state: State, entry: Entry, payer: Wallet): Subject["class"] & string {
-  const ours = get(state.owned, `${entry.chain}:${entry.address}`);
-  if (ours === undefined) return entry.class;
+function classOf(
+  state: State,
+  { chain, address, declared }: { chain: number; address: string; declared: ClassSeen },
+  payer: Wallet,
+): ClassSeen {
+  const ours = get(state.owned, `${chain}:${address}`);
+  if (ours === undefined) return declared;
   const payee = get(state.wallets, ours.wallet) as Wallet;
   return payee.client === payer.client ? "own" : "client-owned";
 }
@@ -149,8 +190,38 @@ function paysTheSame(intent: OnChain, before: OnChain): boolean {
 }
 
 /** What it touches, apart from the persons. */
-export function touchedBy(intent: OnChain): Omit<Touched, "persons"> {
+export function touchedBy(state: Pick<State, "book" | "wallets">, intent: OnChain): Omit<Touched, "persons"> {
   if (intent.kind === "cancel") return { cancels: true };
   const { chain, asset, wallet, destination } = intent;
-  return { chain, asset, wallet, destination: destination.entry, address: destination.address };
+  const { entry, address } = destination;
+  const units = unitsOf(state, wallet);
+  return { chain, asset, wallet, address, ...(entry !== undefined && { destination: entry }), ...(units && { units }) };
+}
+
+/** The unit of a wallet and all above it, as the rulebook in force has them. */
+function unitsOf({ book, wallets }: Pick<State, "book" | "wallets">, wallet: string): readonly string[] | undefined {
+  const unit = get(wallets, wallet)?.unit;
+  return unit === undefined ? undefined : (book?.unitsOf.get(unit) ?? [unit]);
+}
+
+/** What rules read of it now, with the value of the amount where its price is stated. */
+export function subjectOf(now: Now, { subject, asset }: Named, quotes: Quotes): Subject {
+  const price = subject.amount === undefined ? undefined : priceOf(quotes, asset.id);
+  return { ...subject, when: now, ...(price !== undefined && { value: worth(subject.amount as bigint, price) }) };
+}
+
+/** What facts about it speak of. */
+export function aboutOf(state: Founded, { order, chain, asset, from, transfer, subject }: Named, nonce: number): About {
+  const { contract, codeHash } = asset;
+  const price = subject.amount === undefined ? undefined : priceSubject(state, asset.id);
+  const subjects = {
+    screening: `address:${chain.id}:${transfer.to}`,
+    "travel-rule": `intent:${order.id}`,
+    simulation: `intent:${order.id}`,
+    nonce: `nonce:${chain.id}:${from.address}`,
+    clock: "clock",
+    ...(price !== undefined && { price }),
+    ...(contract !== undefined && { code: `code:${chain.id}:${contract}` }),
+  };
+  return { subjects, nonce, ...(codeHash !== undefined && { codeHash }) };
 }

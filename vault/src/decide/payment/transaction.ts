@@ -11,6 +11,7 @@ import { hash } from "../../state/hash.ts";
 import { get, has } from "../../state/map.ts";
 import { type Founded, type JobPart, type JobState, partAt, type State } from "../../state/state.ts";
 import type { Job, Now, SigningPart } from "../../types.ts";
+import { priceOf, type Quotes } from "../evidence/prices.ts";
 import { countLimits, demandCounted, type Spent } from "./limits.ts";
 import type { Named, Resolved } from "./resolve.ts";
 
@@ -25,13 +26,13 @@ export function emptyDraft(): Draft {
  *  Fails: TOO_MANY_OUTSTANDING, CONTEXT_INVALID, GAS_TOO_LOW, FEE_TOO_HIGH, LIMIT_EXCEEDED, FEE_TOO_LOW, SLOT_TAKEN;
  *  EFFECT_UNREADABLE, EFFECT_MISMATCH when builder and reader contradict each other. */
 export function prepare(state: Founded, now: Now, draft: Draft, it: Resolved, persons: readonly string[]): Part {
-  const { order, context, chain, wallet, from, replaced } = it;
+  const { order, context, chain, wallet, from, replaced, quotes } = it;
   const family = chainOf(chain.family);
   const nonce = nonceOf(state, draft, it);
   const unsigned = family.build({ chainId: chain.id, nonce, transfer: it.transfer }, context);
   const effect = family.read(unsigned);
   compare(effect, it, nonce);
-  const counted = countLimits(state, now, draft.spent, { it, feeMax: effect.feeMax, replaced });
+  const counted = countLimits(state, now, draft.spent, { it, feeMax: effect.feeMax, replaced, quotes });
   if (replaced !== undefined) demandBump(it, replaced);
   const slots = family.slots(effect, from.address);
   takeSlots(state, draft, { slots, replaced });
@@ -44,7 +45,21 @@ export function prepare(state: Founded, now: Now, draft: Draft, it: Resolved, pe
     path: `${wallet.path}/0/${from.index}`,
     ...{ unsigned, slots, nonce, counted, persons },
     rates: ratesOf(context),
+    prices: pricesIn(quotes),
   };
+}
+
+/** The prices that the commitment rests on; a dearer version and a resumption count with them again. */
+function pricesIn(quotes: Quotes): Part["prices"] {
+  return [...quotes.keys()].flatMap((asset) => {
+    const price = priceOf(quotes, asset);
+    return price === undefined ? [] : [{ asset, price }];
+  });
+}
+
+/** The prices of a commitment. */
+export function quotesIn({ prices }: Pick<Part, "prices">): Quotes {
+  return new Map(prices.map(({ asset, price }) => [asset, { ok: true, value: price }]));
 }
 
 /** Refuses unless the bytes of a withheld commitment still are what the vault would sign for its intent.
@@ -54,7 +69,7 @@ export function demandStillRight(state: Founded, now: Now, it: Named, { job, par
   const effect = chainOf(part.family).read(part.unsigned);
   compare(effect, it, part.nonce);
   const replaced = part.before && partAt(state, part.before);
-  demandCounted(state, now, { it, feeMax: effect.feeMax, replaced }, { job, part });
+  demandCounted(state, now, { it, feeMax: effect.feeMax, replaced, quotes: quotesIn(part) }, part);
 }
 
 /** Whether no replacement was committed and no version became final since. */

@@ -1,0 +1,78 @@
+/** Prices: stated by sources that the rulebook names, fresh, by enough of them, near one another, and not moving faster than
+ *  the rulebook allows. Of several the dearest is used, so that it counts against whoever asks. */
+import type { Time } from "@strongroom/core/bytes";
+import { attempt, demand, type Result, refuse } from "@strongroom/core/errors";
+import { demandPrice, isDearer, isNear, type Price } from "@strongroom/core/money/value";
+import type { Fact } from "@strongroom/core/signed/fact";
+import type { Valuation } from "@strongroom/core/signed/rulebook";
+import type { Founded } from "../../state/state.ts";
+import type { Now } from "../../types.ts";
+import type { Stated } from "./facts.ts";
+
+type PriceFact = Extract<Fact, { readonly type: "price" }>;
+
+/** What is known of the price of each asset that an action moves: a price, or why there is none. */
+export type Quotes = ReadonlyMap<string, Result<Price>>;
+
+/** The ratio that a fact states. */
+export function priceIn({ numerator, denominator }: PriceFact): Price {
+  return { numerator, denominator };
+}
+
+/** What price facts of an asset speak of. */
+export function priceSubject({ book }: Pick<Founded, "book">, asset: string): string | undefined {
+  const { valuation } = book.document;
+  return valuation && `price:${asset}:${valuation.currency}`;
+}
+
+/** Refuses a price of zero, and one that is too far from the one which this source stated shortly before.
+ *  Fails: BAD_VALUE, FACT_MOVED. */
+export function demandSteady(
+  { book }: Founded,
+  { fact, newest, at }: { fact: PriceFact; newest: { readonly at: Time; readonly price?: Price } | undefined; at: string },
+): void {
+  demandPrice(fact, at);
+  const { valuation } = book.document;
+  if (valuation === undefined || newest?.price === undefined) return;
+  const { maxMovePpm, moveMs } = valuation;
+  const steady = fact.at - newest.at >= moveMs || isNear(newest.price, priceIn(fact), maxMovePpm);
+  demand(steady, "FACT_MOVED", at, `${fact.source} moves by more than ${maxMovePpm} millionths within ${moveMs} ms`);
+}
+
+/** The prices of these assets, as far as they are stated. Without a valuation in the rulebook there are none. */
+export function quotesOf(state: Founded, now: Now, stated: readonly Stated[], assets: readonly string[]): Quotes {
+  if (state.book.document.valuation === undefined) return new Map();
+  return new Map(assets.map((asset) => [asset, attempt(() => quote(state, now, stated, asset))]));
+}
+
+/** Fails: FACT_MISSING, FACT_STALE, FACT_ADVERSE at the asset. */
+function quote(state: Founded, now: Now, stated: readonly Stated[], asset: string): Price {
+  const { sources, atLeast, maxAgeMs, maxMovePpm } = state.book.document.valuation as Valuation;
+  const at = `valuation.${asset}`;
+  const subject = priceSubject(state, asset);
+  const mine = stated.flatMap(({ fact }) => {
+    return fact.type === "price" && fact.subject === subject && sources.includes(fact.source) ? [fact] : [];
+  });
+  demand(mine.length >= atLeast, "FACT_MISSING", at, `${atLeast} price facts on ${subject} are needed`);
+  const fresh = mine.every((fact) => fact.at + maxAgeMs >= now.hi);
+  demand(fresh, "FACT_STALE", at, `prices may be ${maxAgeMs} ms old`);
+  const prices = mine.map(priceIn);
+  const dearest = prices.reduce((best, price) => (isDearer(price, best) ? price : best));
+  const near = prices.every((price) => isNear(dearest, price, maxMovePpm));
+  demand(near, "FACT_ADVERSE", at, `sources differ by more than ${maxMovePpm} millionths`);
+  return dearest;
+}
+
+/** The price of an asset. Fails: those of `quote` at `at`. */
+export function demandQuote(quotes: Quotes, asset: string, at: string): Price {
+  const found = quotes.get(asset);
+  if (found === undefined) refuse("FACT_MISSING", at, `the price of ${asset} is not stated`);
+  if (!found.ok) refuse(found.code, at, found.detail);
+  return found.value;
+}
+
+/** The price, where there is one. */
+export function priceOf(quotes: Quotes, asset: string): Price | undefined {
+  const found = quotes.get(asset);
+  return found?.ok ? found.value : undefined;
+}
