@@ -55,7 +55,7 @@ test("a slip of the keys is told, with what was probably meant", () => {
     [["wallet", "new", "Acme", "--class", "hot"], "a name of a-z, 0-9 and hyphens is expected"],
     [["wallet", "new", "\u0430cme", "--class", "hot"], "a name of a-z, 0-9 and hyphens is expected"],
     [["entry", "new", "x", "--class", "own"], "--own WALLET/INDEX belongs to class own"],
-    [["entry", "new", "x", "--class", "bank"], "one of exchange, vasp, self-hosted, contract, own is expected"],
+    [["entry", "new", "x", "--class", "bank"], "one of exchange, vasp, self-hosted, contract, denied, own is expected"],
   ] as const) {
     const { status, stderr } = strongroom(...args);
     assert.equal(status, EXIT.usage, args.join(" "));

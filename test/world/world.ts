@@ -399,3 +399,8 @@ export function reprice(intent: Intent, context: Partial<EvmContext> = {}): Comm
   const body = { command: "reprice" as const, intent: intentId(intent), context: { ...CONTEXT, ...context } };
   return command(body, `reprice ${intent.reference}`) as CommandOf<"reprice">;
 }
+
+/** A fact with its source's signature, whatever it says. */
+export function signFact(fact: Fact, key: Device): Uint8Array {
+  return signValue(Fact, fact, key);
+}

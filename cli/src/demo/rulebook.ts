@@ -64,6 +64,22 @@ const RULES: readonly Rule[] = [
   { ...OPEN, id: "no-contracts", effect: "deny", kinds: ["pay"], classes: ["contract"] },
 ];
 
+const GOVERNANCE: Rulebook["governance"] = {
+  administrators: [...GROUPS.administrators],
+  threshold: 2,
+  delayMs: 30 * SECOND,
+  officers: "officers",
+  unfreeze: {
+    type: "allOf",
+    of: [
+      { type: "group", group: "administrators", count: 2 },
+      { type: "group", group: "officers", count: 1 },
+    ],
+  },
+  unfreezeDelayMs: SECOND,
+  minimums: [],
+};
+
 /** Public keys of persons and sources, 32 bytes each. */
 export type PublicKeys = ReadonlyMap<string, Uint8Array>;
 
@@ -126,21 +142,7 @@ export function demoRulebook(genesis: Genesis, keys: PublicKeys): Rulebook {
         window: { type: "rolling", ms: DAY },
       },
     ],
-    governance: {
-      administrators: [...GROUPS.administrators],
-      threshold: 2,
-      delayMs: 30 * SECOND,
-      officers: "officers",
-      unfreeze: {
-        type: "allOf",
-        of: [
-          { type: "group", group: "administrators", count: 2 },
-          { type: "group", group: "officers", count: 1 },
-        ],
-      },
-      unfreezeDelayMs: SECOND,
-      minimums: [],
-    },
+    governance: GOVERNANCE,
     units: [],
     calendars: [],
   };

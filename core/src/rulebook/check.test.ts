@@ -221,6 +221,14 @@ test("a valuation rests on enough sources of prices", () => {
   assert.equal(wrong({ atLeast: 2 }), "RULEBOOK_INVALID valuation.atLeast");
 });
 
+test("the time is stated by enough sources of the time", () => {
+  const sources = [...base.sources, { id: "clock", type: "clock" as const, publicKey: publicKeyOf("clock") }];
+  const clock = (named: readonly string[], atLeast: number) => outcome({ sources, clock: { sources: named, atLeast } });
+  assert.equal(clock(["clock"], 1), "OK");
+  assert.equal(clock(["clock"], 2), "RULEBOOK_INVALID clock.atLeast");
+  assert.equal(clock(["screener"], 1), "RULEBOOK_INVALID clock.sources");
+});
+
 test("values are compared only where they are valued", () => {
   const values = (change: Partial<Rule>, more: Partial<Rulebook> = valued) =>
     outcome({ ...more, rules: [{ ...DENY, id: "new", ...change } as Rule] });

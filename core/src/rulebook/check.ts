@@ -7,7 +7,7 @@ import { demand } from "../errors.ts";
 import { isAcceptedKey } from "../keys/ed25519.ts";
 import { keyId } from "../keys/id.ts";
 import { isAcceptedP256Key } from "../keys/p256.ts";
-import type { Calendar, Key, Limit, Quorum, Requirement, Rule, Rulebook, Valuation } from "../signed/rulebook.ts";
+import type { Calendar, Key, Limit, Quorum, Requirement, Rule, Rulebook } from "../signed/rulebook.ts";
 import { alternatives, fillsQuorum, type Groups, groupsIn } from "./quorum.ts";
 
 /** Most alternatives that one quorum tree may unfold into, and most persons that one of them may ask for. */
@@ -33,7 +33,8 @@ export function checkRulebook(book: Rulebook): void {
   for (const rule of book.rules) checkRule(rule, sections);
   checkUnits(book, sections);
   for (const calendar of book.calendars) checkCalendar(calendar);
-  if (book.valuation !== undefined) checkValuation(book.valuation, sections);
+  if (book.valuation !== undefined) checkAgreement(book.valuation, sections, { type: "price", at: "valuation" });
+  if (book.clock !== undefined) checkAgreement(book.clock, sections, { type: "clock", at: "clock" });
   for (const limit of book.limits) checkLimit(limit, sections);
   checkGovernance(book, sections);
 }
@@ -171,9 +172,15 @@ function checkCalendar({ id, changes, until }: Calendar): void {
   valid(ascends, `calendars.${id}.changes`, "changes come in the order of time, before the calendar's end");
 }
 
-function checkValuation({ sources, atLeast }: Valuation, sections: Sections): void {
-  checkSources(sections, { type: "price", sources, at: "valuation.sources" });
-  valid(atLeast <= sources.length, "valuation.atLeast", "more sources must agree than are named");
+type Agreement = { readonly sources: readonly string[]; readonly atLeast: number };
+
+function checkAgreement(
+  { sources, atLeast }: Agreement,
+  sections: Sections,
+  { type, at }: { type: "price" | "clock"; at: string },
+): void {
+  checkSources(sections, { type, sources, at: `${at}.sources` });
+  valid(atLeast <= sources.length, `${at}.atLeast`, "more sources must agree than are named");
 }
 
 function checkLimit({ id, measure, assets, window }: Limit, sections: Sections): void {

@@ -108,6 +108,11 @@ const Valuation = record({
 });
 export type Valuation = Of<typeof Valuation>;
 
+const Clock = record({
+  sources: field(0, list(slug, 8, 1), "sources that state the time"),
+  atLeast: field(1, uint(8, 1), "how many of them must have reached it"),
+});
+
 const Source = record({
   id: field(0, slug, "name"),
   type: field(1, choice(FACT_TYPES), "which facts it may state"),
@@ -274,6 +279,7 @@ export const Rulebook = kind(
     units: field(18, list(Unit, 256), "units of the institution"),
     calendars: field(19, list(Calendar, 16), "local times"),
     valuation: optional(20, Valuation, "how amounts are valued in one currency"),
+    clock: optional(21, Clock, "whose word on the time schedules go by"),
   }),
   MAX_RULEBOOK_BYTES,
 );

@@ -10,6 +10,7 @@ import { get, has } from "../state/map.ts";
 import type { Founded } from "../state/state.ts";
 import type { Now, Outcome } from "../types.ts";
 import { ok, recordAt } from "./draft.ts";
+import { whenOf } from "./evidence/clock.ts";
 import { demandNoToken, type Order } from "./payment/resolve.ts";
 import { demandRules, type Judged } from "./rules.ts";
 
@@ -32,7 +33,7 @@ export function enter(state: Founded, now: Now, { id, intent, bytes }: Order<Int
   demand(before === undefined, "ENTRY_EXISTS", "intent.entry.address", `${before} has it on the deny list`);
   demandAssets(state, entry);
   demandOwn(state, entry);
-  demandRules(state, now, judged(now, { id, intent }, entry, change));
+  demandRules(state, now, judged(state, now, { id, intent }, entry, change));
   demand(state.entries.size < MAX_ENTRIES, "TABLE_FULL", "entries", `${MAX_ENTRIES} entries are in force`);
   return { records: [recordAt(now, { kind: "entered", intent: bytes, approvals: change.approvals })], effects: [ok()] };
 }
@@ -58,17 +59,17 @@ export function retire(state: Founded, now: Now, { id, intent, bytes }: Order<In
   const current = get(state.entries, intent.name);
   if (current === undefined) refuse("ENTRY_UNKNOWN", "intent.name", `there is no entry ${intent.name} in force`);
   demand(current.hash === intent.hash, "ENTRY_MISMATCH", "intent.hash", `the entry ${intent.name} in force is another one`);
-  demandRules(state, now, judged(now, { id, intent }, current.entry, change));
+  demandRules(state, now, judged(state, now, { id, intent }, current.entry, change));
   return { records: [recordAt(now, { kind: "retired", intent: bytes, approvals: change.approvals })], effects: [ok()] };
 }
 
 type Asked = { readonly id: Judged["id"]; readonly intent: IntentOf<"entry" | "retire"> };
 
-function judged(now: Now, { id, intent }: Asked, entry: Entry, { person, approvers, stated }: Change): Judged {
+function judged(state: Founded, now: Now, { id, intent }: Asked, entry: Entry, { person, approvers, stated }: Change): Judged {
   const { chain, name, address } = entry;
   return {
     id,
-    subject: { kind: intent.kind, initiator: person, when: now, chain, destination: name, class: entry.class },
+    subject: { kind: intent.kind, initiator: person, when: whenOf(state, now), chain, destination: name, class: entry.class },
     touched: { chain, destination: name, address },
     approvers,
     stated,

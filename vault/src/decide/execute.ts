@@ -109,7 +109,7 @@ export function execute(state: Founded, now: Now, asked: Asked, stated: readonly
 function commit(state: Founded, now: Now, it: Case, orders: readonly Order<OnChain>[]): Outcome {
   const judged = orders.map((order) => {
     const named = resolve(state, order);
-    return judgeOnChain(state, now, it, { ...named, quotes: quotesFor(state, now, it, named) });
+    return judgeOnChain(state, now, it, { ...named, quotes: quotesFor(state, now, named) });
   });
   const references = new Set(orders.map((order) => order.intent.reference));
   demand(references.size === orders.length, "REFERENCE_USED", "orders", "two intents carry one reference");
@@ -131,7 +131,7 @@ function resume(
   orders.forEach((order, at) => {
     const part = job.parts[at] as JobPart;
     const again = resolveAgain(state, order, part);
-    const { named } = judgeOnChain(state, now, it, { ...again, quotes: quotesFor(state, now, it, again), replaced: part });
+    const { named } = judgeOnChain(state, now, it, { ...again, quotes: quotesFor(state, now, again), replaced: part });
     demandStillRight(state, now, named, { job, part });
   });
   const record = recordAt(now, { kind: "resumed", job: job.id, approvals: it.approvals });
@@ -156,12 +156,12 @@ function judgedOf(
   const { order, chain, from, replaced, quotes } = named;
   const nonce = replaced?.nonce ?? get(state.nonces, `${chain.id}:${from.address}`) ?? 0;
   const touched = touchedBy(state, order.intent);
-  const subject = subjectOf(now, named, quotes);
+  const subject = subjectOf(state, now, named, quotes);
   return { ...given, id: order.id, subject, touched, about: aboutOf(state, named, nonce), quotes };
 }
 
-function quotesFor(state: Founded, now: Now, { stated }: Case, { asset, chain }: Named): Quotes {
-  return quotesOf(state, now, stated, [...new Set([asset.id, chain.native])]);
+function quotesFor(state: Founded, now: Now, { asset, chain }: Named): Quotes {
+  return quotesOf(state, now, [...new Set([asset.id, chain.native])]);
 }
 
 function offChain(state: Founded, now: Now, it: Case, order: Order<Intent>): Outcome {

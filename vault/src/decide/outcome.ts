@@ -6,7 +6,7 @@ import { attempt, type RefusalCode } from "@strongroom/core/errors";
 import { isPublicKey } from "@strongroom/core/keys/secp256k1";
 import { openedWallet, signedJob } from "../state/apply.ts";
 import { entries, get, has } from "../state/map.ts";
-import type { JobPart, JobState, State } from "../state/state.ts";
+import type { Founded, JobPart, JobState, State } from "../state/state.ts";
 import type { AccountKey, Effect, Input, JobId, KeyFault, Outcome } from "../types.ts";
 import { recordAt, refusal } from "./draft.ts";
 import { touchedBy } from "./payment/resolve.ts";
@@ -46,7 +46,7 @@ function hindrance(state: State, job: JobState): { code: RefusalCode; field: str
   if (state.halted) return { code: "ROLLED_BACK", field: "vault" };
   if (!parts.every((part) => holdsSlots(state, job, part))) return { code: "SLOT_TAKEN", field: "orders" };
   if (parts.some((part) => has(state.rejected, part.id))) return { code: "INTENT_REJECTED", field: "intent" };
-  const touched = parts.map(({ pay, persons }) => ({ ...touchedBy(state, pay), persons }));
+  const touched = parts.map(({ pay, persons }) => ({ ...touchedBy(state as Founded, pay), persons }));
   const [freeze] = freezesOf(state, touched);
   return freeze && { code: "FROZEN", field: `freeze.${freeze.level}` };
 }

@@ -158,7 +158,9 @@ function scopeOf(
   const step = (words: string, rule: string, test: () => void): Step => ({ words, rule, test });
   const steps = [
     step("nothing is frozen", "freezes", () => demandNotFrozen(state, touched)),
-    step("not on the deny list", "entries", () => demandNotListed(state, touched)),
+    step("not on the deny list", "entries", () => {
+      if (subject.amount !== undefined) demandNotListed(state, touched);
+    }),
     step("no rule denies", denies[0] === undefined ? "rules" : `rules.${denies[0]}`, () => {
       if (denies[0] !== undefined) refuse("DENIED", `rules.${denies[0]}`, "this rule denies the action");
     }),
@@ -186,8 +188,8 @@ function demandNotFrozen(state: Founded, touched: Touched): void {
 }
 
 /** An address that an entry of class denied names is never paid, by whatever other name. */
-function demandNotListed({ denied }: Founded, { chain, address, cancels }: Touched): void {
-  const name = cancels ? undefined : get(denied, `${chain}:${address}`);
+function demandNotListed({ denied }: Founded, { chain, address }: Touched): void {
+  const name = get(denied, `${chain}:${address}`);
   if (name !== undefined) refuse("DENIED", `entries.${name}`, `${address} is on the deny list`);
 }
 

@@ -15,7 +15,8 @@ import type { Address, Founded, Opening, Wallet } from "../state/state.ts";
 import type { Effect, KeySpec, Now, Outcome } from "../types.ts";
 import { ok, recordAt } from "./draft.ts";
 import type { Change } from "./entry.ts";
-import { type Order, walletSubject } from "./payment/resolve.ts";
+import { whenOf } from "./evidence/clock.ts";
+import { demandUnit, type Order, walletSubject } from "./payment/resolve.ts";
 import { demandRules } from "./rules.ts";
 
 /** Asks for a wallet's key. Fails: CHAIN_UNKNOWN, WALLET_EXISTS, UNIT_UNKNOWN, TABLE_FULL, those of rules. */
@@ -29,9 +30,10 @@ export function openWallet(
   const chain = findChain(state.book, intent.chain);
   const asked = values(state.openings, (opening) => opening.intent.wallet === wallet);
   demand(asked.length === 0 && !has(state.wallets, wallet), "WALLET_EXISTS", "intent.wallet", `there is a wallet ${wallet}`);
+  demandUnit(state, intent.unit);
   const source = walletSubject(state, { class: intent.walletClass, client: intent.client, unit: intent.unit });
   const touched = { chain: chain.id, wallet, ...(source.units !== undefined && { units: source.units }) };
-  const subject = { kind: "wallet", initiator: person, when: now, chain: chain.id, wallet, ...source } as const;
+  const subject = { kind: "wallet", initiator: person, when: whenOf(state, now), chain: chain.id, wallet, ...source } as const;
   const about = { subjects: { simulation: `intent:${id}`, clock: "clock" } };
   demandRules(state, now, { id, subject, touched, approvers, stated, about, quotes: new Map() });
   demand(state.accounts < MAX_WALLETS, "TABLE_FULL", "wallets", `${MAX_WALLETS} wallets are open`);

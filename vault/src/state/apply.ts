@@ -273,7 +273,14 @@ function signed(state: State, { job: id, transactions: made }: RecordOf<"signed"
     return set(table, `${job.parts[part]?.chain}:${transaction.id}`, { job: id, part });
   }, state.transactions);
   const registered = job.parts.reduce((table, part) => remove(table, part.id), state.registered);
-  return { ...state, transactions, registered, jobs: set(state.jobs, id, job), pending: remove(state.pending, id) };
+  const facts = forgetIntents(state, job.parts);
+  return { ...state, transactions, registered, facts, jobs: set(state.jobs, id, job), pending: remove(state.pending, id) };
+}
+
+/** What was stated about intents is not asked for once they are signed. */
+function forgetIntents({ book, facts }: State, parts: readonly JobPart[]): State["facts"] {
+  const sources = book?.document.sources.filter(({ type }) => type === "travel-rule" || type === "simulation") ?? [];
+  return sources.reduce((left, { id }) => parts.reduce((table, part) => remove(table, `${id}|intent:${part.id}`), left), facts);
 }
 
 function withheld(state: State, id: Hash): State {

@@ -1,8 +1,8 @@
 /** How much of a limit is used: amounts in numbered buckets, of which the newest count.
  *
- *  A rolling window is cut into 64 buckets. One leaves the window only when all of it is older than the window, so an amount may
- *  count up to 1/64 of the window too long, never too short. A fixed window has one bucket for each local day, week or month.
- *  The time is the vault's lower bound. */
+ *  A rolling window is cut into 64 buckets. One leaves the window only when all of it is older than the window, so an amount
+ *  may count up to 1/64 of the window too long, never too short. A fixed window has one bucket for each local day, week or
+ *  month. The time is the vault's lower bound. */
 import type { Time } from "@strongroom/core/bytes";
 import { periodOf } from "@strongroom/core/rulebook/calendar";
 import type { Calendar, Window } from "@strongroom/core/signed/rulebook";

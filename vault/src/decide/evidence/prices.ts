@@ -5,9 +5,9 @@ import { attempt, demand, type Result, refuse } from "@strongroom/core/errors";
 import { demandPrice, isDearer, isNear, type Price } from "@strongroom/core/money/value";
 import type { Fact } from "@strongroom/core/signed/fact";
 import type { Valuation } from "@strongroom/core/signed/rulebook";
+import { get } from "../../state/map.ts";
 import type { Founded } from "../../state/state.ts";
 import type { Now } from "../../types.ts";
-import type { Stated } from "./facts.ts";
 
 type PriceFact = Extract<Fact, { readonly type: "price" }>;
 
@@ -39,26 +39,28 @@ export function demandSteady(
   demand(steady, "FACT_MOVED", at, `${fact.source} moves by more than ${maxMovePpm} millionths within ${moveMs} ms`);
 }
 
-/** The prices of these assets, as far as they are stated. Without a valuation in the rulebook there are none. */
-export function quotesOf(state: Founded, now: Now, stated: readonly Stated[], assets: readonly string[]): Quotes {
-  if (state.book.document.valuation === undefined) return new Map();
-  return new Map(assets.map((asset) => [asset, attempt(() => quote(state, now, stated, asset))]));
+/** The prices of these assets, as far as the newest words of the sources state them, whether they came with this command or
+ *  before. Without a valuation in the rulebook there are none. */
+export function quotesOf(state: Founded, now: Now, assets: readonly string[]): Quotes {
+  const { valuation } = state.book.document;
+  if (valuation === undefined) return new Map();
+  return new Map(assets.map((asset) => [asset, attempt(() => quote(state, now, valuation, asset))]));
 }
 
 /** Fails: FACT_MISSING, FACT_STALE, FACT_ADVERSE at the asset. */
-function quote(state: Founded, now: Now, stated: readonly Stated[], asset: string): Price {
-  const { sources, atLeast, maxAgeMs, maxMovePpm } = state.book.document.valuation as Valuation;
+function quote(state: Founded, now: Now, valuation: Valuation, asset: string): Price {
+  const { sources, atLeast, maxAgeMs, maxMovePpm } = valuation;
   const at = `valuation.${asset}`;
   const subject = priceSubject(state, asset);
-  const mine = stated.flatMap(({ fact }) => {
-    return fact.type === "price" && fact.subject === subject && sources.includes(fact.source) ? [fact] : [];
+  const known = sources.flatMap((source) => {
+    const newest = get(state.facts, `${source}|${subject}`);
+    return newest?.price === undefined ? [] : [{ at: newest.at, price: newest.price }];
   });
-  demand(mine.length >= atLeast, "FACT_MISSING", at, `${atLeast} price facts on ${subject} are needed`);
-  const fresh = mine.every((fact) => fact.at + maxAgeMs >= now.hi);
-  demand(fresh, "FACT_STALE", at, `prices may be ${maxAgeMs} ms old`);
-  const prices = mine.map(priceIn);
-  const dearest = prices.reduce((best, price) => (isDearer(price, best) ? price : best));
-  const near = prices.every((price) => isNear(dearest, price, maxMovePpm));
+  demand(known.length >= atLeast, "FACT_MISSING", at, `${atLeast} price facts on ${subject} are needed`);
+  const fresh = known.filter((newest) => newest.at + maxAgeMs >= now.hi).map(({ price }) => price);
+  demand(fresh.length >= atLeast, "FACT_STALE", at, `${atLeast} prices that are at most ${maxAgeMs} ms old are needed`);
+  const dearest = fresh.reduce((best, price) => (isDearer(price, best) ? price : best));
+  const near = fresh.every((price) => isNear(dearest, price, maxMovePpm));
   demand(near, "FACT_ADVERSE", at, `sources differ by more than ${maxMovePpm} millionths`);
   return dearest;
 }

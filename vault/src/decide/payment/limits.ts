@@ -10,7 +10,7 @@ import { type Founded, type JobPart, versionsOf } from "../../state/state.ts";
 import { newestBucket, type Span, spanOf, type Usage, unused, used } from "../../state/usage.ts";
 import type { Now } from "../../types.ts";
 import { demandQuote, type Quotes } from "../evidence/prices.ts";
-import type { Named } from "./resolve.ts";
+import { type Named, unitsOf } from "./resolve.ts";
 
 type Counted = Part["counted"];
 /** What earlier intents of the same command have taken of each limit. */
@@ -24,8 +24,8 @@ export type Costed = {
   readonly quotes: Quotes;
 };
 
-/** What this transaction adds to every limit; takes it in `spent`. Fails: LIMIT_EXCEEDED at the limit; FACT_MISSING, FACT_STALE,
- *  FACT_ADVERSE for a price that a limit takes. */
+/** What this transaction adds to every limit; takes it in `spent`. Fails: LIMIT_EXCEEDED at the limit; FACT_MISSING,
+ *  FACT_STALE, FACT_ADVERSE for a price that a limit takes. */
 export function countLimits(state: Founded, now: Now, spent: Spent, costed: Costed): Counted {
   return sharesOf(state, costed).map(({ limit, key, amount, back }) => {
     const taken = spent.get(key) ?? 0n;
@@ -121,7 +121,7 @@ function windowName(window: Window): string {
 
 /** What a limit is counted for: one thing, and for units each unit that the wallet belongs to. */
 function levelsOf(
-  { unitsOf }: Founded["book"],
+  book: Founded["book"],
   { level }: Limit,
   { wallet, from, transfer, person, chain }: Named,
   { asset }: Movement,
@@ -130,7 +130,7 @@ function levelsOf(
     case "institution":
       return [""];
     case "unit":
-      return wallet.unit === undefined ? [""] : (unitsOf.get(wallet.unit) as readonly string[]);
+      return wallet.unit === undefined ? [""] : unitsOf(book, wallet.unit);
     case "client":
       return [wallet.client ?? ""];
     case "wallet":

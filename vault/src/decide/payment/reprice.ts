@@ -86,7 +86,7 @@ function demandHarmless(
   { persons, nonce }: JobPart,
 ): void {
   const touched = { ...touchedBy(state, named.order.intent), persons };
-  const requirements = demandAllowed(state, { subject: subjectOf(now, named, quotes), touched, quotes });
+  const requirements = demandAllowed(state, { subject: subjectOf(state, now, named, quotes), touched, quotes });
   const about = aboutOf(state, named, nonce);
   for (const { id: rule, facts } of requirements) for (const need of facts) demandNotAdverse(state, need, { about, rule });
 }

@@ -15,6 +15,7 @@ import { get, has } from "../../state/map.ts";
 import { type Address, type Founded, type JobPart, type JobState, partAt, type State, type Wallet } from "../../state/state.ts";
 import type { Now } from "../../types.ts";
 import { holderOf } from "../evidence/approvals.ts";
+import { whenOf } from "../evidence/clock.ts";
 import type { About } from "../evidence/facts.ts";
 import { priceOf, priceSubject, type Quotes } from "../evidence/prices.ts";
 import type { Touched } from "../rules.ts";
@@ -66,19 +67,30 @@ function nameAll(state: Founded, order: Order<OnChain>, from: Address): Named {
   const chain = findChain(state.book, intent.chain);
   const { person } = holderOf(state, intent.initiator, "intent.initiator");
   const common = { order, chain, wallet, from, person };
+  if (intent.kind === "pay") demandUnit(state, wallet.unit);
   const source = { initiator: person, chain: chain.id, wallet: wallet.name, ...walletSubject(state, wallet) };
   if (intent.kind === "cancel") return { ...common, ...cancellation(state, common, source) };
   return { ...common, ...payment(state, intent, common, source) };
 }
 
-/** What rules read of a wallet beside its name. Fails: UNIT_UNKNOWN. */
+/** Refuses a wallet whose unit the rulebook does not know, because rules about the units above it would be left out. A
+ *  cancellation pays nobody and stays possible. Fails: UNIT_UNKNOWN. */
+export function demandUnit({ book }: Founded, unit: string | undefined): void {
+  const known = unit === undefined || book.unitsOf.has(unit);
+  demand(known, "UNIT_UNKNOWN", "wallet.unit", `there is no unit ${unit}`);
+}
+
+/** What rules read of a wallet beside its name. */
 export function walletSubject(
   { book }: Founded,
   { class: walletClass, client, unit }: Pick<Wallet, "class" | "client" | "unit">,
 ): Pick<Subject, "walletClass" | "client" | "units"> {
-  const units = unit === undefined ? undefined : book.unitsOf.get(unit);
-  demand(unit === undefined || units !== undefined, "UNIT_UNKNOWN", "wallet.unit", `there is no unit ${unit}`);
-  return { walletClass, ...(client !== undefined && { client }), ...(units !== undefined && { units }) };
+  return { walletClass, ...(client !== undefined && { client }), ...(unit !== undefined && { units: unitsOf(book, unit) }) };
+}
+
+/** A unit and all above it; one that the rulebook does not know stands alone. */
+export function unitsOf(book: Founded["book"], unit: string): readonly string[] {
+  return book.unitsOf.get(unit) ?? [unit];
 }
 
 function walletOf(state: Founded, intent: OnChain): Wallet {
@@ -190,24 +202,23 @@ function paysTheSame(intent: OnChain, before: OnChain): boolean {
 }
 
 /** What it touches, apart from the persons. */
-export function touchedBy(state: Pick<State, "book" | "wallets">, intent: OnChain): Omit<Touched, "persons"> {
+export function touchedBy({ book, wallets }: Founded, intent: OnChain): Omit<Touched, "persons"> {
   if (intent.kind === "cancel") return { cancels: true };
   const { chain, asset, wallet, destination } = intent;
   const { entry, address } = destination;
-  const units = unitsOf(state, wallet);
-  return { chain, asset, wallet, address, ...(entry !== undefined && { destination: entry }), ...(units && { units }) };
-}
-
-/** The unit of a wallet and all above it, as the rulebook in force has them. */
-function unitsOf({ book, wallets }: Pick<State, "book" | "wallets">, wallet: string): readonly string[] | undefined {
-  const unit = get(wallets, wallet)?.unit;
-  return unit === undefined ? undefined : (book?.unitsOf.get(unit) ?? [unit]);
+  const { unit } = get(wallets, wallet) as Wallet;
+  const units = unit === undefined ? {} : { units: unitsOf(book, unit) };
+  return { chain, asset, wallet, address, ...(entry !== undefined && { destination: entry }), ...units };
 }
 
 /** What rules read of it now, with the value of the amount where its price is stated. */
-export function subjectOf(now: Now, { subject, asset }: Named, quotes: Quotes): Subject {
+export function subjectOf(state: Founded, now: Now, { subject, asset }: Named, quotes: Quotes): Subject {
   const price = subject.amount === undefined ? undefined : priceOf(quotes, asset.id);
-  return { ...subject, when: now, ...(price !== undefined && { value: worth(subject.amount as bigint, price) }) };
+  return {
+    ...subject,
+    when: whenOf(state, now),
+    ...(price !== undefined && { value: worth(subject.amount as bigint, price) }),
+  };
 }
 
 /** What facts about it speak of. */
