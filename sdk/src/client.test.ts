@@ -288,3 +288,13 @@ test("a relay that falls silent is a missing receipt, one that never spoke is a 
   play(problem(403, "FORBIDDEN"));
   await assert.rejects(wire.call(Uint8Array.of(1)), { code: "FORBIDDEN" });
 });
+
+test("fetch is called as a function of its own, as browsers demand", async () => {
+  const seen: unknown[] = [];
+  const plain = function (this: unknown) {
+    seen.push(this);
+    return Promise.resolve(new Response('{"ok":true}'));
+  } as unknown as typeof fetch;
+  await openClient({ url, here, fetch: plain }).call("health.live");
+  assert.deepEqual(seen, [undefined]);
+});

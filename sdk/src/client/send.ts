@@ -47,8 +47,10 @@ export async function send(sent: Sent, way: Way): Promise<Received> {
 async function once({ url, method, headers, body }: Sent, way: Way): Promise<Received> {
   const deadline = AbortSignal.timeout(way.timeoutMs);
   const signal = way.signal === undefined ? deadline : AbortSignal.any([deadline, way.signal]);
+  // A browser's fetch belongs to no object, and is refused as a method of another.
+  const { fetch } = way;
   // Neither token nor body ever follow a redirection to another place.
-  const response = await way.fetch(url, { method, headers, body, signal, redirect: "error", cache: "no-store" });
+  const response = await fetch(url, { method, headers, body, signal, redirect: "error", cache: "no-store" });
   return { status: response.status, headers: response.headers, bytes: await readWhole(response, url) };
 }
 
