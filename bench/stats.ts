@@ -48,6 +48,17 @@ function callsFor(work: (call: number) => unknown, roundMs: number): number {
   }
 }
 
+/** The same for one kind of work that may be asynchronous, a few calls long enough for the clock. */
+export async function timeAwaited(work: (call: number) => unknown, { calls = 50, rounds = 5 } = {}): Promise<number> {
+  const times: number[] = [];
+  for (let round = 0; round <= rounds; round++) {
+    const since = cpuMs();
+    for (let call = 0; call < calls; call++) await work(call);
+    if (round > 0) times.push((cpuMs() - since) / calls);
+  }
+  return median(times) * 1000;
+}
+
 let sink: unknown = null;
 
 function timeRound(work: (call: number) => unknown, calls: number): number {

@@ -1,11 +1,19 @@
-/** How long the rules take, beside the loop that a user would write: every rule, every condition, in order. */
+/** How long a decision takes, rules and limits, beside the loop that a user would write and the engines that he would pick. */
 import type { Book, Subject } from "../../core/src/rulebook/book.ts";
 import { type Judgement, judge } from "../../core/src/rulebook/judge.ts";
+import { Intent } from "../../core/src/signed/intent.ts";
+import { encode } from "../../core/src/signed/object.ts";
 import type { Requirement, Rule } from "../../core/src/signed/rulebook.ts";
-import { makeWorld } from "../../test/world/world.ts";
+import { foundedVault } from "../../test/world/vault.ts";
+import { CONTEXT, makeWorld, pay } from "../../test/world/world.ts";
+import { countLimits } from "../../vault/src/decide/payment/limits.ts";
+import { resolve } from "../../vault/src/decide/payment/resolve.ts";
+import { readIntent } from "../../vault/src/state/intent.ts";
+import type { Founded } from "../../vault/src/state/state.ts";
 import type { Figure, Table } from "../figure.ts";
-import { mean, timeSideBySide } from "../stats.ts";
-import { desks, rulesOf, tokens } from "../world/rulebook.ts";
+import { mean, timeAwaited, timeSideBySide } from "../stats.ts";
+import { casbin, cedar, jsonRules } from "../world/engines.ts";
+import { desks, limitsOf, rulesOf, tokens } from "../world/rulebook.ts";
 
 /** At most this many microseconds. */
 const MOST_US = 5;
@@ -76,10 +84,45 @@ function demandAgreement(book: Book, groups: Groups, subjects: readonly Subject[
   }
 }
 
+const ENGINES = ["cedar-wasm", "casbin", "json-rules-engine"] as const;
+type Times = Record<(typeof ENGINES)[number], number>;
+type Measured = Times & { size: number; matched: number; limits: number; ours: number; naive: number };
+const decision = ({ ours, limits }: Measured) => ours + limits;
+
+/** Each engine on the same payments, microseconds a decision. Fails when one decides otherwise than the judgement. */
+async function timeEngines(book: Book, subjects: readonly Subject[], how: { calls: number; rounds: number }): Promise<Times> {
+  const engines = { "cedar-wasm": cedar(book), casbin: await casbin(book), "json-rules-engine": jsonRules(book) };
+  const times: Partial<Times> = {};
+  for (const name of ENGINES) {
+    const allows = engines[name];
+    for (const subject of subjects.slice(0, how.calls)) {
+      const { denies, allows: ours } = judge(book, subject);
+      const expected = denies.length === 0 && ours.length > 0;
+      if ((await allows(subject)) !== expected)
+        throw new Error(`${name} disagrees on ${JSON.stringify({ ...subject, amount: 0 })}`);
+    }
+    times[name] = await timeAwaited((call) => allows(subjects[call % SUBJECTS] as Subject), how);
+  }
+  return times as Times;
+}
+
+/** What 50 limits of all levels and measures take for one payment. */
+function timeLimits(size: number, quick: boolean): number {
+  const { vault, made } = foundedVault({ rulebook: { ...rulesOf(size), limits: limitsOf(50) } });
+  const state = vault.state as Founded;
+  const intent = pay(made.book);
+  const bytes = encode(Intent, intent);
+  const named = resolve(state, { ...readIntent(bytes), intent, bytes, context: CONTEXT });
+  const costed = { it: named, feeMax: 10n ** 15n, before: [], quotes: new Map() };
+  const times = timeSideBySide({ limits: () => countLimits(state, vault.now, new Map(), costed) }, { rounds: quick ? 9 : 31 });
+  return times.limits;
+}
+
 export const judging: Figure = async ({ quick, say }) => {
   const subjects = subjectsOf();
   const sizes = [10, 100, 1_000];
-  const results = sizes.map((size) => {
+  const results: Measured[] = [];
+  for (const size of sizes) {
     say(`judge: ${size} rules`);
     const { book } = makeWorld({ rulebook: rulesOf(size) });
     const groups = new Map(book.document.groups.map((group) => [group.id, group.members]));
@@ -96,20 +139,27 @@ export const judging: Figure = async ({ quick, say }) => {
       },
       { rounds: quick ? 9 : 31 },
     );
-    return { size, matched: mean(bound), ...times };
-  });
+    const others = await timeEngines(book, subjects, { calls: quick ? 50 : 200, rounds: quick ? 3 : 9 });
+    results.push({ size, matched: mean(bound), limits: timeLimits(size, quick), ...times, ...others });
+  }
   const table: Table = {
     title: "Rule evaluation: judge(book, subject), beside a loop over all rules",
     columns: results.map(({ size }) => `${size.toLocaleString("en-US")} rules`),
     rows: [
       { what: "judge", unit: "µs", values: results.map(({ ours }) => ours), most: MOST_US },
-      { what: "naive loop", unit: "µs", values: results.map(({ naive }) => naive) },
-      { what: "naive / judge", unit: "×", values: results.map(({ ours, naive }) => naive / ours) },
+      { what: "50 limits", unit: "µs", values: results.map(({ limits }) => limits) },
+      { what: "decision: rules and 50 limits", unit: "µs", values: results.map(decision), most: MOST_US },
+      { what: "naive loop over the rules", unit: "µs", values: results.map(({ naive }) => naive) },
+      ...ENGINES.flatMap((name) => [
+        { what: name, unit: "µs", values: results.map((one) => one[name]) },
+        { what: `${name} / decision`, unit: "×", values: results.map((one) => one[name] / decision(one)) },
+      ]),
       { what: "rules that match, on average", unit: "", values: results.map(({ matched }) => matched) },
     ],
     notes: [
       "Processor time of the thread.",
-      `${SUBJECTS} different payments in turn; both evaluators give the same judgement on every one, checked before.`,
+      `${SUBJECTS} different payments in turn; all evaluators give the same judgement on every one, checked before.`,
+      "The engines have no limits, so theirs is the time for the rules alone. Cedar runs as WebAssembly with parsed policies.",
     ],
   };
   return [table];

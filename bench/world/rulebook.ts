@@ -55,6 +55,20 @@ function added(at: number): Rule {
   }
 }
 
+const LEVELS = ["institution", "client", "wallet", "address", "destination", "asset", "initiator"] as const;
+
+/** Limits on the payments of the bench, of every level that needs nothing else of the rulebook; never reached. */
+export function limitsOf(count: number): Rulebook["limits"] {
+  return Array.from({ length: count }, (_, at) => ({
+    id: `limit-${at}`,
+    measure: at % 3 === 0 ? "count" : "amount",
+    level: pick(LEVELS, at),
+    assets: at % 3 === 0 ? "any" : ["eth"],
+    most: 1_000_000_000n * ETH,
+    window: { type: "rolling", ms: (1 + (at % 5)) * DAY },
+  }));
+}
+
 /** What a rulebook of the demonstration world has in other fields when it has `count` rules. Its limits are not reached. */
 export function rulesOf(count: number): Pick<Rulebook, "chains" | "assets" | "rules" | "limits"> {
   const demo = demoRulebook();

@@ -4,9 +4,9 @@ import { chainOf } from "@strongroom/core/chain/table";
 import { demand, refuse } from "@strongroom/core/errors";
 import type { Part } from "@strongroom/core/journal/record";
 import { worth } from "@strongroom/core/money/value";
-import type { Calendar, Limit, Window } from "@strongroom/core/signed/rulebook";
+import type { Calendar, Level, Limit } from "@strongroom/core/signed/rulebook";
 import { get } from "../../state/map.ts";
-import { type Founded, type JobPart, versionsOf } from "../../state/state.ts";
+import type { Founded, JobPart } from "../../state/state.ts";
 import { newestBucket, type Span, spanOf, type Usage, unused, used } from "../../state/usage.ts";
 import type { Now } from "../../types.ts";
 import { demandQuote, type Quotes } from "../evidence/prices.ts";
@@ -16,11 +16,11 @@ type Counted = Part["counted"];
 /** What earlier intents of the same command have taken of each limit. */
 export type Spent = Map<string, bigint>;
 
-/** A transaction with the most that it may cost, in base units of the native asset, what it replaces, and prices. */
+/** A transaction with the most that it may cost, in base units of the native asset, the versions before it, and prices. */
 export type Costed = {
   readonly it: Named;
   readonly feeMax: bigint;
-  readonly replaced: JobPart | undefined;
+  readonly before: readonly JobPart[];
   readonly quotes: Quotes;
 };
 
@@ -67,25 +67,28 @@ function exceeded({ id, most }: Limit, taken: bigint): never {
 /** `back`: what of the amount is given back when nothing is paid. */
 type Share = { readonly limit: Limit; readonly key: string; readonly amount: bigint; readonly back: bigint };
 
-/** One asset that moves. `paid`: whether it is the payment or its fee. */
-type Movement = { readonly asset: string; readonly amount: bigint; readonly paid: boolean };
+/** One asset that moves, and what of it is the payment; the rest is its fee. */
+type Movement = { readonly asset: string; readonly paid: bigint; readonly fee: bigint };
 
-function sharesOf(state: Founded, costed: Costed): readonly Share[] {
-  const moved = movements(state, costed);
-  const { limits } = state.book.document;
-  return moved.length === 0 ? [] : limits.flatMap((limit) => sharesIn(state, costed, limit, moved));
+function sharesOf({ book }: Founded, costed: Costed): readonly Share[] {
+  const moved = movements(costed);
+  return moved.length === 0 ? [] : book.document.limits.flatMap((limit) => sharesIn(book, costed, limit, moved));
 }
 
 /** The payment, unless a version before has counted it, and what this version may cost more than those before. */
-function movements(state: Founded, { it, feeMax, replaced }: Costed): readonly Movement[] {
-  const before = replaced === undefined ? [] : [...versionsOf(state, replaced)];
+function movements({ it, feeMax, before }: Costed): readonly Movement[] {
   const isOut = before.some((version) => version.transaction !== undefined);
+  const paid = isOut ? 0n : it.transfer.amount;
   const fee = isOut ? feeMax - dearest(before) : feeMax;
-  const all: readonly Movement[] = [
-    { asset: it.asset.id, amount: isOut ? 0n : it.transfer.amount, paid: true },
-    { asset: it.chain.native, amount: fee, paid: false },
-  ];
-  return all.filter(({ amount }) => amount > 0n);
+  const { native } = it.chain;
+  const all: readonly Movement[] =
+    it.asset.id === native
+      ? [{ asset: native, paid, fee }]
+      : [
+          { asset: it.asset.id, paid, fee: 0n },
+          { asset: native, paid: 0n, fee },
+        ];
+  return all.filter((movement) => movement.paid + movement.fee > 0n);
 }
 
 /** Greatest fee of the versions. */
@@ -95,36 +98,48 @@ function dearest(versions: readonly JobPart[]): bigint {
 }
 
 /** What one limit counts, for each thing that it is counted for. */
-function sharesIn({ book }: Founded, { it, quotes }: Costed, limit: Limit, moved: readonly Movement[]): readonly Share[] {
-  const shares = new Map<string, Share>();
-  for (const movement of moved) {
-    if (limit.assets !== "any" && !limit.assets.includes(movement.asset)) continue;
-    const amount = measured(limit, movement, quotes);
-    for (const of of levelsOf(book, limit, it, movement)) {
-      const key = `${limit.id}|${limit.measure}|${windowName(limit.window)}|${limit.level}|${of}`;
-      const known = shares.get(key) ?? { limit, key, amount: 0n, back: 0n };
-      const back = known.back + (movement.paid ? amount : 0n);
-      if (amount > 0n) shares.set(key, { ...known, amount: known.amount + amount, back });
-    }
+function sharesIn(book: Founded["book"], costed: Costed, limit: Limit, moved: readonly Movement[]): readonly Share[] {
+  const { assets, level } = limit;
+  const counted = assets === "any" ? moved : moved.filter((movement) => assets.includes(movement.asset));
+  if (counted.length === 0) return [];
+  if (level === "asset") return counted.flatMap((movement) => share(limit, costed, [movement], [movement.asset]));
+  return share(limit, costed, counted, levelsOf(book, level, costed.it));
+}
+
+function share(limit: Limit, { quotes }: Costed, counted: readonly Movement[], things: readonly string[]): readonly Share[] {
+  let amount = 0n;
+  let back = 0n;
+  for (const movement of counted) {
+    const paid = measured(limit, movement, movement.paid, quotes);
+    back += paid;
+    amount += limit.measure === "count" ? paid : measured(limit, movement, movement.paid + movement.fee, quotes);
   }
-  return [...shares.values()];
+  return amount === 0n ? [] : things.map((thing) => ({ limit, key: `${nameOf(limit)}${thing}`, amount, back }));
 }
 
-function measured({ id, measure }: Limit, { asset, amount, paid }: Movement, quotes: Quotes): bigint {
-  if (measure === "count") return paid ? 1n : 0n;
-  return measure === "amount" ? amount : worth(amount, demandQuote(quotes, asset, `limits.${id}`));
+function measured({ id, measure }: Limit, { asset }: Movement, amount: bigint, quotes: Quotes): bigint {
+  if (measure === "amount" || amount === 0n) return amount;
+  return measure === "count" ? 1n : worth(amount, demandQuote(quotes, asset, `limits.${id}`));
 }
 
-function windowName(window: Window): string {
-  return window.type === "rolling" ? String(window.ms) : `${window.calendar}.${window.period}`;
+/** What the usage of a limit is kept under, but for the thing that it is counted for. */
+const names = new WeakMap<Limit, string>();
+
+function nameOf(limit: Limit): string {
+  const known = names.get(limit);
+  if (known !== undefined) return known;
+  const { id, measure, window, level } = limit;
+  const time = window.type === "rolling" ? String(window.ms) : `${window.calendar}.${window.period}`;
+  const name = `${id}|${measure}|${time}|${level}|`;
+  names.set(limit, name);
+  return name;
 }
 
 /** What a limit is counted for: one thing, and for units each unit that the wallet belongs to. */
 function levelsOf(
   book: Founded["book"],
-  { level }: Limit,
+  level: Exclude<Level, "asset">,
   { wallet, from, transfer, person, chain }: Named,
-  { asset }: Movement,
 ): readonly string[] {
   switch (level) {
     case "institution":
@@ -139,8 +154,6 @@ function levelsOf(
       return [`${chain.id}:${from.address}`];
     case "destination":
       return [`${chain.id}:${transfer.to}`];
-    case "asset":
-      return [asset];
     case "initiator":
       return [person];
   }

@@ -9,7 +9,7 @@ import type { EvmContext } from "@strongroom/core/protocol/command";
 import { BUMP_DENOMINATOR, BUMP_NUMERATOR } from "../../limits.ts";
 import { hash } from "../../state/hash.ts";
 import { get, has } from "../../state/map.ts";
-import { type Founded, type JobPart, type JobState, partAt, type State } from "../../state/state.ts";
+import { type Founded, type JobPart, type JobState, type State, versionsOf } from "../../state/state.ts";
 import type { Job, Now, SigningPart } from "../../types.ts";
 import { priceOf, type Quotes } from "../evidence/prices.ts";
 import { countLimits, demandCounted, type Spent } from "./limits.ts";
@@ -32,7 +32,8 @@ export function prepare(state: Founded, now: Now, draft: Draft, it: Resolved, pe
   const unsigned = family.build({ chainId: chain.id, nonce, transfer: it.transfer }, context);
   const effect = family.read(unsigned);
   compare(effect, it, nonce);
-  const counted = countLimits(state, now, draft.spent, { it, feeMax: effect.feeMax, replaced, quotes });
+  const before = [...versionsOf(state, replaced)];
+  const counted = countLimits(state, now, draft.spent, { it, feeMax: effect.feeMax, before, quotes });
   if (replaced !== undefined) demandBump(it, replaced);
   const slots = family.slots(effect, from.address);
   takeSlots(state, draft, { slots, replaced });
@@ -68,8 +69,8 @@ export function demandStillRight(state: Founded, now: Now, it: Named, { job, par
   demand(holdsSlots(state, job, part), "SLOT_TAKEN", "orders", "another transaction has taken its place");
   const effect = chainOf(part.family).read(part.unsigned);
   compare(effect, it, part.nonce);
-  const replaced = part.before && partAt(state, part.before);
-  demandCounted(state, now, { it, feeMax: effect.feeMax, replaced, quotes: quotesIn(part) }, part);
+  const [, ...before] = versionsOf(state, part);
+  demandCounted(state, now, { it, feeMax: effect.feeMax, before, quotes: quotesIn(part) }, part);
 }
 
 /** Whether no replacement was committed and no version became final since. */
