@@ -247,3 +247,11 @@ test("an officer who loses his place can no longer freeze, but what he froze sta
   refused(vault, "FROZEN", () => send(vault, payment(vault)));
   refused(vault, "OFFICER_UNKNOWN", () => vault.run(freezeBy(vault, { level: "asset", subject: "eth" }), []));
 });
+
+test("a freeze is lifted at once where governance sets no delay", () => {
+  const vault = vaultWith((book) => ({ governance: { ...book.governance, unfreezeDelayMs: 0 } }));
+  const frozen = freezeBy(vault);
+  must(vault.run(frozen, []));
+  must(vault.run(world.unfreeze(bookOf(vault), world.intentId(frozen)), [KEYS.ben, KEYS.otto]));
+  must(send(vault, payment(vault)));
+});

@@ -7,7 +7,7 @@ import { keyId } from "../keys/id.ts";
 import type { WalletClass } from "../signed/fields.ts";
 import type { IntentKind } from "../signed/intent.ts";
 import { encode, idOf } from "../signed/object.ts";
-import { type Calendar, type ClassSeen, type Key, type Limit, type Rule, Rulebook, type Times } from "../signed/rulebook.ts";
+import { type Calendar, type ClassSeen, type Key, type Rule, Rulebook, type Times } from "../signed/rulebook.ts";
 import { type Interval, isWithin, touches } from "./calendar.ts";
 
 type Item<T> = T extends readonly (infer I)[] ? I : never;
@@ -95,11 +95,6 @@ export function openBook(document: Rulebook): Book {
 function lineOf(units: Rulebook["units"], id: string): readonly string[] {
   const parent = units.find((unit) => unit.id === id)?.parent;
   return parent === undefined ? [id] : [id, ...lineOf(units, parent)];
-}
-
-/** The limits in which this asset counts. */
-export function limitsOf({ document }: Book, asset: string): readonly Limit[] {
-  return document.limits.filter(({ assets }) => assets === "any" || assets.includes(asset));
 }
 
 function push<V>(map: Map<string, V[]>, key: string, value: V): void {

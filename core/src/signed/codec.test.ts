@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { fromHex, toHex } from "../bytes.ts";
+import { Reader, Writer } from "../cbor.ts";
 import { attempt } from "../errors.ts";
 import { amount, anyOr, blob, choice, flag, hex, lazy, list, type Shape, slug, text, uint } from "./codec.ts";
-import { slug as slugOfFields, time } from "./fields.ts";
+import { offset, slug as slugOfFields, time } from "./fields.ts";
 import { decode, encode, fromJson, kind, toJson } from "./object.ts";
 
 const outcome = (work: () => unknown) => {
@@ -192,4 +193,15 @@ test("time ends with the year 9999", () => {
   const last = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
   assert.equal(written(time, last), "OK");
   assert.equal(written(time, last + 1), "BAD_VALUE it");
+});
+
+test("an offset is shown as minutes and written 1,440 higher", () => {
+  const out = new Writer();
+  offset.write(out, -90);
+  assert.equal(offset.read(new Reader(out.done())), -90);
+  assert.deepEqual([offset.toJson(-90), offset.fromJson(-1440), offset.fromJson(1440)], [-90, -1440, 1440]);
+  for (const wrong of [-1441, 1441, "60", 0.5]) {
+    const refused = attempt(() => offset.fromJson(wrong));
+    assert.ok(!refused.ok && refused.code === "BAD_VALUE", String(wrong));
+  }
 });

@@ -6,6 +6,7 @@ import type { Level, Rulebook } from "../../../core/src/signed/rulebook.ts";
 import { type MemoryVault, must } from "../../world/vault.ts";
 import * as world from "../../world/world.ts";
 import {
+  adopt,
   bookOf,
   bumped,
   cancelOf,
@@ -170,6 +171,20 @@ test("a withheld payment is taken up at the price of its commitment", () => {
   assert.equal(vault.release()[0]?.code, "FROZEN");
   must(thaw(vault, frozen));
   must(send(vault, intent));
+});
+
+test("a withheld payment meets a limit of value that came meanwhile, and has no price for it", () => {
+  const vault = limited({ most: 5n }, (book) => world.valued(book));
+  vault.hold = true;
+  const intent = payment(vault, { notAfter: LATER });
+  send(vault, intent);
+  const frozen = freezeBy(vault);
+  must(vault.run(frozen, []));
+  assert.equal(vault.release()[0]?.code, "FROZEN");
+  must(thaw(vault, frozen));
+  adopt(vault, ({ limits }) => ({ limits: [...limits, { ...(limits[0] as Limit), id: "value", measure: "value", most: 1n }] }));
+  prices(vault);
+  refused(vault, "FACT_MISSING", () => send(vault, intent), "limits.value");
 });
 
 // fixed windows

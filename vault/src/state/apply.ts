@@ -3,7 +3,7 @@
 import { fromHex, type Hash, toHex } from "@strongroom/core/bytes";
 import type { Part, Record, RecordOf, Sealed } from "@strongroom/core/journal/record";
 import { advance } from "@strongroom/core/journal/segment";
-import { openBook } from "@strongroom/core/rulebook/book";
+import { type Book, openBook } from "@strongroom/core/rulebook/book";
 import { Approval } from "@strongroom/core/signed/approval";
 import { Entry } from "@strongroom/core/signed/entry";
 import { Fact } from "@strongroom/core/signed/fact";
@@ -279,7 +279,8 @@ function signed(state: State, { job: id, transactions: made }: RecordOf<"signed"
 
 /** What was stated about intents is not asked for once they are signed. */
 function forgetIntents({ book, facts }: State, parts: readonly JobPart[]): State["facts"] {
-  const sources = book?.document.sources.filter(({ type }) => type === "travel-rule" || type === "simulation") ?? [];
+  const { sources: named } = (book as Book).document;
+  const sources = named.filter(({ type }) => type === "travel-rule" || type === "simulation");
   return sources.reduce((left, { id }) => parts.reduce((table, part) => remove(table, `${id}|intent:${part.id}`), left), facts);
 }
 
@@ -330,8 +331,7 @@ function giveBack(state: State, { slots }: JobPart): State["usage"] {
   const newest = partAt(state, need(state.live, slots[0] as string));
   const counted = [...versionsOf(state, newest)].flatMap((version) => version.counted);
   return counted.reduce((usage, { key, back, bucket }) => {
-    const known = get(usage, key);
-    return known === undefined ? usage : set(usage, key, subtract(known, back, bucket));
+    return set(usage, key, subtract(need(usage, key), back, bucket));
   }, state.usage);
 }
 
