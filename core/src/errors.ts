@@ -38,6 +38,10 @@ export const REFUSALS = {
     what: "The bytes are not one canonical unsigned transaction.",
     next: "Have the transaction built again; never sign bytes that cannot be read back.",
   },
+  CALL_INVALID: {
+    what: "The method is not one canonical signature that may be called, or its arguments are not their one encoding.",
+    next: "Write the signature as the contract's interface has it and have the arguments encoded by the product.",
+  },
   // keys
   WEBAUTHN_INVALID: {
     what: "The passkey's answer is not an assertion over this challenge by the enrolled credential.",
@@ -176,6 +180,10 @@ export const REFUSALS = {
   ENTRY_MISMATCH: {
     what: "Entry, hash, chain and address do not belong together.",
     next: "Build the intent from the current entry.",
+  },
+  METHOD_UNKNOWN: {
+    what: "The address-book entry does not name this method.",
+    next: "Call a method of the entry, or have an entry approved that names it.",
   },
   ENTRY_EXISTS: { what: "An entry with this name is in force.", next: "Retire it first or choose another name." },
   ENTRY_TOO_YOUNG: {

@@ -3,6 +3,7 @@
  *  The index holds, for each dimension and value, one bit per rule; a subject's rules are the AND of its dimensions. So the
  *  cost hardly grows with the number of rules, and their order cannot matter. Nothing here judges; see `judge.ts`. */
 import type { Hash } from "../bytes.ts";
+import type { CallNames } from "../chain/types.ts";
 import { keyId } from "../keys/id.ts";
 import type { WalletClass } from "../signed/fields.ts";
 import type { IntentKind } from "../signed/intent.ts";
@@ -19,7 +20,8 @@ export type Source = Item<Rulebook["sources"]>;
 export type Holder = { readonly person: string; readonly key: Key; readonly id: Hash };
 
 /** What rules read of an action. `class` is resolved by the vault, never claimed. `units`: that of the wallet and all above
- *  it. `value`: the amount in the reference currency, absent when nothing states it. `when`: what is known of the time. */
+ *  it. `value`: the amount in the reference currency, absent when nothing states it. `when`: what is known of the time. `call`:
+ *  how rules speak of what is called. */
 export type Subject = {
   readonly kind: IntentKind;
   readonly initiator: string;
@@ -34,6 +36,7 @@ export type Subject = {
   readonly class?: ClassSeen;
   readonly amount?: bigint;
   readonly value?: bigint;
+  readonly call?: CallNames;
 };
 
 type Bits = Uint32Array;
@@ -50,6 +53,7 @@ const DIMENSIONS = [
   "classes",
   "initiators",
   "persons",
+  "methods",
 ] as const;
 type DimensionName = (typeof DIMENSIONS)[number];
 
@@ -126,7 +130,8 @@ function set(bits: Bits, at: number): void {
 }
 
 /** The rules whose every condition holds for `subject`, in the order of the document. Where the time is not known well enough,
- *  an allow does not match and all other rules do. A rule with a value matches no subject without one. */
+ *  an allow does not match and all other rules do. A rule with a value matches no subject without one. An allow matches a
+ *  dangerous call only when it names it. */
 export function matching(book: Book, subject: Subject): readonly Rule[] {
   return candidates(book, subject).filter((rule) => withinValues(rule, subject.value));
 }
@@ -136,6 +141,7 @@ export function candidates(book: Book, subject: Subject): readonly Rule[] {
   const { rules } = book.document;
   const initiators = rows(book, "initiators", book.groupsOf.get(subject.initiator));
   const units = rows(book, "units", subject.units);
+  const methods = rows(book, "methods", subject.call?.all);
   const others = [
     row(book, "kinds", subject.kind),
     row(book, "chains", subject.chain),
@@ -149,11 +155,12 @@ export function candidates(book: Book, subject: Subject): readonly Rule[] {
   ];
   const found: Rule[] = [];
   for (let at = 0; at * 32 < rules.length; at++) {
-    let word = union(initiators, at) & union(units, at);
+    let word = union(initiators, at) & union(units, at) & union(methods, at);
     for (const bits of others) word &= bits[at] as number;
     for (; word !== 0; word &= word - 1) {
       const rule = rules[at * 32 + (31 - Math.clz32(word & -word))] as Rule;
-      if (withinAmounts(rule, subject.amount) && isTime(book, rule, subject.when)) found.push(rule);
+      const holds = withinAmounts(rule, subject.amount) && isTime(book, rule, subject.when);
+      if (holds && isNamed(rule, subject.call)) found.push(rule);
     }
   }
   return found;
@@ -174,6 +181,13 @@ function row(book: Book, name: DimensionName, value: string | number | undefined
 /** For each of several values the rules that are open to it, and those that are open to any. */
 function rows(book: Book, name: DimensionName, values: readonly string[] | undefined): readonly Bits[] {
   return [row(book, name, undefined), ...(values ?? []).map((value) => row(book, name, value))];
+}
+
+/** Whether what is dangerous is named where it is allowed. */
+function isNamed({ effect, methods }: Rule, call: CallNames | undefined): boolean {
+  const needed = call?.needed ?? null;
+  if (effect !== "allow" || needed === null) return true;
+  return methods !== "any" && methods.some((method) => needed.includes(method));
 }
 
 function isTime(book: Book, { times, effect }: Rule, when: Interval): boolean {

@@ -19,6 +19,8 @@ export const MAX_UNIT_DEPTH = 8;
 type Ids = ReadonlySet<string | number>;
 type Sections = { readonly [S in "chains" | "assets" | "persons" | "groups" | "units" | "calendars"]: Ids } & {
   readonly isValued: boolean;
+  /** Whether calls on any of the chains go by this text. */
+  readonly isMethod: (text: string) => boolean;
   readonly groupMembers: Groups;
   /** Type of each source. */
   readonly sources: ReadonlyMap<string, string>;
@@ -73,6 +75,7 @@ function checkNames(book: Rulebook): Sections {
     units: ids("units"),
     calendars: ids("calendars"),
     isValued: book.valuation !== undefined,
+    isMethod: (text: string) => book.chains.some(({ family }) => chainOf(family).isCallName(text)),
     groupMembers: new Map(book.groups.map((group) => [group.id, new Set(group.members)])),
     sources: new Map(book.sources.map((source) => [source.id, source.type])),
   };
@@ -144,6 +147,7 @@ function checkRule(rule: Rule, sections: Sections): void {
     known(sections.calendars, calendar, `${at}.times`);
     valid(from < to, `${at}.times`, "the time is empty; one that goes on after midnight is two");
   });
+  each(rule.methods, (method) => valid(sections.isMethod(method), `${at}.methods`, "no signature and no kind of call"));
   if (rule.effect === "require") checkRequirement(rule, sections, at);
 }
 

@@ -15,6 +15,7 @@ export const OPEN = {
   initiators: "any",
   persons: "any",
   times: "any",
+  methods: "any",
 } as const;
 
 /** A requirement that demands nothing yet. */

@@ -1,5 +1,6 @@
 /** Shapes that several kinds of signed objects use, each defined once. */
 import type { Brand, Hash } from "../bytes.ts";
+import { MAX_SIGNATURE } from "../chain/evm/method.ts";
 import { choice, field, hex, type Of, type Shape, slug, text, uint } from "./codec.ts";
 import { record } from "./table.ts";
 
@@ -16,6 +17,8 @@ export const time = uint(253_402_300_799_999);
 export const chainId = uint(4_294_967_295, 1);
 /** Address text in its chain's canonical form. */
 export const addressText = text(90, 1);
+/** Signature of a contract's method, like `deposit(uint256)`. */
+export const method = text(MAX_SIGNATURE, 1);
 /** Local time minus UTC in minutes, -1,440…1,440; on the wire 1,440 more. */
 const ahead = uint(2_880);
 export const offset: Shape<number> = {

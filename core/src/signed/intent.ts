@@ -1,8 +1,22 @@
 /** Intent: the canonical, immutable content of one privileged action. It is what approvers read and what the vault obeys.
  *
  *  The initiator signs it by an approval with the decision `initiate`. One union serves approvals, checks, log and screens. */
+import { MAX_ARGUMENTS } from "../chain/evm/abi.ts";
 import { amount, blob, field, type Of, optional, slug, text } from "./codec.ts";
-import { addressText, chainId, freezeLevel, hash32, nonce16, note, reference, time, version, walletClass } from "./fields.ts";
+import { MAX_ENTRY_BYTES } from "./entry.ts";
+import {
+  addressText,
+  chainId,
+  freezeLevel,
+  hash32,
+  method,
+  nonce16,
+  note,
+  reference,
+  time,
+  version,
+  walletClass,
+} from "./fields.ts";
 import { kind } from "./object.ts";
 import { record, variant } from "./table.ts";
 
@@ -22,11 +36,19 @@ const Destination = record({
   address: field(2, addressText, "the address itself; a name is not enough"),
 });
 
+/** A contract is always one of the address book. */
+const Contract = record({
+  entry: field(0, slug, "address-book entry"),
+  hash: field(1, hash32, "id of the entry's bytes"),
+  address: field(2, addressText, "the address itself; a name is not enough"),
+});
+
 const onChain = {
   chain: field(10, chainId, "chain id"),
   wallet: field(11, slug, "wallet"),
 };
 const totalFee = field(15, amount, "most that all versions together may cost, in base units of the native asset");
+const replaces = optional(16, hash32, "intent whose transaction this one replaces on chain");
 
 export const Intent = kind(
   "intent",
@@ -39,7 +61,7 @@ export const Intent = kind(
         asset: field(13, slug, "asset of the rulebook"),
         amount: field(14, amount, "base units of the asset"),
         totalFee,
-        replaces: optional(16, hash32, "intent whose transaction this one replaces on chain"),
+        replaces,
       },
     },
     cancel: {
@@ -59,7 +81,7 @@ export const Intent = kind(
         unit: optional(25, slug, "unit of the rulebook that the wallet belongs to"),
       },
     },
-    entry: { number: 4, table: { entry: field(19, blob(1024, 1), "bytes of the address-book entry to put into force") } },
+    entry: { number: 4, table: { entry: field(19, blob(MAX_ENTRY_BYTES, 1), "bytes of the address-book entry to put into force") } },
     retire: {
       number: 5,
       table: { name: field(20, slug, "address-book entry to end"), hash: field(21, hash32, "id of the entry's bytes") },
@@ -72,6 +94,18 @@ export const Intent = kind(
       },
     },
     unfreeze: { number: 7, table: { freeze: field(24, hash32, "intent id of the freeze to lift") } },
+    call: {
+      number: 8,
+      table: {
+        ...onChain,
+        destination: field(12, Contract, "which contract is called"),
+        method: field(26, method, "which of the entry's methods, by its signature"),
+        arguments: field(27, blob(MAX_ARGUMENTS), "its arguments as the contract's interface encodes them, strictly"),
+        amount: field(14, amount, "base units of the native asset that go along"),
+        totalFee,
+        replaces,
+      },
+    },
   }),
 );
 export type Intent = Of<(typeof Intent)["shape"]>;
@@ -80,4 +114,4 @@ export type IntentKind = Intent["kind"];
 export type IntentOf<K extends IntentKind> = Extract<Intent, { readonly kind: K }>;
 
 /** Kinds in the order of their numbers. */
-export const INTENT_KINDS = { pay: 1, cancel: 2, wallet: 3, entry: 4, retire: 5, freeze: 6, unfreeze: 7 } as const;
+export const INTENT_KINDS = { pay: 1, cancel: 2, wallet: 3, entry: 4, retire: 5, freeze: 6, unfreeze: 7, call: 8 } as const;

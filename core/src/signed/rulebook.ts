@@ -23,6 +23,7 @@ import {
   DESTINATION_CLASSES,
   hash32,
   keyClass,
+  method,
   offset,
   scheme,
   time,
@@ -182,6 +183,7 @@ const conditions = {
   valueFrom: optional(15, amount, "least amount in the reference currency"),
   valueTo: optional(16, amount, "greatest amount in the reference currency"),
   times: field(17, anyOr(Times, 32), "when"),
+  methods: field(18, anyOr(method, 256), "methods of calls, by signature or kind; a dangerous one only where it is named"),
 };
 
 const Rule = variant({ name: "effect", key: 1, doc: "what the rule does" }, conditions, {

@@ -2,6 +2,7 @@
  *  bytes themselves, and an approval names its hash. A change of wording is a new renderer version.
  *  Source: docs/spec/text.md. */
 import { ascii, type Hash, hash } from "../bytes.ts";
+import { chainOf } from "../chain/table.ts";
 import { refuse } from "../errors.ts";
 import { formatAmount } from "../money/amount.ts";
 import type { Asset, Book, ChainEntry } from "../rulebook/book.ts";
@@ -22,7 +23,8 @@ export function textHash(text: string, hasher: typeof hash = hash): Hash {
   return hasher("strongroom/text/1", ascii(text));
 }
 
-/** The text of an intent under the rulebook in force. Fails: CHAIN_UNKNOWN, ASSET_UNKNOWN, codes of `decode` for an entry. */
+/** The text of an intent under the rulebook in force. Fails: CHAIN_UNKNOWN, ASSET_UNKNOWN, codes of `decode` for an entry,
+ *  CALL_INVALID for a method or arguments that cannot be read or may not be called. */
 export function render(intent: Intent, book: Book): string {
   const lines: Line[] = [...describe(intent, book), ["purpose", intent.purpose], ["reference", intent.reference]];
   lines.push(["initiated by", initiatorName(intent, book)], ["valid until", formatTime(intent.notAfter)]);
@@ -38,6 +40,7 @@ const TITLES: { readonly [K in Intent["kind"]]: string } = {
   retire: "END OF AN ADDRESS-BOOK ENTRY",
   freeze: "FREEZE",
   unfreeze: "END OF A FREEZE",
+  call: "CALL OF A CONTRACT",
 };
 
 function describe(intent: Intent, book: Book): readonly Line[] {
@@ -49,7 +52,7 @@ function describe(intent: Intent, book: Book): readonly Line[] {
         ["from wallet", intent.wallet],
         ["on chain", chainName(book, intent.chain)],
         ["cancels", intent.replaces],
-        ["fees at most", fees(book, intent.chain, intent.totalFee)],
+        ["fees at most", inNative(book, intent.chain, intent.totalFee)],
       ];
     case "wallet":
       return [
@@ -70,6 +73,8 @@ function describe(intent: Intent, book: Book): readonly Line[] {
       return [["stops", intent.level === "institution" ? "everything" : `${intent.level} ${intent.subject}`]];
     case "unfreeze":
       return [["lifts freeze", intent.freeze]];
+    case "call":
+      return call(intent, book);
   }
 }
 
@@ -82,10 +87,31 @@ function payment(intent: IntentOf<"pay">, book: Book): readonly Line[] {
     ["from wallet", intent.wallet],
     ["on chain", chainName(book, intent.chain)],
     ["token contract", asset.contract ?? "(native asset)"],
-    ["fees at most", fees(book, intent.chain, intent.totalFee)],
+    ["fees at most", inNative(book, intent.chain, intent.totalFee)],
     ...(intent.destination.hash === undefined ? [] : [["entry hash", intent.destination.hash] as const]),
   ];
   return intent.replaces === undefined ? lines : [...lines, ["replaces", intent.replaces]];
+}
+
+function call(intent: IntentOf<"call">, book: Book): readonly Line[] {
+  const { destination, method, chain, amount } = intent;
+  const family = chainOf(findChain(book, chain).family);
+  const given = family.argumentLines(intent);
+  const [, ...kinds] = family.namesOf(intent).all;
+  return [
+    ["contract", destination.entry],
+    ["address", destination.address],
+    ["method", method],
+    ["selector", `0x${family.selector(method)}`],
+    ...kinds.map((kind) => ["kind of call", kind] as const),
+    ...(given.length === 0 ? ["(none)"] : given).map((line) => ["argument", line] as const),
+    ["value", inNative(book, chain, amount)],
+    ["from wallet", intent.wallet],
+    ["on chain", chainName(book, chain)],
+    ["fees at most", inNative(book, chain, intent.totalFee)],
+    ["entry hash", destination.hash],
+    ...(intent.replaces === undefined ? [] : [["replaces", intent.replaces] as const]),
+  ];
 }
 
 function describeEntry(intent: IntentOf<"entry">, book: Book): readonly Line[] {
@@ -98,8 +124,16 @@ function describeEntry(intent: IntentOf<"entry">, book: Book): readonly Line[] {
     ["class", entry.class === "denied" ? "denied: this address is never paid" : entry.class],
     ["for assets", entry.assets === "any" ? "any" : entry.assets.join(", ")],
     ["our own", entry.own === undefined ? "no" : `wallet ${entry.own.wallet}, index ${entry.own.index}`],
+    ...(entry.methods ?? []).map((one) => ["may be called", methodWords(one, findChain(book, entry.chain))] as const),
+    ...(entry.codeHash === undefined ? [] : [["code hash", entry.codeHash] as const]),
     ["entry hash", idOf(Entry, intent.entry)],
   ];
+}
+
+/** A method with what kind of call it is and whether it may carry value. Fails: CALL_INVALID. */
+function methodWords({ method, value }: NonNullable<Entry["methods"]>[number], { family }: ChainEntry): string {
+  const kind = chainOf(family).kindOf(method, "intent.entry.methods");
+  return [method, ...(kind === null ? [] : [`(${kind})`]), ...(value ? ["with value"] : [])].join(" ");
 }
 
 function chainName(book: Book, id: number): string {
@@ -121,7 +155,7 @@ export function findChain(book: Book, id: number): ChainEntry {
   return chain;
 }
 
-function fees(book: Book, chain: number, amount: bigint): string {
+function inNative(book: Book, chain: number, amount: bigint): string {
   const { native } = findChain(book, chain);
   const asset = book.assets.get(native) as Asset;
   return `${formatAmount(amount, asset.decimals)} ${native}`;

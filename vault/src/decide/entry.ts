@@ -21,7 +21,7 @@ export type Change = Pick<Judged, "approvers" | "stated"> & {
 };
 
 /** Fails: codes of `decode`, WRONG_DEPLOYMENT, CHAIN_UNKNOWN, ADDRESS_INVALID, ENTRY_EXISTS, ENTRY_MISMATCH, ASSET_UNKNOWN,
- *  those of rules, TABLE_FULL. */
+ *  CALL_INVALID, those of rules, TABLE_FULL. */
 export function enter(state: Founded, now: Now, { id, intent, bytes }: Order<IntentOf<"entry">>, change: Change): Outcome {
   const entry = decode(Entry, intent.entry);
   const { name, deployment, chain, address } = entry;
@@ -33,6 +33,7 @@ export function enter(state: Founded, now: Now, { id, intent, bytes }: Order<Int
   demand(before === undefined, "ENTRY_EXISTS", "intent.entry.address", `${before} has it on the deny list`);
   demandAssets(state, entry);
   demandOwn(state, entry);
+  demandMethods(state, entry);
   demandRules(state, now, judged(state, now, { id, intent }, entry, change));
   demand(state.entries.size < MAX_ENTRIES, "TABLE_FULL", "entries", `${MAX_ENTRIES} entries are in force`);
   return { records: [recordAt(now, { kind: "entered", intent: bytes, approvals: change.approvals })], effects: [ok()] };
@@ -52,6 +53,17 @@ function demandOwn(state: Founded, { class: declared, own, chain, address }: Ent
   const silent = declared !== "own" && own === undefined && (ours === undefined || declared === "denied");
   const detail = "own addresses, and only they, are entered as own with wallet and index";
   demand(says || silent, "ENTRY_MISMATCH", "intent.entry.own", detail);
+}
+
+/** Methods and code belong to contracts; no two methods are selected by the same four bytes. What each of them is was read when
+ *  the text was made. Fails: ENTRY_MISMATCH, CALL_INVALID. */
+function demandMethods({ book }: Founded, { class: declared, chain, methods = [], codeHash }: Entry): void {
+  const silent = methods.length === 0 && codeHash === undefined;
+  demand(silent || declared === "contract", "ENTRY_MISMATCH", "intent.entry.methods", "only contracts have methods and code");
+  const { selector } = chainOf(findChain(book, chain).family);
+  const selectors = new Set(methods.map(({ method }) => selector(method)));
+  const detail = "two methods are selected by the same four bytes";
+  demand(selectors.size === methods.length, "CALL_INVALID", "intent.entry.methods", detail);
 }
 
 /** Fails: ENTRY_UNKNOWN, ENTRY_MISMATCH, those of rules. */

@@ -16,6 +16,7 @@ import { type Quotes, quotesOf } from "./evidence/prices.ts";
 import { freeze, freezeBody, unfreeze } from "./freeze.ts";
 import {
   aboutOf,
+  isOnChain,
   type Named,
   type OnChain,
   type Order,
@@ -43,14 +44,14 @@ export function readExecute(state: Founded, { orders: sent, approvals }: Command
   const orders = sent.map(({ intent, context }): Order<Intent> => {
     return { ...readIntent(intent), bytes: intent, context: context as EvmContext | undefined };
   });
-  const together = orders.length === 1 || orders.every(isOnChain);
-  demand(together, "BATCH_MIXED", "orders", "only payments and cancellations are carried out together");
+  const together = orders.length === 1 || orders.every(isTransaction);
+  demand(together, "BATCH_MIXED", "orders", "only payments, calls and cancellations are carried out together");
   demand(new Set(orders.map((order) => order.id)).size === orders.length, "BATCH_MIXED", "orders", "an intent comes twice");
   return { first: orders[0] as Order<Intent>, orders, approvals, job: knownJob(state, orders) };
 }
 
-function isOnChain(order: Order<Intent>): order is Order<OnChain> {
-  return order.intent.kind === "pay" || order.intent.kind === "cancel";
+function isTransaction(order: Order<Intent>): order is Order<OnChain> {
+  return isOnChain(order.intent);
 }
 
 /** The job that carried out exactly these intents, if there is one. Fails: INTENT_USED when they were carried out otherwise. */
@@ -101,7 +102,7 @@ export function execute(state: Founded, now: Now, asked: Asked, stated: readonly
     since: job?.withheldSeq ?? 0,
   });
   const it = { given, stated, approvals };
-  const onChain = orders.filter(isOnChain);
+  const onChain = orders.filter(isTransaction);
   if (onChain.length === 0) return offChain(state, now, it, first);
   return job === undefined ? commit(state, now, it, onChain) : resume(state, now, it, { orders: onChain, job });
 }
@@ -138,7 +139,7 @@ function resume(
   return { records: [record], effects: [{ reply: { wait: job.id } }, { sign: signingJob(job) }] };
 }
 
-/** Judges a payment or cancellation in everything but limits, nonce and bytes. */
+/** Judges a payment, call or cancellation in everything but limits, nonce and bytes. */
 function judgeOnChain<N extends Named & Pick<Resolved, "quotes" | "replaced">>(state: Founded, now: Now, it: Case, named: N) {
   const { id, intent } = named.order;
   const approvers = approversOf(it.given, { id, initiator: intent.initiator });
@@ -146,7 +147,7 @@ function judgeOnChain<N extends Named & Pick<Resolved, "quotes" | "replaced">>(s
   return { named, persons: personsOf(approvers) };
 }
 
-/** A payment or cancellation as the rules are asked about it. */
+/** A payment, call or cancellation as the rules are asked about it. */
 function judgedOf(
   state: Founded,
   now: Now,

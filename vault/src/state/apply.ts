@@ -236,7 +236,7 @@ function repriced(state: State, { job, part }: RecordOf<"repriced">): State {
 
 function commit(state: State, id: Hash, parts: readonly Part[]): { readonly state: State; readonly made: readonly JobPart[] } {
   const made: readonly JobPart[] = parts.map(({ intent: bytes, ...part }) => {
-    const { id, intent: pay } = intentOf<"pay" | "cancel">(bytes);
+    const { id, intent: pay } = intentOf<"pay" | "cancel" | "call">(bytes);
     return { ...part, id, pay, before: get(state.slots, part.slots[0] as string), transaction: undefined };
   });
   const { at, seq, boot, book } = state;
@@ -309,7 +309,7 @@ function settled(state: State, { transaction, facts: proofs }: RecordOf<"settled
   const part = partAt(state, need(state.transactions, transaction));
   const account = `${part.chain}:${part.from}`;
   const left = need(state.outstanding, account) - 1;
-  const paid = part.pay.kind === "pay" && proofs.every(isSuccess);
+  const paid = part.pay.kind !== "cancel" && proofs.every(isSuccess);
   return {
     ...state,
     usage: paid ? state.usage : giveBack(state, part),

@@ -50,7 +50,7 @@ export type Place = { readonly job: Hash; readonly part: number };
 /** One transaction of a job, with its intent and what the vault derives from its bytes. `before`: the version it replaces. */
 export type JobPart = Omit<Part, "intent"> & {
   readonly id: Hash;
-  readonly pay: IntentOf<"pay"> | IntentOf<"cancel">;
+  readonly pay: IntentOf<"pay" | "cancel" | "call">;
   readonly before: Place | undefined;
   readonly transaction: { readonly id: string; readonly raw: Uint8Array } | undefined;
 };

@@ -41,7 +41,8 @@ export function addressBytes(text: string, field: string): Uint8Array {
 const texts = new Map<string, string>();
 const TEXTS_MAX = 1024;
 
-function checksum(digits: string): string {
+/** EIP-55 text of 40 hex digits in lower case. */
+export function checksum(digits: string): string {
   const known = texts.get(digits);
   if (known !== undefined) return known;
   const pattern = toHex(keccak_256(ascii(digits)));

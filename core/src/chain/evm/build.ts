@@ -1,10 +1,11 @@
-/** Unsigned EIP-1559 transactions: a transfer of the native asset or of an ERC-20 token, and nothing else.
+/** Unsigned EIP-1559 transactions: a transfer of the native asset or of an ERC-20 token, or one call of a contract's method.
  *
  *  Everything that `context` says is untrusted: it can make a payment dear up to the named limits or let it fail, never
- *  change whom it pays. Shares no code with the reader. */
-import { concat } from "../../bytes.ts";
+ *  change whom it pays or what it calls. Shares no code with the reader. */
+import { keccak_256 } from "@noble/hashes/sha3.js";
+import { ascii, concat } from "../../bytes.ts";
 import { demand } from "../../errors.ts";
-import type { Order, Transfer } from "../types.ts";
+import type { Order } from "../types.ts";
 import { addressBytes } from "./address.ts";
 import { encode, integer } from "./encode.ts";
 
@@ -30,9 +31,9 @@ const TRANSFER_SELECTOR = Uint8Array.of(0xa9, 0x05, 0x9c, 0xbb); // transfer(add
  *  Fails: ADDRESS_INVALID, BAD_VALUE for the amount, CONTEXT_INVALID, GAS_TOO_LOW.
  *  Source: EIP-1559, "Specification"; EIP-2681 and EIP-2294 bound nonce and chain id above 2^53−1. */
 export function build(order: Order, context: EvmContext): Uint8Array {
-  const { chainId, nonce, transfer } = order;
+  const { chainId, nonce } = order;
   const { gasLimit, maxFeePerGas, maxPriorityFeePerGas } = context;
-  const { to, value, data } = call(transfer);
+  const { to, value, data } = message(order);
   demand(Number.isSafeInteger(chainId) && chainId > 0, "CONTEXT_INVALID", "chainId", "1 to 2^53-1 is expected");
   demand(Number.isSafeInteger(nonce) && nonce >= 0, "CONTEXT_INVALID", "nonce", "0 to 2^53-1 is expected");
   demand(maxFeePerGas >= 0n && maxFeePerGas < FEE_LIMIT, "CONTEXT_INVALID", "maxFeePerGas", "it lies outside its range");
@@ -60,13 +61,22 @@ export function intrinsicGas(data: Uint8Array): number {
   return GAS_TRANSACTION + tokens * GAS_PER_TOKEN;
 }
 
-function call(transfer: Transfer): { to: Uint8Array; value: bigint; data: Uint8Array } {
+function message({ transfer, call }: Order): { to: Uint8Array; value: bigint; data: Uint8Array } {
   const { amount } = transfer;
   demand(amount >= 0n && amount < AMOUNT_LIMIT, "BAD_VALUE", "transfer.amount", "0 to 2^256-1 is expected");
   const payee = addressBytes(transfer.to, "transfer.to");
+  if (call !== undefined) {
+    demand(transfer.asset === "native", "BAD_VALUE", "transfer.asset", "only native value goes along with a call");
+    return { to: payee, value: amount, data: concat(selector(call.method), call.arguments) };
+  }
   if (transfer.asset === "native") return { to: payee, value: amount, data: new Uint8Array() };
   const token = addressBytes(transfer.asset, "transfer.asset");
   return { to: token, value: 0n, data: concat(TRANSFER_SELECTOR, word(payee), word(integer(amount))) };
+}
+
+/** First four bytes of the signature's keccak-256.   Source: Solidity, "Contract ABI Specification", Function Selector. */
+function selector(method: string): Uint8Array {
+  return keccak_256(ascii(method)).subarray(0, 4);
 }
 
 function word(bytes: Uint8Array): Uint8Array {

@@ -1,17 +1,39 @@
 /** The EVM chains' offline half: the builder, the reader and the signature's side of a transaction, as one `Chain`. */
 import { keccak_256 } from "@noble/hashes/sha3.js";
 import { concat, toHex } from "../../bytes.ts";
-import { demand } from "../../errors.ts";
+import { attempt, demand } from "../../errors.ts";
 import { isSignature, recoverPublicKey } from "../../keys/secp256k1.ts";
-import type { Chain, Effect } from "../types.ts";
+import type { Call, Chain, Effect } from "../types.ts";
+import { argumentLines, readArguments } from "./abi.ts";
 import { addressOf, addressOfPoint, parseAddress } from "./address.ts";
 import { build, type EvmContext } from "./build.ts";
+import { KINDS, kindOf, namesOf, selectorOf } from "./calls.ts";
 import { payloadOf } from "./decode.ts";
 import { encode, list } from "./encode.ts";
+import { parseMethod } from "./method.ts";
 import { read } from "./read.ts";
 
 /** EIP-1559 transactions on any EVM chain. Every member fails as `Chain` says. */
-export const evm: Chain<EvmContext> = { address: addressOf, parseAddress, build, read, slots, digest, verify, assemble };
+export const evm: Chain<EvmContext> = {
+  address: addressOf,
+  parseAddress,
+  selector: selectorOf,
+  kindOf: (method, field) => kindOf(parseMethod(method, field).signature, field),
+  namesOf,
+  isCallName: (text) => KINDS.has(text) || attempt(() => parseMethod(text, "method")).ok,
+  argumentLines: linesOf,
+  build,
+  read,
+  slots,
+  digest,
+  verify,
+  assemble,
+};
+
+function linesOf({ method, arguments: bytes }: Call): readonly string[] {
+  const { types } = parseMethod(method, "intent.method");
+  return argumentLines(types, readArguments(types, bytes, "intent.arguments"));
+}
 
 /** One slot: chain, sender and account nonce, `evm:<chainId>:<address in lower case>:<nonce>`.
  *  Fails: ADDRESS_INVALID.   Source: Yellow Paper, section 6, a nonce is used once per account. */

@@ -2,7 +2,7 @@
  *
  *  Shares no code with the builder. It judges nothing: whoever calls it compares the effect with what was approved. */
 import { demand, refuse } from "../../errors.ts";
-import type { Effect, Transfer } from "../types.ts";
+import type { Called, Effect, Transfer } from "../types.ts";
 import { classify } from "./calls.ts";
 import { addressText, bytesOf, decode, listOf, type Node, uintOf } from "./decode.ts";
 
@@ -45,21 +45,27 @@ export function read(bytes: Uint8Array): Effect {
     nonce: Number(uintOf(nonce, "nonce", INTEGER_LIMIT)),
     transfers: moved.transfers,
     feeMax: uintOf(gas, "gasLimit", GAS_LIMIT) * maxFee,
+    called: moved.called,
     other: [...moved.names, ...names].join(" + ") || null,
   };
 }
 
-type Movement = { readonly transfers: readonly Transfer[]; readonly names: readonly string[] };
+type Movement = {
+  readonly transfers: readonly Transfer[];
+  readonly called: Called | null;
+  readonly names: readonly string[];
+};
 
 function movement(to: Uint8Array, value: bigint, data: Uint8Array): Movement {
-  if (to.length === 0) return { transfers: [], names: ["contract creation"] };
+  if (to.length === 0) return { transfers: [], called: null, names: ["contract creation"] };
   demand(to.length === 20, "EFFECT_UNREADABLE", "to", "20 bytes are expected");
   const target = addressText(to);
   const native: Transfer = { asset: "native", to: target, amount: value };
-  if (data.length === 0) return { transfers: [native], names: burn([native]) };
-  const call = classify(target, value, data);
-  const transfers = value > 0n ? [native, ...call.moves] : call.moves;
-  return { transfers, names: call.other === null ? burn(transfers) : [call.other, ...burn(transfers)] };
+  if (data.length === 0) return { transfers: [native], called: null, names: burn([native]) };
+  const { other: name, moves } = classify(target, value, data);
+  const transfers = value > 0n ? [native, ...moves] : moves;
+  if (name === null) return { transfers, called: null, names: burn(transfers) };
+  return { transfers, called: { to: target, amount: value, data, name }, names: [name, ...burn(transfers)] };
 }
 
 function burn(transfers: readonly Transfer[]): readonly string[] {

@@ -67,28 +67,30 @@ function exceeded({ id, most }: Limit, taken: bigint): never {
 /** `back`: what of the amount is given back when nothing is paid. */
 type Share = { readonly limit: Limit; readonly key: string; readonly amount: bigint; readonly back: bigint };
 
-/** One asset that moves, and what of it is the payment; the rest is its fee. */
-type Movement = { readonly asset: string; readonly paid: bigint; readonly fee: bigint };
+/** One asset that moves, and what of it is the payment; the rest is its fee. `count`: 1 for what counts as a payment. */
+type Movement = { readonly asset: string; readonly paid: bigint; readonly fee: bigint; readonly count: bigint };
 
 function sharesOf({ book }: Founded, costed: Costed): readonly Share[] {
   const moved = movements(costed);
   return moved.length === 0 ? [] : book.document.limits.flatMap((limit) => sharesIn(book, costed, limit, moved));
 }
 
-/** The payment, unless a version before has counted it, and what this version may cost more than those before. */
+/** The payment, unless a version before has counted it, and what this version may cost more than those before. A call is a
+ *  payment even where no value goes along. */
 function movements({ it, feeMax, before }: Costed): readonly Movement[] {
   const isOut = before.some((version) => version.transaction !== undefined);
   const paid = isOut ? 0n : it.transfer.amount;
+  const count = !isOut && (paid > 0n || it.call !== undefined) ? 1n : 0n;
   const fee = isOut ? feeMax - dearest(before) : feeMax;
   const { native } = it.chain;
   const all: readonly Movement[] =
     it.asset.id === native
-      ? [{ asset: native, paid, fee }]
+      ? [{ asset: native, paid, fee, count }]
       : [
-          { asset: it.asset.id, paid, fee: 0n },
-          { asset: native, paid: 0n, fee },
+          { asset: it.asset.id, paid, fee: 0n, count },
+          { asset: native, paid: 0n, fee, count: 0n },
         ];
-  return all.filter((movement) => movement.paid + movement.fee > 0n);
+  return all.filter((movement) => movement.paid + movement.fee + movement.count > 0n);
 }
 
 /** Greatest fee of the versions. */
@@ -110,16 +112,17 @@ function share(limit: Limit, { quotes }: Costed, counted: readonly Movement[], t
   let amount = 0n;
   let back = 0n;
   for (const movement of counted) {
-    const paid = measured(limit, movement, movement.paid, quotes);
-    back += paid;
-    amount += limit.measure === "count" ? paid : measured(limit, movement, movement.paid + movement.fee, quotes);
+    back += measured(limit, movement, { amount: movement.paid, quotes });
+    amount += measured(limit, movement, { amount: movement.paid + movement.fee, quotes });
   }
   return amount === 0n ? [] : things.map((thing) => ({ limit, key: `${nameOf(limit)}${thing}`, amount, back }));
 }
 
-function measured({ id, measure }: Limit, { asset }: Movement, amount: bigint, quotes: Quotes): bigint {
-  if (measure === "amount" || amount === 0n) return amount;
-  return measure === "count" ? 1n : worth(amount, demandQuote(quotes, asset, `limits.${id}`));
+type Measured = { readonly amount: bigint; readonly quotes: Quotes };
+
+function measured({ id, measure }: Limit, { asset, count }: Movement, { amount, quotes }: Measured): bigint {
+  if (measure === "count") return count;
+  return measure === "amount" || amount === 0n ? amount : worth(amount, demandQuote(quotes, asset, `limits.${id}`));
 }
 
 /** What the usage of a limit is kept under, but for the thing that it is counted for. */

@@ -1,14 +1,14 @@
-/** A dearer version of a payment or cancellation that is out and stuck: the same intent in the same place on the chain, within
+/** A dearer version of a payment, call or cancellation that is out and stuck: the same intent in the same place on the chain, within
  *  the total fee that its approvers have read. Not for replacing one intent by another, which takes approvals of its own.
  *
  *  Nobody approves it anew, so it rests on the approvals of its commitment and ends with what they name: the start of the
  *  vault, the rulebook, the intent's expiry. Whatever else may have changed meanwhile is judged once more. */
 import { equal } from "@strongroom/core/bytes";
 import { chainOf } from "@strongroom/core/chain/table";
-import type { Transfer } from "@strongroom/core/chain/types";
+import type { Order, Transfer } from "@strongroom/core/chain/types";
 import { demand, refuse } from "@strongroom/core/errors";
 import type { CommandOf, EvmContext } from "@strongroom/core/protocol/command";
-import { Intent } from "@strongroom/core/signed/intent";
+import { Intent, type IntentOf } from "@strongroom/core/signed/intent";
 import { encode } from "@strongroom/core/signed/object";
 import { MAX_VERSIONS } from "../../limits.ts";
 import { get } from "../../state/map.ts";
@@ -64,11 +64,15 @@ function standingOf(state: Founded, id: string): Standing {
 }
 
 /** Whether the newest version is what would be built on this context. Fails: CONTEXT_INVALID, GAS_TOO_LOW. */
-function isSame({ family, unsigned }: JobPart, context: EvmContext): boolean {
+function isSame({ family, unsigned, pay }: JobPart, context: EvmContext): boolean {
   const chain = chainOf(family);
   const { chainId, nonce, transfers } = chain.read(unsigned);
-  const [transfer] = transfers as readonly [Transfer];
-  return equal(chain.build({ chainId, nonce, transfer }, context), unsigned);
+  const made = pay.kind === "call" ? callOf(pay) : { transfer: transfers[0] as Transfer };
+  return equal(chain.build({ chainId, nonce, ...made }, context), unsigned);
+}
+
+function callOf(intent: IntentOf<"call">): Pick<Order, "transfer" | "call"> {
+  return { transfer: { asset: "native", to: intent.destination.address, amount: intent.amount }, call: intent };
 }
 
 /** Refuses once the approvals of the commitment would not count any more. */

@@ -1,13 +1,14 @@
 /** What an intent on a chain is about: every name in it is looked up in the rulebook in force and in the vault's own state,
  *  and everything that rules read of it comes from there. */
-import type { Hash } from "@strongroom/core/bytes";
+import { equal, type Hash } from "@strongroom/core/bytes";
 import { chainOf } from "@strongroom/core/chain/table";
+import type { Call } from "@strongroom/core/chain/types";
 import { demand, refuse } from "@strongroom/core/errors";
 import { worth } from "@strongroom/core/money/value";
 import type { EvmContext } from "@strongroom/core/protocol/command";
 import type { Asset, ChainEntry, Subject } from "@strongroom/core/rulebook/book";
 import type { Entry } from "@strongroom/core/signed/entry";
-import type { IntentOf } from "@strongroom/core/signed/intent";
+import type { Intent, IntentOf } from "@strongroom/core/signed/intent";
 import type { ClassSeen } from "@strongroom/core/signed/rulebook";
 import { findAsset, findChain } from "@strongroom/core/text/render";
 import type { Read } from "../../state/intent.ts";
@@ -20,11 +21,17 @@ import type { About } from "../evidence/facts.ts";
 import { priceOf, priceSubject, type Quotes } from "../evidence/prices.ts";
 import type { Touched } from "../rules.ts";
 
-export type OnChain = IntentOf<"pay"> | IntentOf<"cancel">;
+export type OnChain = IntentOf<"pay" | "cancel" | "call">;
+
+/** Whether a transaction carries it out. */
+export function isOnChain(intent: Intent): intent is OnChain {
+  return intent.kind === "pay" || intent.kind === "cancel" || intent.kind === "call";
+}
+
 /** An intent with its bytes and what the chain is said to be like. */
 export type Order<I> = Read<I> & { readonly bytes: Uint8Array; readonly context: EvmContext | undefined };
 
-/** A payment or cancellation with all that it names. */
+/** A payment, call or cancellation with all that it names. `code`: the contract that it calls or whose token it moves. */
 export type Named = {
   readonly order: Order<OnChain>;
   readonly chain: ChainEntry;
@@ -33,6 +40,8 @@ export type Named = {
   readonly from: Address;
   readonly person: string;
   readonly transfer: { readonly asset: string; readonly to: string; readonly amount: bigint };
+  readonly call: Call | undefined;
+  readonly code: { readonly contract: string; readonly hash: Hash | undefined } | undefined;
   readonly subject: Omit<Subject, "when" | "value">;
 };
 /** One that is to be built. `replaced`: the newest version that holds the nonce. `quotes`: prices of what it moves. */
@@ -60,16 +69,17 @@ export function resolveAgain(state: Founded, order: Order<OnChain>, { chain, fro
 }
 
 /** Fails: WALLET_UNKNOWN, UNIT_UNKNOWN, CHAIN_UNKNOWN, KEY_UNKNOWN, ASSET_UNKNOWN, AMOUNT_ZERO, ENTRY_UNKNOWN, ENTRY_MISMATCH,
- *  ADDRESS_INVALID. */
+ *  ADDRESS_INVALID, METHOD_UNKNOWN, CALL_INVALID. */
 function nameAll(state: Founded, order: Order<OnChain>, from: Address): Named {
   const { intent } = order;
   const wallet = walletOf(state, intent);
   const chain = findChain(state.book, intent.chain);
   const { person } = holderOf(state, intent.initiator, "intent.initiator");
   const common = { order, chain, wallet, from, person };
-  if (intent.kind === "pay") demandUnit(state, wallet.unit);
+  if (intent.kind !== "cancel") demandUnit(state, wallet.unit);
   const source = { initiator: person, chain: chain.id, wallet: wallet.name, ...walletSubject(state, wallet) };
   if (intent.kind === "cancel") return { ...common, ...cancellation(state, common, source) };
+  if (intent.kind === "call") return { ...common, ...calling(state, intent, common, source) };
   return { ...common, ...payment(state, intent, common, source) };
 }
 
@@ -108,7 +118,28 @@ function cancellation(state: Founded, { chain, from }: Common, source: Source) {
   const asset = state.book.assets.get(chain.native) as Asset;
   const transfer = { asset: "native", to: from.address, amount: 0n };
   const subject = { ...source, kind: "cancel", asset: asset.id, class: "own" } as const;
-  return { asset, transfer, subject };
+  return { asset, transfer, subject, call: undefined, code: undefined };
+}
+
+/** The call of a method that its entry names, of a contract that is nothing else to us. Its arguments were read when its text was
+ *  made. Rules see the native value that goes along as its amount. */
+function calling(state: Founded, intent: IntentOf<"call">, { chain }: Common, source: Source) {
+  const { destination, method, amount } = intent;
+  const { entry: name, address } = destination;
+  const at = "intent.destination";
+  const entry = entryOf(state, { destination, name, chain: chain.id });
+  demand(entry.class === "contract", "ENTRY_MISMATCH", at, `${name} is of class ${entry.class}, not a contract`);
+  demandNoToken(state, { chain: chain.id, address, at });
+  demand(!has(state.owned, `${chain.id}:${address}`), "ENTRY_MISMATCH", at, "this is an address of ours, not a contract");
+  const listed = entry.methods?.find((one) => one.method === method);
+  if (listed === undefined) refuse("METHOD_UNKNOWN", "intent.method", `${name} does not name ${method}`);
+  if (amount > 0n) demandAsset(entry, chain.native);
+  demand(amount === 0n || listed.value, "ENTRY_MISMATCH", "intent.amount", `${name} lets no value go along with ${method}`);
+  const call = chainOf(chain.family).namesOf(intent);
+  const asset = state.book.assets.get(chain.native) as Asset;
+  const transfer = { asset: "native", to: address, amount };
+  const subject = { ...source, kind: "call", asset: asset.id, class: "contract", destination: name, amount, call } as const;
+  return { asset, transfer, subject, call: intent, code: { contract: address, hash: entry.codeHash } };
 }
 
 function payment(state: Founded, intent: IntentOf<"pay">, { chain, wallet }: Common, source: Source) {
@@ -116,11 +147,15 @@ function payment(state: Founded, intent: IntentOf<"pay">, { chain, wallet }: Com
   demand(intent.amount > 0n, "AMOUNT_ZERO", "intent.amount", "a payment moves something");
   const { destination, amount } = intent;
   const { entry: name, address } = destination;
-  const declared = name === undefined ? onceTo(state, destination, chain) : entryOf(state, { destination, name, asset }).class;
+  const entry = name === undefined ? undefined : entryOf(state, { destination, name, chain: chain.id });
+  const declared = entry?.class ?? onceTo(state, destination, chain);
+  if (entry !== undefined) demandAsset(entry, asset.id);
   const transfer = { asset: asset.contract ?? "native", to: address, amount };
   const seen = classOf(state, { chain: chain.id, address, declared }, wallet);
   const subject = { ...source, kind: "pay", asset: asset.id, class: seen, amount } as const;
-  return { asset, transfer, subject: name === undefined ? subject : { ...subject, destination: name } };
+  const { contract, codeHash: hash } = asset;
+  const code = contract === undefined ? undefined : { contract, hash };
+  return { asset, transfer, call: undefined, code, subject: name === undefined ? subject : { ...subject, destination: name } };
 }
 
 type Destination = IntentOf<"pay">["destination"];
@@ -146,17 +181,20 @@ export function demandNoToken({ book }: Founded, { chain, address, at }: { chain
 /** The current entry that the intent names by name, hash and address. Fails: ENTRY_UNKNOWN, ENTRY_MISMATCH. */
 function entryOf(
   state: Founded,
-  { destination, name, asset: { id: asset, chain } }: { destination: Destination; name: string; asset: Asset },
+  { destination, name, chain }: { destination: Destination; name: string; chain: number },
 ): Entry {
   const current = get(state.entries, name);
   if (current === undefined) refuse("ENTRY_UNKNOWN", "intent.destination.entry", `${name} is not in force`);
   const fits =
     current.hash === destination.hash && current.entry.address === destination.address && current.entry.chain === chain;
   demand(fits, "ENTRY_MISMATCH", "intent.destination", `hash, address or chain are not those of ${name} in force`);
-  const { assets } = current.entry;
+  return current.entry;
+}
+
+/** Fails: ENTRY_MISMATCH. */
+function demandAsset({ name, assets }: Entry, asset: string): void {
   const covers = assets === "any" || assets.includes(asset);
   demand(covers, "ENTRY_MISMATCH", "intent.asset", `the entry ${name} is not for ${asset}`);
-  return current.entry;
 }
 
 /** The class that rules see. Any address of ours is "own" only for its own client; for all others it is "client-owned",
@@ -186,29 +224,36 @@ function replacedBy(state: Founded, { intent, replaces, from }: { intent: OnChai
   demand(status !== "committed", "REPLACES_UNKNOWN", "intent.replaces", "its transaction is being signed");
   const newest = partAt(state, holder);
   const { from: payer, chain, wallet, pay } = newest;
-  const same = payer === from.address && chain === intent.chain && wallet === intent.wallet && paysTheSame(intent, pay);
-  demand(same, "REPLACES_MISMATCH", "intent.replaces", "chain, wallet, address or payment differ");
+  const same = payer === from.address && chain === intent.chain && wallet === intent.wallet && doesTheSame(intent, pay);
+  demand(same, "REPLACES_MISMATCH", "intent.replaces", "chain, wallet, address, payment or call differ");
   return newest;
 }
 
-/** A cancelled payment may only be cancelled again; a payment may be paid again the same way. */
-function paysTheSame(intent: OnChain, before: OnChain): boolean {
+/** A cancelled payment or call may only be cancelled again; either may be made again the same way. */
+function doesTheSame(intent: OnChain, before: OnChain): boolean {
   if (intent.kind === "cancel") return true;
   if (before.kind === "cancel") return false;
-  const { destination: to, asset, amount } = intent;
+  const { destination: to, amount } = intent;
   const { destination: old } = before;
   const sameEntry = to.entry === old.entry && to.hash === old.hash && to.address === old.address;
-  return sameEntry && asset === before.asset && amount === before.amount;
+  return sameEntry && amount === before.amount && movesTheSame(intent, before);
+}
+
+function movesTheSame(intent: IntentOf<"pay" | "call">, before: IntentOf<"pay" | "call">): boolean {
+  if (intent.kind === "pay") return before.kind === "pay" && intent.asset === before.asset;
+  return before.kind === "call" && intent.method === before.method && equal(intent.arguments, before.arguments);
 }
 
 /** What it touches, apart from the persons. */
 export function touchedBy({ book, wallets }: Founded, intent: OnChain): Omit<Touched, "persons"> {
   if (intent.kind === "cancel") return { cancels: true };
-  const { chain, asset, wallet, destination } = intent;
+  const { chain, wallet, destination } = intent;
+  const asset = intent.kind === "pay" ? intent.asset : book.chains.get(chain)?.native;
   const { entry, address } = destination;
   const { unit } = get(wallets, wallet) as Wallet;
   const units = unit === undefined ? {} : { units: unitsOf(book, unit) };
-  return { chain, asset, wallet, address, ...(entry !== undefined && { destination: entry }), ...units };
+  const moved = { chain, wallet, address, ...(asset !== undefined && { asset }) };
+  return { ...moved, ...(entry !== undefined && { destination: entry }), ...units };
 }
 
 /** What rules read of it now, with the value of the amount where its price is stated. */
@@ -222,8 +267,7 @@ export function subjectOf(state: Founded, now: Now, { subject, asset }: Named, q
 }
 
 /** What facts about it speak of. */
-export function aboutOf(state: Founded, { order, chain, asset, from, transfer, subject }: Named, nonce: number): About {
-  const { contract, codeHash } = asset;
+export function aboutOf(state: Founded, { order, chain, asset, from, transfer, subject, code }: Named, nonce: number): About {
   const price = subject.amount === undefined ? undefined : priceSubject(state, asset.id);
   const subjects = {
     screening: `address:${chain.id}:${transfer.to}`,
@@ -232,7 +276,7 @@ export function aboutOf(state: Founded, { order, chain, asset, from, transfer, s
     nonce: `nonce:${chain.id}:${from.address}`,
     clock: "clock",
     ...(price !== undefined && { price }),
-    ...(contract !== undefined && { code: `code:${chain.id}:${contract}` }),
+    ...(code !== undefined && { code: `code:${chain.id}:${code.contract}` }),
   };
-  return { subjects, nonce, ...(codeHash !== undefined && { codeHash }) };
+  return { subjects, nonce, ...(code?.hash !== undefined && { codeHash: code.hash }) };
 }

@@ -1,8 +1,8 @@
 /** From a resolved intent to unsigned bytes: the vault builds them itself, reads them back with code that shares nothing with
  *  the builder, compares what they do with what was approved, and reserves their slots. */
-import { ascii, type Hash, toHex } from "@strongroom/core/bytes";
+import { ascii, concat, equal, fromHex, type Hash, toHex } from "@strongroom/core/bytes";
 import { chainOf } from "@strongroom/core/chain/table";
-import type { Effect as ChainEffect } from "@strongroom/core/chain/types";
+import type { Call, Effect as ChainEffect, Order as ChainOrder } from "@strongroom/core/chain/types";
 import { demand, refuse } from "@strongroom/core/errors";
 import type { Part } from "@strongroom/core/journal/record";
 import type { EvmContext } from "@strongroom/core/protocol/command";
@@ -29,7 +29,7 @@ export function prepare(state: Founded, now: Now, draft: Draft, it: Resolved, pe
   const { order, context, chain, wallet, from, replaced, quotes } = it;
   const family = chainOf(chain.family);
   const nonce = nonceOf(state, draft, it);
-  const unsigned = family.build({ chainId: chain.id, nonce, transfer: it.transfer }, context);
+  const unsigned = family.build(orderOf(it, nonce), context);
   const effect = family.read(unsigned);
   compare(effect, it, nonce);
   const before = [...versionsOf(state, replaced)];
@@ -48,6 +48,11 @@ export function prepare(state: Founded, now: Now, draft: Draft, it: Resolved, pe
     rates: ratesOf(context),
     prices: pricesIn(quotes),
   };
+}
+
+/** What is to be built. */
+export function orderOf({ chain, transfer, call }: Pick<Named, "chain" | "transfer" | "call">, nonce: number): ChainOrder {
+  return { chainId: chain.id, nonce, transfer, ...(call !== undefined && { call }) };
 }
 
 /** The prices that the commitment rests on; a dearer version and a resumption count with them again. */
@@ -92,22 +97,30 @@ function nonceOf(state: Founded, draft: Draft, { chain, from, replaced }: Resolv
 }
 
 /** Refuses unless the bytes do exactly what the intent says and nothing else. */
-function compare(effect: ChainEffect, { order: { intent }, chain, transfer }: Named, nonce: number): void {
-  const [only, ...more] = effect.transfers;
-  const same =
-    effect.other === null &&
-    more.length === 0 &&
-    effect.chainId === intent.chain &&
-    effect.nonce === nonce &&
-    only?.asset === transfer.asset &&
-    only.to === transfer.to &&
-    only.amount === transfer.amount;
+function compare(effect: ChainEffect, it: Named, nonce: number): void {
+  const { order, chain, call } = it;
+  const { intent } = order;
+  const does = call === undefined ? isPayment(effect, it) : isCall(effect, it, call);
+  const same = does && effect.chainId === intent.chain && effect.nonce === nonce;
   demand(same, "EFFECT_MISMATCH", "orders", "the bytes do something else than the intent");
   const { feeMax } = effect;
   const { totalFee } = intent;
   if (feeMax > totalFee) refuse("FEE_TOO_HIGH", "orders.context", `it may cost ${feeMax}, the intent allows ${totalFee}`);
   const { maxFee } = chain;
   if (totalFee > maxFee) refuse("FEE_TOO_HIGH", "intent.totalFee", `the rulebook allows ${maxFee} on this chain`);
+}
+
+function isPayment({ transfers, other }: ChainEffect, { transfer }: Named): boolean {
+  const [only, ...more] = transfers;
+  const same = only?.asset === transfer.asset && only.to === transfer.to && only.amount === transfer.amount;
+  return same && more.length === 0 && other === null;
+}
+
+/** `other` has the name of the call exactly when the bytes do nothing else beside it. */
+function isCall({ called, other }: ChainEffect, { chain, transfer }: Named, { method, arguments: body }: Call): boolean {
+  const data = concat(fromHex(chainOf(chain.family).selector(method)), body);
+  const same = called?.to === transfer.to && called.amount === transfer.amount && equal(called.data, data);
+  return same && other === called.name;
 }
 
 function ratesOf({ maxFeePerGas, maxPriorityFeePerGas }: EvmContext): readonly bigint[] {
