@@ -7,6 +7,7 @@ import type { Intent } from "@strongroom/core/signed/intent";
 import type { Client } from "@strongroom/sdk/client";
 import { shortId, wordsOf } from "@strongroom/sdk/device/show";
 import type { Known } from "@strongroom/sdk/vault/session";
+import { isOnChain } from "../vault/fees.ts";
 import { folderDesk } from "./folder.ts";
 import { serverDesk } from "./server.ts";
 
@@ -54,7 +55,7 @@ export function openDesk(known: Known & { readonly home: string }, client: Clien
 
 /** For an intent that replaces another one: which, in words; its signed text names it by its id only. */
 export async function formerWords(desk: Pick<Desk, "find">, intent: Intent, book: Book): Promise<string | null> {
-  if ((intent.kind !== "pay" && intent.kind !== "cancel") || intent.replaces === undefined) return null;
+  if (!isOnChain(intent) || intent.replaces === undefined) return null;
   const former = await desk.find(intent.replaces);
   const words = former === null ? "a request that is not here" : wordsOf(former.intent, book);
   return `${intent.kind === "cancel" ? "cancels" : "replaces"} ${shortId(intent.replaces)}: ${words}`;

@@ -2,6 +2,7 @@
  *
  *  It only advises. It reads the rulebook that this device has verified; the vault alone judges. */
 
+import { chainOf } from "@strongroom/core/chain/table";
 import { formatAmount } from "@strongroom/core/money/amount";
 import type { Book, Subject } from "@strongroom/core/rulebook/book";
 import { judge, quorumMet } from "@strongroom/core/rulebook/judge";
@@ -10,7 +11,7 @@ import { Entry } from "@strongroom/core/signed/entry";
 import type { Intent } from "@strongroom/core/signed/intent";
 import { decode } from "@strongroom/core/signed/object";
 import type { Limit, Quorum, Rule, Times } from "@strongroom/core/signed/rulebook";
-import { formatTime } from "@strongroom/core/text/render";
+import { findChain, formatTime } from "@strongroom/core/text/render";
 import { VaultRefused } from "@strongroom/sdk/vault/session";
 import { fetchEntry } from "@strongroom/sdk/vault/show";
 import type { Request } from "../desk/desk.ts";
@@ -61,6 +62,13 @@ async function subjectOf(session: Session, intent: Ruled, initiator: string): Pr
       const entry = await entryOf(session, destination.entry);
       return entry && { ...base, chain, asset, wallet, destination: entry.name, class: entry.class, amount };
     }
+    case "call": {
+      const { chain, wallet, destination, amount } = intent;
+      const entry = await entryOf(session, destination.entry);
+      const { family, native } = findChain(session.book(), chain);
+      const call = chainOf(family).namesOf(intent);
+      return entry && { ...base, chain, asset: native, wallet, destination: entry.name, class: entry.class, amount, call };
+    }
     case "cancel": {
       const { chain, wallet } = intent;
       const native = session.book().chains.get(chain)?.native;
@@ -100,6 +108,7 @@ const CONDITIONS = [
   "classes",
   "initiators",
   "persons",
+  "methods",
 ] as const;
 
 /** When a rule applies. */

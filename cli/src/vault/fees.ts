@@ -2,8 +2,9 @@
  *
  *  The vault judges all of this again. Here it keeps people from signing what could never be carried out. */
 
-import type { Hash } from "@strongroom/core/bytes";
+import { type Hash, toHex } from "@strongroom/core/bytes";
 import { listOf, decode as rlp, uintOf } from "@strongroom/core/chain/evm/decode";
+import { evm } from "@strongroom/core/chain/evm/evm";
 import { attempt, demand } from "@strongroom/core/errors";
 import { formatAmount } from "@strongroom/core/money/amount";
 import { type EvmContext, ExecutionBody } from "@strongroom/core/protocol/command";
@@ -21,6 +22,19 @@ import { versionsHere } from "./versions.ts";
 /** What fees and gas depend on. */
 export type Payment = Pick<IntentOf<"pay">, "kind" | "chain" | "wallet" | "destination" | "asset" | "amount">;
 export type Cancellation = Pick<IntentOf<"cancel">, "kind" | "chain" | "wallet">;
+export type Calling = Pick<IntentOf<"call">, "kind" | "chain" | "wallet" | "destination" | "method" | "arguments" | "amount">;
+/** What takes a transaction, but for its fee. */
+export type Transacting = Payment | Cancellation | Calling;
+
+/** Whether an intent is carried out by a transaction. */
+export function isOnChain(intent: Intent): intent is IntentOf<"pay" | "cancel" | "call"> {
+  return intent.kind === "pay" || intent.kind === "cancel" || intent.kind === "call";
+}
+
+/** What is sent to a contract that is called, as hex. */
+export function calldataOf({ method, arguments: given }: Pick<Calling, "method" | "arguments">): string {
+  return `0x${evm.selector(method)}${toHex(given)}`;
+}
 
 /** What a transaction would cost at most, with these fees. `least`: the lowest fees that outbid what it replaces. `base`: what
  *  the next block takes per gas. */
@@ -42,24 +56,25 @@ const PLAIN_GAS = 21_000n;
 export async function quote(
   session: Session,
   node: Node,
-  what: Payment | Cancellation,
+  what: Transacting,
   { index, offers = NOTHING }: { index: number; offers?: Fees },
 ): Promise<Quote> {
   const { address: from } = await attestedAddress(session, what.wallet, index);
   const least = outbid(offers);
   const { base, ...today } = await quoteFees(node);
   const fees = dearest([today, least]);
-  const call = what.kind === "pay" ? callOf(session, what, from) : { from, to: from, value: 0n, data: "0x" };
-  const gasLimit = await estimateGas(node, call);
+  const gasLimit = await estimateGas(node, callOf(session, what, from));
   return { fees, gasLimit, most: BigInt(gasLimit) * fees.maxFeePerGas, from, least, base };
 }
 
-/** The call of a payment, for the node's estimate only.   Source: EIP-20, transfer(address,uint256). */
-function callOf(session: Session, payment: Payment, from: string): Call {
-  const asset = findAsset(session.book(), payment as IntentOf<"pay">);
-  const to = payment.destination.address;
-  if (asset.contract === undefined) return { from, to, value: payment.amount, data: "0x" };
-  const words = [to.slice(2).toLowerCase(), payment.amount.toString(16)].map((word) => word.padStart(64, "0"));
+/** The transaction, for the node's estimate only.   Source: EIP-20, transfer(address,uint256). */
+function callOf(session: Session, what: Transacting, from: string): Call {
+  if (what.kind === "cancel") return { from, to: from, value: 0n, data: "0x" };
+  const to = what.destination.address;
+  if (what.kind === "call") return { from, to, value: what.amount, data: calldataOf(what) };
+  const asset = findAsset(session.book(), what as IntentOf<"pay">);
+  if (asset.contract === undefined) return { from, to, value: what.amount, data: "0x" };
+  const words = [to.slice(2).toLowerCase(), what.amount.toString(16)].map((word) => word.padStart(64, "0"));
   return { from, to: asset.contract, value: 0n, data: `0xa9059cbb${words.join("")}` };
 }
 
@@ -75,11 +90,11 @@ export function contextOf({ fees, gasLimit, least, base }: Quote, totalFee: bigi
   return { index, gasLimit, maxFeePerGas, maxPriorityFeePerGas: tip < maxFeePerGas ? tip : maxFeePerGas };
 }
 
-/** Chain context for carrying out a payment or cancellation.
+/** Chain context for carrying out a payment, call or cancellation.
  *  Fails: as `quote`, `offersOf`, `contextOf`. */
 export async function contextFor(session: Session, request: Request, node: Node): Promise<EvmContext> {
   const { id, intent, index } = request;
-  if (intent.kind !== "pay" && intent.kind !== "cancel") fault("USAGE", "request", `a ${intent.kind} is no payment`);
+  if (!isOnChain(intent)) fault("USAGE", "request", `a ${intent.kind} is no payment`);
   // The vault returns its one execution whatever context comes with it; the node may refuse to estimate a second time.
   if ((await executionOf(session, id)) !== null) return { index, gasLimit: 21_000, ...NOTHING };
   const { replaces } = intent;
@@ -97,12 +112,12 @@ export async function contextFor(session: Session, request: Request, node: Node)
 export async function demandFunds(
   session: Session,
   node: Node,
-  what: Payment | Cancellation,
+  what: Transacting,
   { from, feeMax }: { from: string; feeMax: bigint },
 ): Promise<void> {
   const { native } = findChain(session.book(), what.chain);
   const asset = what.kind === "pay" ? findAsset(session.book(), what as IntentOf<"pay">) : undefined;
-  const paid = what.kind === "pay" ? what.amount : 0n;
+  const paid = what.kind === "cancel" ? 0n : what.amount;
   const inNative = asset === undefined || asset.id === native ? paid + feeMax : feeMax;
   const short = (id: string, held: bigint, needed: bigint) => {
     const words = (units: bigint) => `${formatAmount(units, session.book().assets.get(id)?.decimals ?? 0)} ${id}`;
@@ -150,7 +165,7 @@ export async function offersOf(session: Session, versions: Versions, intent: Has
 
 /** What a transaction can have offered at most whose signature the vault withholds: all of its fee for the least gas. */
 function withheldOffer(intent: Intent | null): Fees {
-  const totalFee = intent?.kind === "pay" || intent?.kind === "cancel" ? intent.totalFee : 0n;
+  const totalFee = intent !== null && isOnChain(intent) ? intent.totalFee : 0n;
   return { maxFeePerGas: totalFee / PLAIN_GAS, maxPriorityFeePerGas: totalFee / PLAIN_GAS };
 }
 

@@ -7,6 +7,7 @@ import { minedOf, type Node } from "../chain/evm.ts";
 import { findRequest, versionsAt } from "../device/requests.ts";
 import { limits } from "../limits.ts";
 import type { Offer, Versions } from "./fees.ts";
+import { isOnChain } from "./fees.ts";
 import type { Session } from "./session.ts";
 
 /** Those of this folder, as the chain's node sees them. */
@@ -46,7 +47,7 @@ async function versionsIn(client: Client, intent: Hash): Promise<ReadonlySet<str
   for await (const item of client.each("requests.list", { query: { limit: String(limits.page) } })) {
     if (replaced.size === limits.requests) break;
     const found = decode(Intent, item.intent);
-    replaced.set(item.id, found.kind === "pay" || found.kind === "cancel" ? found.replaces : undefined);
+    replaced.set(item.id, isOnChain(found) ? found.replaces : undefined);
   }
   const first = (id: string): string => {
     const former = replaced.get(id);

@@ -5,6 +5,7 @@ import { completionVerb } from "./completion.ts";
 import { helpVerb } from "./help.ts";
 import { journalVerify } from "./journal.ts";
 import { keyNew, keyShow } from "./key.ts";
+import { call } from "./requests/call.ts";
 import { approve, reject } from "./requests/decide.ts";
 import { entryNew, entryRetire } from "./requests/entry.ts";
 import { freeze, unfreeze } from "./requests/freeze.ts";
@@ -24,6 +25,7 @@ export const VERBS: readonly Verb[] = [
   up,
   status,
   pay,
+  call,
   cancel,
   approve,
   reject,

@@ -81,7 +81,10 @@ export const Intent = kind(
         unit: optional(25, slug, "unit of the rulebook that the wallet belongs to"),
       },
     },
-    entry: { number: 4, table: { entry: field(19, blob(MAX_ENTRY_BYTES, 1), "bytes of the address-book entry to put into force") } },
+    entry: {
+      number: 4,
+      table: { entry: field(19, blob(MAX_ENTRY_BYTES, 1), "bytes of the address-book entry to put into force") },
+    },
     retire: {
       number: 5,
       table: { name: field(20, slug, "address-book entry to end"), hash: field(21, hash32, "id of the entry's bytes") },

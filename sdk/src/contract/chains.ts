@@ -1,7 +1,7 @@
 /** Chains as the gateway sees them, deposits, and fee quotes. */
 import { z } from "zod";
 import { endpoint } from "./endpoint.ts";
-import { AddressText, Amount, ChainId, Count, Hash, Id, page, paging, Slug, Text, Time, TxId } from "./fields.ts";
+import { AddressText, Amount, Bytes, ChainId, Count, Hash, Id, page, paging, Slug, Text, Time, TxId } from "./fields.ts";
 
 export const NodeHealth = z.strictObject({
   name: Slug,
@@ -63,10 +63,11 @@ export const CHAINS = {
   "chains.quote": endpoint({
     method: "POST",
     path: "/v1/chains/:chain/quote",
-    summary: "What a transfer costs at most today; the figure for an intent's total fee.",
+    summary: "What a transfer or a call costs at most today; the figure for an intent's total fee.",
     permission: "chains:read",
     params: z.strictObject({ chain: z.string().regex(/^[1-9]\d{0,9}$/) }),
-    body: z.strictObject({ from: AddressText, to: AddressText, asset: Slug, amount: Amount }),
+    /** `data`: what is sent to a contract that is called, with the native asset. */
+    body: z.strictObject({ from: AddressText, to: AddressText, asset: Slug, amount: Amount, data: Bytes.optional() }),
     returns: z.strictObject({
       gasLimit: Count,
       maxFeePerGas: Amount,

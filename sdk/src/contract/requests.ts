@@ -4,7 +4,7 @@ import { z } from "zod";
 import { endpoint } from "./endpoint.ts";
 import { Amount, Bytes, ChainId, Count, Hash, Id, Index, page, paging, Slug, Text, Time, TxId } from "./fields.ts";
 
-const Kind = z.enum(["pay", "cancel", "wallet", "entry", "retire", "freeze", "unfreeze"]);
+const Kind = z.enum(["pay", "cancel", "wallet", "entry", "retire", "freeze", "unfreeze", "call"]);
 export const RequestState = z.enum(["draft", "open", "approved", "rejected", "expired", "withdrawn", "consumed", "voided"]);
 
 /** One signed decision. `approval`: the envelope of the signed kind `approval`. */

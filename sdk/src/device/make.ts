@@ -2,7 +2,9 @@
  *
  *  Names become what they stand for by asking the vault, never the server. */
 import type { Hash } from "@strongroom/core/bytes";
+import { type Argument, writeArguments } from "@strongroom/core/chain/evm/abi";
 import { evm } from "@strongroom/core/chain/evm/evm";
+import { parseMethod } from "@strongroom/core/chain/evm/method";
 import { demand, refuse } from "@strongroom/core/errors";
 import { Entry } from "@strongroom/core/signed/entry";
 import type { IntentOf } from "@strongroom/core/signed/intent";
@@ -49,20 +51,58 @@ export async function makePayment(
   return make(by, { kind: "pay", chain: asset.chain, wallet, destination, asset: asset.id, amount, totalFee });
 }
 
-/** The same payment again, in place of one that is on its way, usually to pay higher fees.
- *  Fails: REPLACES_MISMATCH for what is no payment. */
-export function makeReplacement(by: By, it: { readonly former: Shown; readonly totalFee: bigint }): Shown {
-  const { intent, id } = it.former;
-  if (intent.kind !== "pay") return refuse("REPLACES_MISMATCH", "former", `it is no payment but of kind ${intent.kind}`);
-  const { kind, chain, wallet, destination, asset, amount } = intent;
-  return make(by, { kind, chain, wallet, destination, asset, amount, totalFee: it.totalFee, replaces: id });
+/** A call of a method that an entry of the address book names. `values`: its arguments, each as its type has it. `amount`: native
+ *  value in base units that goes along. Fails: ENTRY_MISMATCH, METHOD_UNKNOWN, CALL_INVALID, as `fetchEntry`. */
+export async function makeCall(
+  by: Asks,
+  it: {
+    readonly wallet: string;
+    readonly to: string;
+    readonly method: string;
+    readonly values: readonly Argument[];
+    readonly amount: bigint;
+    readonly totalFee: bigint;
+  },
+): Promise<Shown> {
+  const { hash, entry } = await fetchEntry(by.known, it.to);
+  return make(by, { ...callOf({ hash, entry }, it), totalFee: it.totalFee });
 }
 
-/** Stops a payment that is on its way: its place on the chain is taken by paying nothing.
+/** What an intent says of a call, all but its fee. Fails: ENTRY_MISMATCH, METHOD_UNKNOWN, CALL_INVALID. */
+export function callOf(
+  { hash, entry }: { readonly hash: Hash; readonly entry: Entry },
+  it: { readonly wallet: string; readonly method: string; readonly values: readonly Argument[]; readonly amount: bigint },
+): Omit<Extract<Content, { readonly kind: "call" }>, "totalFee"> {
+  const { wallet, method, amount } = it;
+  const listed = entry.methods?.find((one) => one.method === method);
+  const named = entry.methods?.map((one) => one.method).join(", ") ?? "none";
+  if (listed === undefined) return refuse("METHOD_UNKNOWN", "method", `${entry.name} names ${named}`);
+  const carries = amount === 0n || listed.value;
+  demand(carries, "ENTRY_MISMATCH", "amount", `${entry.name} lets no value go along with ${method}`);
+  const given = writeArguments(parseMethod(method, "method").types, it.values, "values");
+  const destination = { entry: entry.name, hash, address: entry.address };
+  return { kind: "call", chain: entry.chain, wallet, destination, method, arguments: given, amount };
+}
+
+/** The same payment or call again, in place of one that is on its way, usually to pay higher fees.
+ *  Fails: REPLACES_MISMATCH for what is neither. */
+export function makeReplacement(by: By, it: { readonly former: Shown; readonly totalFee: bigint }): Shown {
+  const { intent, id } = it.former;
+  if (intent.kind !== "pay" && intent.kind !== "call")
+    return refuse("REPLACES_MISMATCH", "former", `it is no payment but of kind ${intent.kind}`);
+  const { totalFee } = it;
+  const { chain, wallet, amount } = intent;
+  const same = { chain, wallet, amount, totalFee, replaces: id };
+  if (intent.kind === "pay") return make(by, { kind: "pay", destination: intent.destination, asset: intent.asset, ...same });
+  const { kind, destination, method, arguments: given } = intent;
+  return make(by, { kind, destination, method, arguments: given, ...same });
+}
+
+/** Stops a payment or call that is on its way: its place on the chain is taken by paying nothing.
  *  Fails: REPLACES_MISMATCH for what has no transaction. */
 export function makeCancellation(by: By, it: { readonly former: Shown; readonly totalFee: bigint }): Shown {
   const { intent, id } = it.former;
-  if (intent.kind !== "pay" && intent.kind !== "cancel")
+  if (intent.kind !== "pay" && intent.kind !== "cancel" && intent.kind !== "call")
     return refuse("REPLACES_MISMATCH", "former", `a request of kind ${intent.kind} has no transaction`);
   return make(by, { kind: "cancel", chain: intent.chain, wallet: intent.wallet, totalFee: it.totalFee, replaces: id });
 }

@@ -41,15 +41,20 @@ export function shortId(id: string): string {
   return id.slice(0, 12);
 }
 
+function again({ replaces }: { readonly replaces?: Hash }): string {
+  return replaces === undefined ? "" : `, in place of ${shortId(replaces)}`;
+}
+
 /** An intent in a few words, for lists; nobody signs these. */
 export function wordsOf(intent: Intent, book: Book | null): string {
   switch (intent.kind) {
     case "pay": {
       const decimals = book?.assets.get(intent.asset)?.decimals;
       const amount = decimals === undefined ? "" : `${formatAmount(intent.amount, decimals)} `;
-      const again = intent.replaces === undefined ? "" : `, in place of ${shortId(intent.replaces)}`;
-      return `pay ${amount}${intent.asset} to ${intent.destination.entry}${again}`;
+      return `pay ${amount}${intent.asset} to ${intent.destination.entry}${again(intent)}`;
     }
+    case "call":
+      return `call ${intent.method} of ${intent.destination.entry}${again(intent)}`;
     case "cancel":
       return `cancel ${shortId(intent.replaces)}`;
     case "wallet":

@@ -1,7 +1,7 @@
 /** Whether a signed transaction does what its intent says and nothing else: read back by core's reader, which shares no code
  *  with the vault's builder. */
 import { keccak_256 } from "@noble/hashes/sha3.js";
-import { concat, type Hash, toHex } from "@strongroom/core/bytes";
+import { concat, equal, fromHex, type Hash, toHex } from "@strongroom/core/bytes";
 import { listOf, type Node, decode as rlp } from "@strongroom/core/chain/evm/decode";
 import { encode, type Item } from "@strongroom/core/chain/evm/encode";
 import { evm } from "@strongroom/core/chain/evm/evm";
@@ -9,7 +9,7 @@ import type { Effect } from "@strongroom/core/chain/types";
 import { attempt } from "@strongroom/core/errors";
 import { ExecutionBody } from "@strongroom/core/protocol/command";
 import type { Book } from "@strongroom/core/rulebook/book";
-import type { Intent } from "@strongroom/core/signed/intent";
+import type { Intent, IntentOf } from "@strongroom/core/signed/intent";
 import { decode } from "@strongroom/core/signed/object";
 import { findAsset } from "@strongroom/core/text/render";
 import { raise } from "../faults.ts";
@@ -35,13 +35,21 @@ export function transactionOf(book: Book, body: Uint8Array, { id, intent }: Sign
 }
 
 function fits(book: Book, intent: Intent, { effect, from }: { effect: Effect; from: string }): boolean {
-  if (intent.kind !== "pay" && intent.kind !== "cancel") return false;
+  if (intent.kind !== "pay" && intent.kind !== "cancel" && intent.kind !== "call") return false;
   const [transfer, ...others] = effect.transfers;
-  const frame = effect.chainId === intent.chain && effect.other === null && effect.feeMax <= intent.totalFee;
-  if (!frame || transfer === undefined || others.length > 0) return false;
+  const frame = effect.chainId === intent.chain && effect.feeMax <= intent.totalFee;
+  if (intent.kind === "call") return frame && isCall(intent, effect);
+  if (!frame || effect.other !== null || transfer === undefined || others.length > 0) return false;
   if (intent.kind === "cancel") return transfer.asset === "native" && transfer.to === from && transfer.amount === 0n;
   const asset = findAsset(book, intent).contract ?? "native";
   return transfer.asset === asset && transfer.to === intent.destination.address && transfer.amount === intent.amount;
+}
+
+/** `other` has the name of the call exactly when there is nothing beside it. */
+function isCall(intent: IntentOf<"call">, { called, other }: Effect): boolean {
+  const data = concat(fromHex(evm.selector(intent.method)), intent.arguments);
+  const same = called?.to === intent.destination.address && called.amount === intent.amount && equal(called.data, data);
+  return same && other === called.name;
 }
 
 const UNSIGNED_FIELDS = 9;

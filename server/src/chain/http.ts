@@ -21,7 +21,9 @@ export const chains: Handlers<"chains"> = {
       problem("BAD_REQUEST", "body.asset", `The rulebook has no asset ${body.asset} on chain ${chain}.`);
     }
     const [from, to] = [addressOf(body.from, "body.from"), addressOf(body.to, "body.to")];
-    return house.chains.quote(chain, { from, to, contract, amount: body.amount });
+    if (contract !== null && body.data !== undefined)
+      problem("BAD_REQUEST", "body.data", "A contract is called with the native asset.");
+    return house.chains.quote(chain, { from, to, contract, amount: body.amount, data: body.data });
   },
 };
 

@@ -79,7 +79,7 @@ export type Holding = { readonly contract: string; readonly address: string };
 /** What a holding came to before and after a block; null when the token does not tell. */
 export type Change = { readonly before: bigint; readonly after: bigint } | null;
 
-/** What a transfer would pay. `totalFee`: `fee` with room for replacements. */
+/** What a transfer or a call would pay. `totalFee`: `fee` with room for replacements. */
 export type Quote = {
   readonly gasLimit: number;
   readonly maxFeePerGas: bigint;
@@ -87,7 +87,14 @@ export type Quote = {
   readonly fee: bigint;
   readonly totalFee: bigint;
 };
-export type Asked = { readonly from: string; readonly to: string; readonly contract?: string | null; readonly amount: bigint };
+/** `contract`: of the token that is moved. `data`: what is sent to a contract that is called. */
+export type Asked = {
+  readonly from: string;
+  readonly to: string;
+  readonly contract?: string | null;
+  readonly amount: bigint;
+  readonly data?: Uint8Array | undefined;
+};
 export type Fees = { readonly maxFeePerGas: bigint; readonly maxPriorityFeePerGas: bigint };
 
 /** What nodes said to a broadcast. `accepted`: how many have it. */
@@ -97,7 +104,8 @@ export type Sent = {
   readonly detail: string;
 };
 
-/** What signed bytes say, read from the bytes alone. `raw` is what is sent. */
+/** What signed bytes say, read from the bytes alone. `contract`: of the token that is moved. `to`: who is paid, or what is called
+ *  with native value. `raw` is what is sent. */
 export type SignedTransaction = Fees & {
   readonly chain: number;
   readonly id: string;
@@ -132,7 +140,7 @@ export type Online = {
   sentBy(address: string, block: BlockRef): Promise<number>;
   quote(asked: Asked): Promise<Quote>;
   broadcast(raw: Uint8Array): Promise<Sent>;
-  /** The signed bytes of a plain transfer that any node gives, which say themselves that they are this transaction's; or
+  /** The signed bytes of a transfer or call that any node gives, which say themselves that they are this transaction's; or
    *  null. */
   raw(id: string): Promise<Uint8Array | null>;
   close(): Promise<void>;

@@ -21,10 +21,21 @@ import type { Workers } from "../jobs/jobs.ts";
 import { enqueue } from "../jobs/store.ts";
 import { releasePayment, reservePayment } from "../ledger/rules.ts";
 import { post } from "../ledger/store.ts";
-import { isAlive } from "../requests/rules.ts";
+import { intentOf, isAlive } from "../requests/rules.ts";
 import { changeRequest, findRequest, lockRequest, type RequestRow } from "../requests/store.ts";
 import { findWallet } from "../wallets/store.ts";
-import { beyond, bookingOf, type Held, type Movement, movementOf, type OnChain, progressOf, settleSlot } from "./rules.ts";
+import {
+  beyond,
+  bookingOf,
+  calldataOf,
+  type Held,
+  isOnChain,
+  type Movement,
+  movementOf,
+  type OnChain,
+  progressOf,
+  settleSlot,
+} from "./rules.ts";
 import {
   changeExecution,
   type ExecutionRow,
@@ -155,7 +166,7 @@ async function contextFor(house: House, execution: ExecutionRow, { request, inte
   const { book } = await house.vault.view();
   const paying = await findAddress(house.db, intent.wallet, request.index);
   const from = paying?.address ?? problem("NOT_FOUND", "index", `wallet ${intent.wallet} has no address ${request.index}`);
-  const to = intent.kind === "pay" ? intent.destination.address : from;
+  const to = intent.kind === "cancel" ? from : intent.destination.address;
   const contract = book.assets.get(execution.asset)?.contract;
   const over = intent.replaces === undefined ? undefined : await offersOf(house, intent.replaces);
   const call = {
@@ -164,6 +175,7 @@ async function contextFor(house: House, execution: ExecutionRow, { request, inte
     amount: execution.amount,
     totalFee: execution.total_fee,
     ...(contract !== undefined && { contract }),
+    ...calldataOf(intent),
   };
   const context = await house.chains.contextFor(execution.chain, { ...call, ...(over !== undefined && { over }) });
   return { ...context, index: request.index };
@@ -364,8 +376,11 @@ export const executionWorkers: Workers = {
     const newest = versions.at(-1);
     if (newest === undefined || versions.some(isMined)) return "done";
     const { from, to, amount, contract } = newest;
-    const call = { from, to, amount, totalFee: execution.total_fee, over, ...(contract !== null && { contract }) };
-    const index = (await findRequest(house.db, execution.request))?.index ?? 0;
+    const request = await findRequest(house.db, execution.request);
+    const intent = request === undefined ? null : intentOf(request);
+    const data = intent !== null && isOnChain(intent) ? calldataOf(intent) : {};
+    const call = { from, to, amount, totalFee: execution.total_fee, over, ...(contract !== null && { contract }), ...data };
+    const index = request?.index ?? 0;
     const context = { ...(await house.chains.contextFor(execution.chain, call)), index };
     const receipt = await house.vault.ask({ command: "reprice", intent: execution.request as Hash, context });
     if (receipt.code === "FROZEN" || receipt.code === "OVERLOADED")

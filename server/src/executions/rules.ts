@@ -1,5 +1,6 @@
 /** What an execution is made of, and what the vault's signed answer must say of it. Pure. */
-import type { Hash } from "@strongroom/core/bytes";
+import { concat, fromHex, type Hash } from "@strongroom/core/bytes";
+import { evm } from "@strongroom/core/chain/evm/evm";
 import { attempt } from "@strongroom/core/errors";
 import { type Transfer, transferId } from "@strongroom/core/ledger/transfer";
 import { ExecutionBody } from "@strongroom/core/protocol/command";
@@ -10,13 +11,13 @@ import { Receipt } from "@strongroom/core/signed/receipt";
 import { type Holding, type PaymentBooking, payerOf, releasePayment, reservePayment, settlePayment } from "../ledger/rules.ts";
 import { openSigned } from "../vault/signed.ts";
 
-export type OnChain = IntentOf<"pay"> | IntentOf<"cancel">;
+export type OnChain = IntentOf<"pay" | "cancel" | "call">;
 
 export function isOnChain(intent: Intent): intent is OnChain {
-  return intent.kind === "pay" || intent.kind === "cancel";
+  return intent.kind === "pay" || intent.kind === "cancel" || intent.kind === "call";
 }
 
-/** What a transaction moves: a cancellation moves nothing of the native asset. `contract`: the token's, if it is one. */
+/** What a transaction moves: a cancellation nothing of the native asset, a call the native value that goes along. `contract`: the token's, if it is one. */
 export type Movement = {
   readonly chain: number;
   readonly native: string;
@@ -34,8 +35,13 @@ export function movementOf(intent: OnChain, book: Pick<Book, "chains" | "assets"
   const asset = book.assets.get(intent.kind === "pay" ? intent.asset : chain.native);
   if (asset === undefined || asset.chain !== intent.chain) return null;
   const { wallet, totalFee } = intent;
-  const amount = intent.kind === "pay" ? intent.amount : 0n;
+  const amount = intent.kind === "cancel" ? 0n : intent.amount;
   return { chain: chain.id, native: chain.native, asset: asset.id, contract: asset.contract, wallet, amount, totalFee };
+}
+
+/** What is sent to the contract that an intent calls, or nothing. */
+export function calldataOf(intent: OnChain): { readonly data?: Uint8Array } {
+  return intent.kind === "call" ? { data: concat(fromHex(evm.selector(intent.method)), intent.arguments) } : {};
 }
 
 export type SignedTransaction = ExecutionBody["transactions"][number];

@@ -211,7 +211,8 @@ const plannedBy = ({ chain, wallet, asset, native, amount, total_fee, held_amoun
 function plan(intent: Intent, row: PlannedRow, book: Book): EventData {
   if (!isOnChain(intent)) return { chain: null };
   const native = book.chains.get(intent.chain)?.native ?? row.native;
-  const [asset, amount] = intent.kind === "pay" ? [intent.asset, intent.amount] : [native, 0n];
+  const asset = intent.kind === "pay" ? intent.asset : native;
+  const amount = intent.kind === "cancel" ? 0n : intent.amount;
   const [most, mostFee] = [amount.toString(), intent.totalFee.toString()];
   const isFirst = intent.replaces === undefined;
   const isWithin = row.held_amount <= amount && row.held_fee <= intent.totalFee;

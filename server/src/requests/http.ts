@@ -135,7 +135,7 @@ async function demandCovered(
   intent: Intent,
   { wallet, walletClient, client }: { wallet: string; walletClient: string | null; client: string | null },
 ): Promise<void> {
-  if (intent.kind !== "pay" || intent.replaces !== undefined) return;
+  if (!isOnChain(intent) || intent.replaces !== undefined) return;
   const movement = movementOf(intent, (await house.vault.view()).book);
   if (movement === null) problem("SIGNED_WRONG", "body.intent", "the rulebook knows no such asset on this chain");
   const holding = { wallet, client: walletClient };

@@ -56,6 +56,10 @@ export async function currentApprovals(house: House, request: Pick<RequestRow, "
 
 /** The facts that are known of a destination. */
 async function factsFor(house: House, intent: Intent): Promise<readonly Uint8Array[]> {
+  if (intent.kind === "call") {
+    const place = `${intent.chain}:${intent.destination.address}`;
+    return (await Promise.all(["address", "code"].map((of) => signedFactsOn(house, `${of}:${place}`)))).flat();
+  }
   const address = intent.kind === "pay" ? intent.destination.address : null;
   const chain = intent.kind === "pay" ? intent.chain : 0;
   if (intent.kind === "entry") {

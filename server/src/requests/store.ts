@@ -5,7 +5,7 @@ import type { Reader, Tx } from "../db/tables.ts";
 import type { Caller } from "../users/rules.ts";
 
 export type RequestState = "draft" | "open" | "approved" | "rejected" | "expired" | "withdrawn" | "consumed" | "voided";
-type Kind = "pay" | "cancel" | "wallet" | "entry" | "retire" | "freeze" | "unfreeze";
+type Kind = "pay" | "cancel" | "wallet" | "entry" | "retire" | "freeze" | "unfreeze" | "call";
 
 type RequestTable = {
   id: string;

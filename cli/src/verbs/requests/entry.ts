@@ -1,5 +1,6 @@
 /** `strongroom entry`: the address book: who may be paid once others have approved the entry, and who no longer. */
 
+import type { Hash } from "@strongroom/core/bytes";
 import { evm } from "@strongroom/core/chain/evm/evm";
 import { demand } from "@strongroom/core/errors";
 import { Entry } from "@strongroom/core/signed/entry";
@@ -26,11 +27,17 @@ export const entryNew: Verb = {
     chain: { value: "ID", what: "chain id (default: the rulebook's only chain)" },
     assets: { value: "ASSET,…", what: "assets that may be paid to it; without it, any" },
     own: { value: "WALLET/INDEX", what: "for class own: where the vault derives the address" },
+    method: { value: "METHOD", many: true, what: "for class contract: what may be called, like 'deposit(uint256)'" },
+    "method-with-value": { value: "METHOD", many: true, what: "the same, and native value may go along" },
+    "code-hash": { value: "HASH", what: "for class contract: Keccak-256 of its code, which sources of code facts state" },
     ...WORDS,
     ...OUT,
     ...SIGNING,
   },
-  examples: ["entry new harbor --address 0x… --class exchange --party 'Harbor Exchange' --key tina"],
+  examples: [
+    "entry new harbor --address 0x… --class exchange --party 'Harbor Exchange' --key tina",
+    "entry new pool --address 0x… --class contract --party 'Pool' --method-with-value 'deposit(uint256)' --key tina",
+  ],
   async run(context) {
     const [text = ""] = named(context, "NAME");
     const name = asName(text, "NAME");
@@ -45,6 +52,7 @@ export const entryNew: Verb = {
       address: needed(context, "address"),
       own,
       assets: assetsFrom(context),
+      ...contractFrom(context),
     };
     needed(context, "key");
     return withSession(context, (session, at) => requestEntry(context, session, { ...wish, desk: at.desk }));
@@ -58,7 +66,17 @@ type Wish = {
   readonly address: string;
   readonly own: Entry["own"];
   readonly assets: Entry["assets"];
-};
+} & Pick<Entry, "methods" | "codeHash">;
+
+/** What may be called of a contract, and what its code is. Fails: CALL_INVALID, USAGE. */
+function contractFrom(context: Context): Pick<Entry, "methods" | "codeHash"> {
+  const [plain, paid] = [context.texts("method"), context.texts("method-with-value")];
+  const methods = [...plain.map((method) => ({ method, value: false })), ...paid.map((method) => ({ method, value: true }))];
+  for (const { method } of methods) evm.kindOf(method, "method");
+  const code = context.text("code-hash");
+  if (code !== undefined && !/^[0-9a-f]{64}$/.test(code)) fault("USAGE", "code-hash", "64 hex digits are expected");
+  return { ...(methods.length > 0 && { methods }), ...(code !== undefined && { codeHash: code as Hash }) };
+}
 
 /** Assets that the entry is for; without the option, any. */
 function assetsFrom(context: Context): Entry["assets"] {
@@ -75,7 +93,7 @@ function ownFrom(context: Context): Entry["own"] {
 }
 
 async function requestEntry(context: Context, session: Session, wish: Wish & Pick<At, "desk">): Promise<Answer> {
-  const { name, type, party, address, own, assets } = wish;
+  const { name, type, party, address, own, assets, methods, codeHash } = wish;
   const words = wordsFrom(context);
   const known = await session.ask({ command: "show", what: "entry", name });
   demand(known.code !== "OK", "ENTRY_EXISTS", "NAME", `there is an entry ${name} in force`);
@@ -89,6 +107,8 @@ async function requestEntry(context: Context, session: Session, wish: Wish & Pic
     class: type,
     assets,
     ...(own === undefined ? {} : { own }),
+    ...(methods === undefined ? {} : { methods }),
+    ...(codeHash === undefined ? {} : { codeHash }),
   });
   const key = await openKey(context.home, needed(context, "key"), context.text("passphrase-file"));
   const bytes = makeIntent(session, key, { kind: "entry", entry }, words);

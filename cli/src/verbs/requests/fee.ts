@@ -1,6 +1,7 @@
-/** What a payment or cancellation may cost: told on the command line, or some times today's fees, by the chain's node or by the
+/** What a payment, call or cancellation may cost: told on the command line, or some times today's fees, by the chain's node or by the
  *  server. What could never be carried out is told here, before anybody signs. */
 
+import { fromHex } from "@strongroom/core/bytes";
 import { demand } from "@strongroom/core/errors";
 import { formatAmount } from "@strongroom/core/money/amount";
 import { findChain } from "@strongroom/core/text/render";
@@ -11,7 +12,9 @@ import { watchedAddress } from "../../desk/address.ts";
 import type { Request } from "../../desk/desk.ts";
 import { demandPosition } from "../../desk/position.ts";
 import {
+  type Calling,
   type Cancellation,
+  calldataOf,
   contextOf,
   dearest,
   demandFunds,
@@ -37,7 +40,9 @@ export const COSTS: Verb["options"] = {
 export type Wish = {
   readonly session: Session;
   readonly at: At;
-  readonly content: (Payment & { readonly replaces?: Request["id"] }) | (Cancellation & { readonly replaces: Request["id"] });
+  readonly content:
+    | ((Payment | Calling) & { readonly replaces?: Request["id"] })
+    | (Cancellation & { readonly replaces: Request["id"] });
   readonly index: number;
   readonly former: Request | null;
   readonly payer: string | undefined;
@@ -87,9 +92,13 @@ async function feeByServer(client: Client, it: Asked & Pick<Wish, "payer">): Pro
   const { session, content, former, from, told, maxFee } = it;
   const { chain } = content;
   const asset = content.kind === "pay" ? content.asset : findChain(session.book(), chain).native;
-  const [to, amount] = content.kind === "pay" ? [content.destination.address, content.amount] : [from, 0n];
+  const [to, amount] = content.kind === "cancel" ? [from, 0n] : [content.destination.address, content.amount];
+  const data = content.kind === "call" ? { data: fromHex(calldataOf(content).slice(2)) } : {};
   if (former === null) await demandPosition(client, { session, content, payer: it.payer, fee: told ?? 0n });
-  const quoted = await client.call("chains.quote", { params: { chain: String(chain) }, body: { from, to, asset, amount } });
+  const quoted = await client.call("chains.quote", {
+    params: { chain: String(chain) },
+    body: { from, to, asset, amount, ...data },
+  });
   const { gasLimit, maxFeePerGas, maxPriorityFeePerGas, totalFee } = quoted;
   const offers = former === null ? NOTHING : await offersOf(session, versionsThere(client), former.id);
   const least = outbid(offers);

@@ -14,6 +14,7 @@ import { getRequest } from "../../desk/server.ts";
 import { Fault, fault, Told } from "../../faults.ts";
 import { limits } from "../../limits.ts";
 import { columns } from "../../screen.ts";
+import { isOnChain } from "../../vault/fees.ts";
 import type { Session } from "../../vault/session.ts";
 import { type Answer, type Context, lineFor } from "../../verb.ts";
 import { describeWallet } from "./wallet.ts";
@@ -90,8 +91,7 @@ type Verdict = "wait" | "done" | { readonly error: Error };
 /** Whether it is done, or can never be as things stand. */
 function verdictOf(seen: Seen, { waits }: { waits: boolean }): Verdict {
   const { shown, execution, request } = seen;
-  const isOnChain = request.intent.kind === "pay" || request.intent.kind === "cancel";
-  if (execution !== null && isOnChain) return verdictOfExecution(execution, request);
+  if (execution !== null && isOnChain(request.intent)) return verdictOfExecution(execution, request);
   if (shown.state === "consumed") return "done";
   const { answer } = shown;
   const told = answer ?? { code: shown.state.toUpperCase(), field: "request", detail: `it is ${shown.state}` };

@@ -8,7 +8,7 @@ import { fetchEntry } from "@strongroom/sdk/vault/show";
 import type { Request } from "../../desk/desk.ts";
 import { openKey } from "../../device/keyFile.ts";
 import { fault } from "../../faults.ts";
-import type { Payment } from "../../vault/fees.ts";
+import { isOnChain, type Payment } from "../../vault/fees.ts";
 import type { Session } from "../../vault/session.ts";
 import {
   type Answer,
@@ -62,7 +62,7 @@ export const pay: Verb = {
 export const cancel: Verb = {
   name: "cancel",
   takes: "REQUEST",
-  what: "request that a payment which is sent and not mined is stopped: its place on the chain is taken by paying nothing",
+  what: "request that a payment or call which is sent and not mined is stopped: its place on the chain is taken by paying nothing",
   options: { ...COSTS, ...WORDS, ...OUT, ...SIGNING },
   examples: ["cancel 3f2a9c01 --key tom --purpose 'wrong month'"],
   async run(context) {
@@ -70,8 +70,7 @@ export const cancel: Verb = {
     return withSigner(context, async (_, at) => {
       const former = await at.desk.load(name);
       const { intent } = former;
-      if (intent.kind !== "pay" && intent.kind !== "cancel")
-        fault("NOT_REPLACEABLE", former.id, `a request of kind ${intent.kind} has no transaction`);
+      if (!isOnChain(intent)) fault("NOT_REPLACEABLE", former.id, `a request of kind ${intent.kind} has no transaction`);
       const content = { kind: "cancel", chain: intent.chain, wallet: intent.wallet, replaces: former.id } as const;
       return { content, index: former.index, former };
     });
@@ -99,8 +98,8 @@ async function payAnew(context: Context): Promise<Answer> {
 
 type Content = Pick<Wish, "content" | "index" | "former">;
 
-/** Checks what every request of this file takes before anybody is asked, and makes the request. */
-async function withSigner(context: Context, wish: (session: Session, at: At) => Promise<Content>): Promise<Answer> {
+/** Checks what every request that takes a transaction says before anybody is asked, and makes the request. */
+export async function withSigner(context: Context, wish: (session: Session, at: At) => Promise<Content>): Promise<Answer> {
   const [name, words, client] = [needed(context, "key"), wordsFrom(context), asName(context.text("client"), "client")];
   return withSession(context, async (session, at) => {
     const { content, index, former } = await wish(session, at);
@@ -111,7 +110,8 @@ async function withSigner(context: Context, wish: (session: Session, at: At) => 
   });
 }
 
-function indexOf(context: Context): number {
+/** Index of the paying address. Fails: USAGE. */
+export function indexOf(context: Context): number {
   const text = context.text("index") ?? "0";
   return /^(?:0|[1-9]\d{0,8})$/.test(text) ? Number(text) : fault("USAGE", "index", "a whole number is expected");
 }

@@ -23,6 +23,7 @@ import {
   register,
   waitUntil,
 } from "../../vault/execute.ts";
+import { isOnChain } from "../../vault/fees.ts";
 import type { Session } from "../../vault/session.ts";
 import { type Answer, type Context, named, nodeFor, parseLife, type Verb, withSession } from "../../verb.ts";
 import { personsOf } from "./decide.ts";
@@ -69,7 +70,7 @@ type Sending = {
 async function sendOne(context: Context, session: Session, { request, config, facts, ...patience }: Sending): Promise<Answer> {
   const { intent, id } = request;
   for (const words of currentApprovals(session, request).left) context.say(`left out: an approval, ${words}`);
-  if (intent.kind !== "pay" && intent.kind !== "cancel") {
+  if (!isOnChain(intent)) {
     const body = await afterDelay(context, session, { request, carryOut: () => execute(session, request, { facts }) });
     await closeRequest(request, "carried out");
     return carriedOut(context, request, body);

@@ -34,7 +34,7 @@ const isFull = (rule: Rule) => rule.amountFrom === undefined && rule.amountTo ==
 
 /** One allow as several, one per kind, because people write one requirement per kind. */
 function perKind(rule: Rule): readonly Conditions[] {
-  const kinds = rule.kinds === "any" ? (["pay", "cancel", "wallet", "entry", "retire"] as const) : rule.kinds;
+  const kinds = rule.kinds === "any" ? (["pay", "cancel", "wallet", "entry", "retire", "call"] as const) : rule.kinds;
   return kinds.filter((kind) => kind !== "freeze" && kind !== "unfreeze").map((kind) => ({ ...rule, kinds: [kind] }));
 }
 

@@ -161,7 +161,11 @@ function withLength(bytes: Uint8Array): Uint8Array {
 
 /** 32 bytes, big-endian; a negative number as its two's complement. */
 function word(value: bigint): Uint8Array {
-  return fromHex(BigInt.asUintN(256, value).toString(16).padStart(2 * WORD, "0"));
+  return fromHex(
+    BigInt.asUintN(256, value)
+      .toString(16)
+      .padStart(2 * WORD, "0"),
+  );
 }
 
 /** Text of UTF-8, in its only form: no overlong sequences, no surrogates, nothing beyond U+10FFFF.   Source: ECMA-262, Decode. */

@@ -1,4 +1,4 @@
-/** What a transfer would cost. No truth to be had from nodes: each is asked, the median counts, and a maximum bounds it. */
+/** What a transfer or a call would cost. No truth to be had from nodes: each is asked, the median counts, and a maximum bounds it. */
 import { fromHex, toHex } from "@strongroom/core/bytes";
 import { GAS_LIMIT_MAX, intrinsicGas } from "@strongroom/core/chain/evm/build";
 import { limits } from "../../host/limits.ts";
@@ -9,8 +9,8 @@ import { NodeFault, type Rpc } from "./rpc.ts";
 import { quantity, readTips } from "./wire.ts";
 
 const PLAIN_GAS = 21_000n; // Yellow Paper, appendix G, G_transaction
-/** What a transfer of a token takes where nodes refuse to say, because the money or the tokens are not there yet. */
-const TOKEN_GAS = 100_000n;
+/** What a transfer of a token takes where nodes refuse to say, because the money or the tokens are not there yet; and a call. */
+const CALL_GAS = 100_000n;
 const MARGIN = { numerator: 5n, denominator: 4n };
 /** Raised by an eighth five times a fee is not yet twice as high. */
 const ROOM_FOR_REPLACEMENTS = 2n;
@@ -28,14 +28,14 @@ export function feesFor(baseFee: bigint, tip: bigint): { maxFeePerGas: bigint; m
   return { maxFeePerGas: most, maxPriorityFeePerGas: least(tip, most) };
 }
 
-/** Gas of a plain transfer as estimated, of a token a quarter more, and never below what the bytes cost alone. */
+/** Gas of a plain transfer as estimated, of a token or a call a quarter more, and never below what the bytes cost alone. */
 async function gasOf(nodes: Nodes, asked: Asked): Promise<number> {
-  const data = asked.contract ? transferData(asked.to, asked.amount) : new Uint8Array();
-  const call = asked.contract
-    ? { from: asked.from, to: asked.contract, data: `0x${toHex(data)}` }
-    : { from: asked.from, to: asked.to, value: `0x${asked.amount.toString(16)}` };
+  const { from, amount, contract } = asked;
+  const data = contract ? transferData(asked.to, amount) : (asked.data ?? new Uint8Array());
+  const [to, value] = contract ? [contract, 0n] : [asked.to, amount];
+  const call = { from, to, value: `0x${value.toString(16)}`, data: `0x${toHex(data)}` };
   const answers = await nodes.each(async (rpc) => quantity(await rpc.call("eth_estimateGas", call), "eth_estimateGas"));
-  const usual = asked.contract ? TOKEN_GAS : PLAIN_GAS;
+  const usual = data.length > 0 ? CALL_GAS : PLAIN_GAS;
   const estimate = medianOf(answers) ?? (answers.some(isRefusal) ? usual : unreachable(nodes));
   const generous = estimate <= PLAIN_GAS ? estimate : (estimate * MARGIN.numerator) / MARGIN.denominator;
   return Number(least(generous < BigInt(intrinsicGas(data)) ? BigInt(intrinsicGas(data)) : generous, BigInt(GAS_LIMIT_MAX)));

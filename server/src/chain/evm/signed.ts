@@ -6,6 +6,7 @@ import { FEE_LIMIT } from "@strongroom/core/chain/evm/build";
 import { bytesOf, decode, listOf, type Node, uintOf } from "@strongroom/core/chain/evm/decode";
 import { encode, type Item } from "@strongroom/core/chain/evm/encode";
 import { evm } from "@strongroom/core/chain/evm/evm";
+import type { Effect } from "@strongroom/core/chain/types";
 import { demand, refuse } from "@strongroom/core/errors";
 import { recoverPublicKey } from "@strongroom/core/keys/secp256k1";
 import { limits } from "../../host/limits.ts";
@@ -18,7 +19,7 @@ const WORD = 32;
  *  more than a millisecond. */
 const known = new Map<string, SignedTransaction>();
 
-/** Fails: EFFECT_UNREADABLE unless the bytes are the one canonical form of a signed plain transfer.   Source: EIP-1559. */
+/** Fails: EFFECT_UNREADABLE unless the bytes are the one canonical form of a signed plain transfer or call.   Source: EIP-1559. */
 export function readSigned(raw: Uint8Array): SignedTransaction {
   const name = createHash("sha256").update(raw).digest("base64");
   const read = known.get(name) ?? readFresh(raw);
@@ -45,21 +46,28 @@ function readFresh(raw: Uint8Array): SignedTransaction {
   const whole = evm.assemble(unsigned, signature);
   demand(equal(whole.raw, raw), "EFFECT_UNREADABLE", "transaction", "it has another encoding than the canonical one");
   const from = addressOfPoint(key);
-  const [transfer, ...more] = effect.transfers;
-  if (transfer === undefined || more.length > 0) refuse("EFFECT_UNREADABLE", "transaction", "it is no plain transfer");
+  const moved = movementOf(effect);
   return {
     chain: effect.chainId,
     id: whole.id,
     slot: slotOf({ chain: effect.chainId, from: from.toLowerCase(), nonce: effect.nonce }),
     from,
     nonce: effect.nonce,
-    contract: transfer.asset === "native" ? null : transfer.asset,
-    to: transfer.to,
-    amount: transfer.amount,
+    ...moved,
     maxPriorityFeePerGas: uintOf(fields[2], "maxPriorityFeePerGas", FEE_LIMIT),
     maxFeePerGas: uintOf(fields[3], "maxFeePerGas", FEE_LIMIT),
     raw,
   };
+}
+
+/** What a plain transfer moves, or the native value that goes along with a call. */
+function movementOf({ called, transfers, other }: Effect): Pick<SignedTransaction, "contract" | "to" | "amount"> {
+  const [transfer, ...more] = transfers;
+  if (called !== null && other === called.name) return { contract: null, to: called.to, amount: called.amount };
+  if (other !== null || transfer === undefined || more.length > 0)
+    return refuse("EFFECT_UNREADABLE", "transaction", "it is neither a plain transfer nor a call");
+  const { asset, to, amount } = transfer;
+  return { contract: asset === "native" ? null : asset, to, amount };
 }
 
 function item(node: Node): Item {
