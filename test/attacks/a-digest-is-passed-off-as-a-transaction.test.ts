@@ -97,8 +97,8 @@ attacks("an intent brings bytes to be signed", async () => {
     const sent = () => vault.send({ ...command, orders: [{ ...order, intent: bytes }] });
     refused(vault, "MALFORMED", name, sent);
   }
-  assert.deepEqual(Object.keys(INTENT_KINDS), ["pay", "cancel", "wallet", "entry", "retire", "freeze", "unfreeze"]);
-  const kinds = [8, 9, 99, 2 ** 32];
+  assert.deepEqual(Object.keys(INTENT_KINDS), ["pay", "cancel", "wallet", "entry", "retire", "freeze", "unfreeze", "call"]);
+  const kinds = [9, 10, 99, 2 ** 32];
   for (const kind of kinds) {
     const at = Buffer.from(intent).indexOf(Buffer.from("000101", "hex"));
     const head = kind < 24 ? Uint8Array.of(kind) : kind < 256 ? Uint8Array.of(0x18, kind) : fromHex("1b0000000100000000");

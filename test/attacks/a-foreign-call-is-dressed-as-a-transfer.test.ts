@@ -73,6 +73,46 @@ attacks("the builder was tampered with", () => {
   refused(vault, "FEE_TOO_HIGH", "a dearer fee", () => withBuilder(dear, () => vault.send(command)));
 });
 
+attacks("the builder was tampered with while a call is approved", () => {
+  const { vault, book } = besiege({
+    rulebook: (demo) => ({ rules: [...demo.rules, ...world.CALLING] }),
+    entries: (made) => [world.pool(made)],
+  });
+  const command = request(vault, world.call(book));
+  honestlySigned(vault, () => vault.send(command));
+  const [to, data] = [addressBytes(EVIL, "to"), concat(fromHex("b6b55f25"), word(42n))];
+  const called = (change: (honest: Item[]) => Item[], type = 2) => {
+    return (...[order, context]: Built) => raw(type, change(fields(order, context).with(7, data)));
+  };
+  honestlySigned(vault, () =>
+    withBuilder(
+      called((parts) => parts),
+      () => vault.send(command),
+    ),
+  );
+  const builders: { readonly [how: string]: (...from: Built) => Uint8Array } = {
+    "another contract": called((parts) => parts.with(5, addressBytes(world.acme(book).address, "to"))),
+    "another value": called((parts) => parts.with(6, integer(ETH + 1n))),
+    "no value": called((parts) => parts.with(6, integer(0))),
+    "another nonce": called((parts) => parts.with(1, integer(7))),
+    "another chain": called((parts) => parts.with(0, integer(1))),
+    "another argument": called((parts) => parts.with(7, concat(fromHex("b6b55f25"), word(43n)))),
+    "another method": called((parts) => parts.with(7, concat(fromHex("2e1a7d4d"), word(42n)))),
+    "a byte more": called((parts) => parts.with(7, concat(data, Uint8Array.of(0)))),
+    "a byte less": called((parts) => parts.with(7, data.subarray(0, 35))),
+    "no calldata": called((parts) => parts.with(7, new Uint8Array())),
+    "a token transfer": called((parts) => parts.with(7, concat(fromHex("a9059cbb"), word(BigInt(EVIL)), word(42n)))),
+    "an access list": called((parts) => parts.with(8, [[to, []]])),
+    "a creation": called((parts) => parts.with(5, new Uint8Array())),
+    "an EIP-7702 authorisation on top": called(
+      (parts) => [...parts, [[integer(31337), to, integer(0), integer(1), word(1n), word(1n)]]],
+      4,
+    ),
+  };
+  for (const [how, build] of Object.entries(builders))
+    refused(vault, "EFFECT_MISMATCH", how, () => withBuilder(build, () => vault.send(command)));
+});
+
 attacks("the builder writes bytes that cannot be read back", () => {
   const { vault, book } = besiege();
   const command = request(vault, world.pay(book));
@@ -158,7 +198,7 @@ attacks("an intent asks for more than a transfer", async () => {
       assert.equal(made.ok ? "OK" : made.code, "UNKNOWN_FIELD");
     });
   }
-  for (const kind of ["call", "delegate", "message", "approve", "upgrade", "sign"]) {
+  for (const kind of ["delegate", "message", "approve", "upgrade", "sign", "calls"]) {
     await fails(() => {
       const made = attempt(() => world.intentId({ ...intent, kind } as never));
       assert.equal(made.ok ? "OK" : made.code, "BAD_VALUE");

@@ -120,6 +120,15 @@ flipped("a cancellation", () => {
   return { vault, command: world.execute([intent], world.approveAll(vault.ground(), intent, TWO), { context }) };
 });
 
+flipped("a call of a contract", () => {
+  const { vault, book } = besiege({
+    rulebook: (demo) => ({ rules: [...demo.rules, ...world.CALLING] }),
+    entries: (made) => [world.pool(made)],
+  });
+  const intent = world.call(book);
+  return { vault, command: world.execute([intent], world.approveAll(vault.ground(), intent, TWO)) };
+});
+
 flipped("a dearer version of a payment", () => {
   const { vault, book } = besiege();
   const intent = world.pay(book);

@@ -199,6 +199,7 @@ const WAYS: Readonly<Record<VaultCode, Way>> = {
       () => paying(() => ({}))(siege),
     ),
   EFFECT_MISMATCH: (siege) => withBuilder(otherPayee, () => paying(() => ({}))(siege)),
+  CALL_INVALID: ({ vault, book }) => vault.send(world.execute([world.call(book, { arguments: new Uint8Array(33) })], [])),
   WEBAUTHN_INVALID: () => {
     const key = passkey("bob");
     const { vault, book } = besiege({
@@ -296,6 +297,11 @@ const WAYS: Readonly<Record<VaultCode, Way>> = {
   ADDRESS_UNKNOWN: paying(() => ({}), { context: { index: 1 } }),
   ENTRY_UNKNOWN: shown("entry", "new"),
   ENTRY_MISMATCH: paying((book) => ({ destination: { ...world.destinationOf(world.acme(book)), hash: world.ZERO } })),
+  METHOD_UNKNOWN: ({ vault, book }) => {
+    const pool = world.pool(book, { methods: [{ method: "withdraw(uint256)", value: false }] });
+    must(vault.run(world.enter(book, pool), [KEYS.carl]));
+    return vault.run(world.call(book, { destination: world.contractOf(pool) }), TWO);
+  },
   ENTRY_EXISTS: entering({ name: "acme" }),
   ENTRY_TOO_YOUNG: withRules(
     () => [{ ...OPEN, ...NOTHING, id: "old", kinds: ["pay"], entryAgeMs: DAY }],

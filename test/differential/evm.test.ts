@@ -110,6 +110,7 @@ test("what viem serialises is read as the order", () => {
         nonce: each.order.nonce,
         transfers: [each.order.transfer],
         feeMax: BigInt(each.context.gasLimit) * each.context.maxFeePerGas,
+        called: null,
         other: null,
       };
       assert.deepEqual(evm.read(Buffer.from(serializeTransaction(described(each)).slice(2), "hex")), effect);

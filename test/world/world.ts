@@ -6,6 +6,7 @@ import { fromHex, type Hash, type Time } from "../../core/src/bytes.ts";
 import { keyId } from "../../core/src/keys/id.ts";
 import type { Command, CommandOf, EvmContext } from "../../core/src/protocol/command.ts";
 import { type Book, openBook } from "../../core/src/rulebook/book.ts";
+import { NOTHING, OPEN } from "../../core/src/rulebook/open.ts";
 import { Approval, type Decision } from "../../core/src/signed/approval.ts";
 import { Entry } from "../../core/src/signed/entry.ts";
 import { Fact } from "../../core/src/signed/fact.ts";
@@ -268,6 +269,22 @@ export function unfreeze(book: Book, lifted: Hash, change: Change<"unfreeze"> = 
   return { ...start(book, KEYS.ada, change.reference ?? "unfreeze-1"), kind: "unfreeze", freeze: lifted, ...change };
 }
 
+/** Tom calls `deposit(uint256)` of the contract "pool" with 1 ETH. */
+export function call(book: Book, change: Change<"call"> = {}): IntentOf<"call"> {
+  return {
+    ...start(book, KEYS.tom, change.reference ?? "call-1"),
+    kind: "call",
+    chain: CHAIN,
+    wallet: "treasury",
+    destination: contractOf(pool(book)),
+    method: "deposit(uint256)",
+    arguments: fromHex("2a".padStart(64, "0")),
+    amount: ETH,
+    totalFee: ETH / 100n,
+    ...change,
+  };
+}
+
 /** The id of an intent. */
 export function intentId(intent: Intent): Hash {
   return idOf(Intent, encode(Intent, intent));
@@ -299,6 +316,40 @@ export function zoe(book: Book): Entry {
   const address = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC";
   return entryOf(book, { name: "zoe", party: "Zoe Example", address, class: "self-hosted" });
 }
+
+/** The contract "pool", which may be called, with value only in `deposit(uint256)`. Rules: `CALLING`. */
+export function pool(book: Book, change: Partial<Entry> = {}): Entry {
+  const methods = ["withdraw(uint256)", "note(string,uint256[])", "approve(address,uint256)", EXECUTE].map((method) => ({
+    method,
+    value: false,
+  }));
+  return entryOf(book, {
+    name: "pool",
+    address: "0x90F79bf6EB2c4f870365E785982E1f101E93b906",
+    class: "contract",
+    methods: [{ method: "deposit(uint256)", value: true }, ...methods],
+    ...change,
+  });
+}
+/** A method that can be a delegatecall. */
+export const EXECUTE = "execute(address,uint256,bytes,uint8)";
+
+/** What a call of this entry names. */
+export function contractOf(entry: Entry): IntentOf<"call">["destination"] {
+  return { entry: entry.name, hash: entryId(entry), address: entry.address };
+}
+
+/** Rules for calls of contracts: traders call, two approvers agree. */
+export const CALLING: Rulebook["rules"] = [
+  { ...OPEN, id: "allow-calls", effect: "allow", kinds: ["call"], initiators: ["traders"] },
+  {
+    ...OPEN,
+    ...NOTHING,
+    id: "two-for-calls",
+    kinds: ["call"],
+    quorum: { type: "group", group: "approvers", count: 2 },
+  },
+];
 
 export function entryId(entry: Entry): Hash {
   return idOf(Entry, encode(Entry, entry));
@@ -387,7 +438,7 @@ export function execute(
 ): CommandOf<"execute"> {
   const orders = intents.map((intent) => {
     const bytes = encode(Intent, intent);
-    const chained = intent.kind === "pay" || intent.kind === "cancel";
+    const chained = intent.kind === "pay" || intent.kind === "cancel" || intent.kind === "call";
     return chained ? { intent: bytes, context: { ...CONTEXT, ...more.context } } : { intent: bytes };
   });
   const body = { command: "execute" as const, orders, approvals, facts: more.facts ?? [] };

@@ -95,6 +95,13 @@ test("rules name what exists", () => {
   assert.equal(rule({ initiators: ["nobody"] }), "RULEBOOK_INVALID rules.new.initiators");
 });
 
+test("rules mean calls by canonical signatures and by the kinds that are known", () => {
+  for (const method of ["deposit(uint256)", "approve(address,uint256)", "unlimited allowance", "delegatecall", "proxy upgrade"])
+    assert.equal(rule({ kinds: ["call"], methods: [method] }), "OK", method);
+  for (const method of ["deposit(uint)", "deposit", "any method", "token transfer", "unknown call", "deposit(uint256) "])
+    assert.equal(rule({ methods: ["burn(uint256)", method] }), "RULEBOOK_INVALID rules.new.methods", method);
+});
+
 test("rules are not asked about freezing, so none may speak of it", () => {
   assert.equal(rule({ kinds: ["pay", "freeze"] }), "RULEBOOK_INVALID rules.new.kinds");
   assert.equal(rule({ kinds: ["unfreeze"] }), "RULEBOOK_INVALID rules.new.kinds");

@@ -157,3 +157,31 @@ test("without an allow nothing passes, with a deny nothing passes, whoever appro
   assert.equal(passes([ALLOW, REQUIRE, { ...DENY, classes: "any" }], payment, everybody), false);
   assert.equal(passes([ALLOW, REQUIRE], payment, everybody), true);
 });
+
+test("what is dangerous is allowed only where it is named, and denied or bound by every rule that means it", () => {
+  const call = (needed: readonly string[] | null, ...all: readonly string[]): Subject => ({
+    ...payment,
+    kind: "call",
+    call: { all, needed },
+  });
+  const deposit = call(null, "deposit(uint256)");
+  const limited = call(["approve(address,uint256)", "allowance"], "approve(address,uint256)", "allowance");
+  const unlimited = call(["unlimited allowance"], "approve(address,uint256)", "allowance", "unlimited allowance");
+  const everybody = ["amy", "bob"].map(device);
+  const allow = (methods: Rule["methods"]): Rule => ({ ...ALLOW, kinds: ["call"], methods });
+  const told = (...list: readonly Rule[]) => [deposit, limited, unlimited].map((subject) => passes(list, subject, everybody));
+  assert.deepEqual(told(allow("any")), [true, false, false]);
+  assert.deepEqual(told(allow(["deposit(uint256)"])), [true, false, false]);
+  assert.deepEqual(told(allow(["approve(address,uint256)"])), [false, true, false]);
+  assert.deepEqual(told(allow(["allowance"])), [false, true, false]);
+  assert.deepEqual(told(allow(["unlimited allowance"])), [false, false, true]);
+  const all = allow(["deposit(uint256)", "allowance", "unlimited allowance"]);
+  assert.deepEqual(told(all), [true, true, true]);
+  const deny = (methods: Rule["methods"]): Rule => ({ ...DENY, classes: "any", methods });
+  assert.deepEqual(told(all, deny(["allowance"])), [true, false, false]);
+  assert.deepEqual(told(all, deny(["approve(address,uint256)"])), [true, false, false]);
+  assert.deepEqual(told(all, deny(["unlimited allowance"])), [true, true, false]);
+  assert.deepEqual(told(all, deny("any")), [false, false, false]);
+  const third = { ...REQUIRE, methods: ["allowance"], quorum: { type: "group", group: "approvers", count: 3 } } as const;
+  assert.deepEqual(told(all, third), [true, false, false]);
+});

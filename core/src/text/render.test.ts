@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { hashOf, keyIdOf, sampleRulebook, TOKEN } from "../../test/sample.ts";
-import { ascii, hash } from "../bytes.ts";
+import { ascii, fromHex, hash } from "../bytes.ts";
+import { writeArguments } from "../chain/evm/abi.ts";
 import { attempt } from "../errors.ts";
 import { openBook } from "../rulebook/book.ts";
 import { Entry } from "../signed/entry.ts";
@@ -190,6 +191,96 @@ test("a freeze of everything or of one thing, and its end", () => {
   assert.equal(
     render({ ...base, kind: "unfreeze", freeze: hashOf("freeze") }, real),
     lines("END OF A FREEZE", lifted, ...TAIL),
+  );
+});
+
+const call: IntentOf<"call"> = {
+  ...base,
+  kind: "call",
+  chain: 31337,
+  wallet: "treasury",
+  destination: { entry: "pool", hash: hashOf("pool"), address: ADDRESS },
+  method: "deposit(uint256)",
+  arguments: fromHex(`${"0".repeat(62)}2a`),
+  amount: 500_000_000_000_000_000n,
+  totalFee: 10_000_000_000_000_000n,
+};
+
+test("a call of a contract", () => {
+  const expected = lines(
+    "CALL OF A CONTRACT",
+    "contract      pool",
+    "address       0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
+    "method        deposit(uint256)",
+    "selector      0xb6b55f25",
+    "argument      1 uint256 42",
+    "value         0.5 eth",
+    "from wallet   treasury",
+    "on chain      anvil (31337)",
+    "fees at most  0.01 eth",
+    `entry hash    ${hashOf("pool")}`,
+    ...TAIL,
+  );
+  assert.equal(render(call, real), expected);
+  const none = { ...call, method: "ping()", arguments: new Uint8Array(), replaces: hashOf("first") };
+  const text = render(none, real);
+  assert.ok(text.includes("\nargument      (none)\n"));
+  assert.ok(text.includes(`\nreplaces      ${hashOf("first")}\n`));
+});
+
+test("a dangerous call says what kind of call it is", () => {
+  const spender = "0".repeat(24) + ADDRESS.slice(2).toLowerCase();
+  const approve = (amount: string) =>
+    render({ ...call, method: "approve(address,uint256)", arguments: fromHex(spender + amount), amount: 0n }, real);
+  const limited = approve(`${"0".repeat(63)}1`);
+  assert.ok(limited.includes("\nkind of call  allowance\n"));
+  assert.ok(limited.includes(`\nargument      1 address ${ADDRESS}\nargument      2 uint256 1\nvalue         0 eth\n`));
+  const unlimited = approve("f".repeat(64));
+  assert.ok(unlimited.includes("\nkind of call  allowance\nkind of call  unlimited allowance\n"));
+  assert.ok(unlimited.includes(`argument      2 uint256 ${(2n ** 256n - 1n).toString().slice(0, 54)}\n              `));
+});
+
+test("an argument cannot pass for another line, and what cannot be read has no text", () => {
+  const deceit = `${" ".repeat(40)}\nvalue         100 eth`;
+  const bytes = writeArguments([{ is: "string" }], [deceit], "values");
+  const text = render({ ...call, method: "note(string)", arguments: bytes }, real);
+  assert.equal(text.split("\n").filter((line) => line.startsWith("value ")).length, 1);
+  assert.ok(text.split("\n").every((line) => line.length <= 80));
+  const code = (change: Partial<IntentOf<"call">>) => outcome(() => render({ ...call, ...change }, real));
+  assert.equal(code({ method: "deposit(uint)" }), "CALL_INVALID intent.method");
+  assert.equal(code({ method: "many_msg_babbage(bytes1)" }), "CALL_INVALID intent.arguments");
+  assert.equal(
+    code({ method: "sign_szabo_bytecode(bytes16,uint128)", arguments: new Uint8Array(64) }),
+    "CALL_INVALID intent.method",
+  );
+  assert.equal(code({ arguments: new Uint8Array(33) }), "CALL_INVALID intent.arguments");
+  assert.equal(code({ chain: 5 }), "CHAIN_UNKNOWN intent.chain");
+});
+
+test("an entry says what may be called", () => {
+  const contract = {
+    ...entry,
+    class: "contract",
+    methods: [
+      { method: "deposit(uint256)", value: true },
+      { method: "withdraw(uint256)", value: false },
+      { method: "approve(address,uint256)", value: false },
+    ],
+    codeHash: hashOf("code"),
+  } as const;
+  const text = (value: Entry) => render({ ...base, kind: "entry", entry: encode(Entry, value) }, real);
+  const said = lines(
+    "may be called  deposit(uint256) with value",
+    "may be called  withdraw(uint256)",
+    "may be called  approve(address,uint256) (allowance)",
+    `code hash      ${hashOf("code")}`,
+    "entry hash ",
+  );
+  assert.ok(text(contract).includes(`\n${said}`));
+  const never = { ...contract, methods: [{ method: "transfer(address,uint256)", value: false }] };
+  assert.equal(
+    outcome(() => text(never)),
+    "CALL_INVALID intent.entry.methods",
   );
 });
 

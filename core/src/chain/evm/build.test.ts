@@ -78,3 +78,13 @@ test("addresses and amounts that cannot be are refused", () => {
   assert.throws(() => built({ transfer: { amount: -1n } }), { code: "BAD_VALUE", field: "transfer.amount" });
   assert.throws(() => built({ transfer: { amount: 2n ** 256n } }), { code: "BAD_VALUE", field: "transfer.amount" });
 });
+
+test("a call carries value to the contract, its selector and its arguments as they are", () => {
+  const call = { method: "deposit(uint256)", arguments: fromHex(`${"00".repeat(31)}2a`) };
+  const bytes = built({ order: { call }, transfer: { amount: 7n } });
+  assert.ok(bytes.endsWith(`94${TO.slice(2).toLowerCase()}07a4b6b55f25${"00".repeat(31)}2ac0`));
+  const none = built({ order: { call: { method: "ping()", arguments: new Uint8Array() } }, transfer: { amount: 0n } });
+  assert.ok(none.endsWith(`94${TO.slice(2).toLowerCase()}80845c36b186c0`));
+  const token = { asset: TOKEN, amount: 1n };
+  assert.throws(() => built({ order: { call }, transfer: token }), { code: "BAD_VALUE", field: "transfer.asset" });
+});

@@ -20,6 +20,21 @@ function sign(message: Uint8Array, secret = SECRET): Uint8Array {
   return concat(recovered.subarray(1), recovered.subarray(0, 1));
 }
 
+test("what calls are known by: signatures and kinds, each read strictly", () => {
+  assert.deepEqual(["deposit(uint256)", "allowance", "uint256", "allowances"].map(evm.isCallName), [true, true, false, false]);
+  assert.equal(evm.kindOf("upgradeTo(address)", "method"), "proxy upgrade");
+  assert.throws(() => evm.kindOf("upgradeTo( address)", "method"), { code: "CALL_INVALID", field: "method" });
+  assert.equal(evm.selector("deposit(uint256)"), "b6b55f25");
+  const call = { method: "deposit(uint256)", arguments: fromHex(`${"0".repeat(62)}2a`) };
+  assert.deepEqual(evm.argumentLines(call), ["1 uint256 42"]);
+  const dirty = { ...call, arguments: fromHex(`${"0".repeat(62)}2a00`) };
+  assert.throws(() => evm.argumentLines(dirty), { code: "CALL_INVALID", field: "intent.arguments" });
+  assert.throws(() => evm.argumentLines({ ...call, method: "deposit(uint)" }), {
+    code: "CALL_INVALID",
+    field: "intent.method",
+  });
+});
+
 test("the table knows the family", () => {
   assert.equal(chainOf("evm"), evm);
 });

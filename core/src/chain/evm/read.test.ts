@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { keccak_256 } from "@noble/hashes/sha3.js";
 import { ascii, concat, fromHex, toHex } from "../../bytes.ts";
 import type { Effect } from "../types.ts";
-import { CALLS, UNLIMITED } from "./calls.ts";
+import { CALLS, kindOf, namesOf, UNLIMITED } from "./calls.ts";
 import { encode, type Item, integer } from "./encode.ts";
 import { read } from "./read.ts";
 
@@ -47,6 +47,7 @@ test("a native transfer", () => {
     nonce: 7,
     transfers: [{ asset: "native", to: TO, amount: 5n }],
     feeMax: 1_800_000n,
+    called: null,
     other: null,
   };
   assert.deepEqual(read(transaction({})), effect);
@@ -91,7 +92,11 @@ test("the table's four bytes belong to its signatures", () => {
 
 test("every known call has its name and moves nothing that it does not say", () => {
   const special = new Set(["token transfer", "allowance", "wallet execution"]);
-  for (const { signature, selector, name, words } of CALLS.filter((row) => !special.has(row.name))) {
+  const plain = new Set(["execute(address,uint256,bytes)", "execute(address,bytes)"]);
+  plain.add("execute(address,uint256,bytes,bytes32,bytes32)");
+  for (const { signature, selector, name, words } of CALLS.filter(
+    (row) => !special.has(row.name) || plain.has(row.signature),
+  )) {
     const data = fromHex(selector + "0".repeat(64 * (words ?? 0)));
     const effect = read(transaction({ data }));
     assert.equal(effect.other, name, signature);
@@ -141,6 +146,42 @@ test("calldata that is not known, of any size, is an unknown call", () => {
     assert.equal(effect.other, "unknown call");
     assert.deepEqual(effect.transfers, [{ asset: "native", to: TO, amount: 5n }]);
   }
+});
+
+test("a call is told whole: contract, value, calldata and its name", () => {
+  const data = fromHex(`b6b55f25${"0".repeat(63)}1`);
+  const effect = read(transaction({ data }));
+  assert.deepEqual(effect.called, { to: TO, amount: 5n, data, name: "unknown call" });
+  const beside = read(transaction({ data, access: [[fromHex("11".repeat(20)), []]] }));
+  assert.deepEqual([beside.called?.name, beside.other], ["unknown call", "unknown call + access list"]);
+  assert.equal(calling("transfer(address,uint256)", [PAYEE, 9n]).called, null);
+  assert.equal(calling("transfer(address,uint256)", [PAYEE, 9n], 5n).called?.name, "token transfer with value");
+  assert.equal(read(transaction({ to: NONE, data })).called, null);
+});
+
+test("methods: which are dangerous, and which can never be called", () => {
+  assert.equal(kindOf("deposit(uint256)", "method"), null);
+  for (const { signature, name } of CALLS.filter((row) => row.name !== "token transfer"))
+    assert.equal(kindOf(signature, "method"), name, signature);
+  const never = ["transfer(address,uint256)", "many_msg_babbage(bytes1)", "sign_szabo_bytecode(bytes16,uint128)"];
+  for (const method of never) assert.throws(() => kindOf(method, "m"), { code: "CALL_INVALID", field: "m" }, method);
+});
+
+test("the names of a call: its signature, its kind, and what its arguments make of it", () => {
+  const words = (...all: readonly bigint[]) => fromHex(all.map((word) => word.toString(16).padStart(64, "0")).join(""));
+  const names = (method: string, body: Uint8Array) => namesOf({ method, arguments: body });
+  const approve = "approve(address,uint256)";
+  assert.deepEqual(names("deposit(uint256)", words(1n)), { all: ["deposit(uint256)"], needed: null });
+  assert.deepEqual(names(approve, words(1n, 1n)), { all: [approve, "allowance"], needed: [approve, "allowance"] });
+  const worse = { all: [approve, "allowance", "unlimited allowance"], needed: ["unlimited allowance"] };
+  assert.deepEqual(names(approve, words(1n, UNLIMITED)), worse);
+  const execute = "execute(address,uint256,bytes,uint8)";
+  const operation = (number: bigint) => names(execute, words(1n, 0n, 128n, number, 0n));
+  assert.deepEqual(operation(0n), { all: [execute, "wallet execution"], needed: [execute, "wallet execution"] });
+  assert.deepEqual(operation(1n), { all: [execute, "wallet execution", "delegatecall"], needed: ["delegatecall"] });
+  assert.throws(() => operation(2n), { code: "CALL_INVALID", field: "intent.arguments" });
+  const always = "execute(bytes32,bytes)";
+  assert.deepEqual(names(always, words(0n, 64n, 0n)).needed, [always, "delegatecall"]);
 });
 
 test("contract creation is named", () => {
