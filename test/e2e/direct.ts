@@ -8,7 +8,7 @@ import { attestedAddress } from "@strongroom/sdk/vault/show";
 import type { Node } from "../../cli/src/chain/evm.ts";
 import { writeConfig } from "../../cli/src/config.ts";
 import { CHAIN, startAnvil } from "../../cli/src/demo/anvil.ts";
-import { ensureKeys, holdCeremony, openKeys } from "../../cli/src/demo/ceremony.ts";
+import { ensureKeys, holdCeremony, type Keys, openKeys } from "../../cli/src/demo/ceremony.ts";
 import { depositEther, depositTokens, ensureToken } from "../../cli/src/demo/funding.ts";
 import { ETH, USDX, WALLET } from "../../cli/src/demo/rulebook.ts";
 import { ENTRIES } from "../../cli/src/demo/setting.ts";
@@ -18,12 +18,14 @@ import { openWire } from "../../cli/src/vault/wire.ts";
 
 export type Direct = { readonly node: Node; end(): Promise<void> };
 
-/** Brings it up in a home, with the wallet, the address book and deposits of the demonstration. */
-export async function startDirect(home: string): Promise<Direct> {
+/** Brings it up in a home, with the wallet, the address book and deposits of the demonstration. `papers`: writes those of another
+ *  ceremony than the demonstration's. */
+export async function startDirect(home: string, papers?: (keys: Keys, vaultKey: string) => Promise<void>): Promise<Direct> {
   await ensureVault(home);
   const [{ node, child }, vault] = await Promise.all([startAnvil(home, null), launchVault(home)]);
   const [socket, keys] = [socketPath(home), openKeys(home, await ensureKeys(home))];
   await writeConfig(home, { socket, chains: { [CHAIN]: node.url } });
+  await papers?.(keys, vault.identityKey);
   await holdCeremony(home, keys, { socket, vaultKey: vault.identityKey });
   await ensureToken(node);
   const session = await openSession(home, () => openWire(socket));

@@ -1,25 +1,20 @@
 /** Facts that a rule demands go with `send`; wallets are opened and entries retired. No chain is needed for any of it. */
 
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { toHex } from "@strongroom/core/bytes";
+import { NOTHING, OPEN } from "@strongroom/core/rulebook/open";
 import { Fact } from "@strongroom/core/signed/fact";
-import type { Nonce } from "@strongroom/core/signed/fields";
-import { Genesis } from "@strongroom/core/signed/genesis";
 import { encode, type Kind } from "@strongroom/core/signed/object";
-import { Rulebook } from "@strongroom/core/signed/rulebook";
 import { signObject } from "@strongroom/sdk/device/signer";
 import { writeConfig } from "../../cli/src/config.ts";
 import { CHAIN } from "../../cli/src/demo/anvil.ts";
 import { ensureKeys, holdCeremony, type Keys, openKeys } from "../../cli/src/demo/ceremony.ts";
-import { demoRulebook, GROUPS } from "../../cli/src/demo/rulebook.ts";
 import { ensureVault, launchVault, type Running, socketPath } from "../../cli/src/demo/vault.ts";
-import { writeWhole } from "../../cli/src/device/files.ts";
 import { createKey } from "../../cli/src/device/keyFile.ts";
 import { ask, type Json, makeFolder, waitForNone } from "./command.ts";
+import { writePapers } from "./papers.ts";
 
 const ADDRESS = "0x15d34AAf54267DB7D7c367839AAf71A00a2C6A65";
 const place = await makeFolder();
@@ -31,7 +26,7 @@ before(async () => {
   vault = await launchVault(home);
   await writeConfig(home, { socket: socketPath(home), chains: {} });
   const keys = openKeys(home, new Map([...(await ensureKeys(home)), ["kyt", await createKey(home, "kyt")]]));
-  await writePapers(keys, vault.identityKey);
+  await writeScreening(keys, vault.identityKey);
   deployment = await holdCeremony(home, keys, { socket: socketPath(home), vaultKey: vault.identityKey });
 });
 after(async () => {
@@ -40,34 +35,16 @@ after(async () => {
   await place.remove();
 });
 
-/** The papers of a ceremony whose rulebook wants a clean screening before an entry is retired. */
-async function writePapers(keys: Keys, vaultKey: string): Promise<void> {
-  const administrators = await Promise.all(GROUPS.administrators.map((name) => keys(name)));
-  const genesis: Genesis = {
-    version: 1,
-    institution: "Screening Bank",
-    demonstration: true,
-    createdAt: Date.now(),
-    vaultKey,
-    administrators: administrators.map((key) => ({ person: key.name, scheme: "ed25519", publicKey: toHex(key.publicKey) })),
-    threshold: 2,
-    nonce: randomBytes(16).toString("hex") as Nonce,
-  };
-  const names = [...new Set([...Object.values(GROUPS).flat(), "finality-a", "finality-b", "kyt"])];
-  const publicKeys = new Map<string, Uint8Array>();
-  for (const name of names) publicKeys.set(name, (await keys(name)).publicKey);
-  const plain = demoRulebook(genesis, publicKeys);
-  const source = { id: "kyt", type: "screening", publicKey: publicKeys.get("kyt") as Uint8Array } as const;
-  const [model] = plain.rules.filter((rule) => rule.effect === "require");
-  assert.ok(model?.effect === "require");
-  const { quorum: _, ...open } = model;
+/** A ceremony whose rulebook wants a clean screening before an entry is retired. */
+async function writeScreening(keys: Keys, vaultKey: string): Promise<void> {
+  const { publicKey } = await keys("kyt");
+  const source = { id: "kyt", type: "screening", publicKey } as const;
   const facts = [{ type: "screening", sources: ["kyt"], atLeast: 1, maxAgeMs: 60_000 }] as const;
-  const screened = { ...open, id: "screened", kinds: ["retire"], facts } as const;
-  const book: Rulebook = { ...plain, sources: [...plain.sources, source], rules: [...plain.rules, screened] };
-  const papers = { genesis: encode(Genesis, genesis), rulebook: encode(Rulebook, book) };
-  const signed = (kind: Kind<unknown>, bytes: Uint8Array) => signObject(kind, bytes, administrators);
-  await writeWhole(join(home, "ceremony", "genesis.cbor"), await signed(Genesis as Kind<unknown>, papers.genesis));
-  await writeWhole(join(home, "ceremony", "rulebook.cbor"), await signed(Rulebook as Kind<unknown>, papers.rulebook));
+  const screened = { ...OPEN, ...NOTHING, id: "screened", kinds: ["retire"], facts } as const;
+  await writePapers(home, { keys, vaultKey }, ({ sources, rules }) => ({
+    sources: [...sources, source],
+    rules: [...rules, screened],
+  }));
 }
 
 const strongroom = (...args: readonly string[]) => ask(home, ...args);

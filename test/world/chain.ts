@@ -95,7 +95,8 @@ export async function startAnvil({
 
 type Call = Anvil["rpc"];
 
-async function deploy(rpc: Call, { name, byHand }: { name: string; byHand: boolean }): Promise<string> {
+/** Creates a contract of Odd.sol and gives its address. */
+export async function deploy(rpc: Call, { name, byHand }: { name: string; byHand: boolean }): Promise<string> {
   const { bytecode } = JSON.parse(readFileSync(join(ROOT, "tools/demo/odd.json"), "utf8")) as {
     bytecode: Record<string, string>;
   };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-// Tokens that do not do what they say, and a contract that pays from inside. Only for tests.
+// Tokens that do not do what they say, and contracts that are called and pay from inside. Only for tests.
 
 abstract contract Balances {
     mapping(address holder => uint256 amount) public balanceOf;
@@ -65,6 +65,31 @@ contract ChangingToken is Balances {
         assembly {
             return(add(answer, 32), mload(answer))
         }
+    }
+}
+
+/// Keeps sums for those who call it, and gives half of the value back.
+contract Register {
+    mapping(address caller => uint256 sum) public sumOf;
+
+    event Noted(address indexed by, string text, uint256 sum, uint256 value);
+
+    function note(string calldata text, uint256[] calldata parts) external payable {
+        uint256 sum = 0;
+        for (uint256 at = 0; at < parts.length; at++) sum += parts[at];
+        sumOf[msg.sender] += sum;
+        emit Noted(msg.sender, text, sum, msg.value);
+        (bool done, ) = msg.sender.call{value: msg.value / 2}("");
+        require(done, "not taken");
+    }
+
+    /// Lets nobody do anything; only its name is dangerous.
+    function approve(address, uint256) external pure returns (bool) {
+        return true;
+    }
+
+    function fail(uint256) external payable {
+        revert("never");
     }
 }
 

@@ -4,16 +4,18 @@ import { test } from "node:test";
 import { type Hash, toHex } from "@strongroom/core/bytes";
 import { keyId } from "@strongroom/core/keys/id";
 import { openBook } from "@strongroom/core/rulebook/book";
+import { OPEN } from "@strongroom/core/rulebook/open";
 import type { Approval } from "@strongroom/core/signed/approval";
 import { Entry } from "@strongroom/core/signed/entry";
 import type { Nonce } from "@strongroom/core/signed/fields";
 import type { Intent } from "@strongroom/core/signed/intent";
 import { encode } from "@strongroom/core/signed/object";
 import type { Receipt } from "@strongroom/core/signed/receipt";
+import type { Rule } from "@strongroom/core/signed/rulebook";
 import { VaultRefused } from "@strongroom/sdk/vault/session";
 import { demoRulebook, ETH, PERSONS, SOURCES } from "../demo/rulebook.ts";
 import type { Request } from "../device/requests.ts";
-import { adviceOf, detailWords, namedIn } from "./advice.ts";
+import { adviceOf, detailWords, namedIn, scopeWords } from "./advice.ts";
 import { currentApprovals } from "./execute.ts";
 import type { Session } from "./session.ts";
 
@@ -51,8 +53,8 @@ const session = {
   book: () => book,
   head: () => ({ boot: BOOT, at: 1_000 }),
   async demand({ name }: { name: string }) {
-    const type = name === "harbor" ? "exchange" : "self-hosted";
-    if (name !== "harbor" && name !== "paper") throw new VaultRefused({ code: "ENTRY_UNKNOWN" } as Receipt);
+    const type = name === "harbor" ? "exchange" : name === "pool" ? "contract" : "self-hosted";
+    if (name !== "harbor" && name !== "paper" && name !== "pool") throw new VaultRefused({ code: "ENTRY_UNKNOWN" } as Receipt);
     return encode(Entry, {
       version: 1,
       deployment,
@@ -112,6 +114,33 @@ test("what no rule allows, a rule denies or nobody knows is said at once", async
   assert.match((await advice(payment("gone"), "tom")).against ?? "", /address book/);
   const stranger = { ...payment("harbor"), initiator: BOOT };
   assert.match((await advice(stranger, "tom")).against ?? "", /not enrolled/);
+});
+
+test("a call is advised on by its method, and a dangerous one only where a rule names it", async () => {
+  const { asset: _, destination: __, ...common } = payment("pool");
+  const call = (method: string, size: number) =>
+    ({
+      ...common,
+      kind: "call",
+      destination: { entry: "pool", hash: BOOT, address: ADDRESS },
+      method,
+      arguments: new Uint8Array(size),
+    }) as const satisfies Intent;
+  const rule = (id: string, methods: Rule["methods"]): Rule => ({ ...OPEN, id, effect: "allow", kinds: ["call"], methods });
+  const advised = async (rules: readonly Rule[], intent: Intent) => {
+    const open = openBook({ ...book.document, rules });
+    return adviceOf({ ...session, book: () => open } as Session, request(intent, approval("tom")));
+  };
+  const deposit = call("deposit(uint256)", 32);
+  const approve = call("approve(address,uint256)", 64);
+  assert.match((await advised([], deposit)).against ?? "", /no rule allows/);
+  assert.deepEqual(await advised([rule("all", "any")], deposit), { missing: [] });
+  assert.match((await advised([rule("all", "any")], approve)).against ?? "", /no rule allows/);
+  assert.deepEqual(await advised([rule("one", ["allowance"])], approve), { missing: [] });
+  assert.equal(
+    scopeWords(rule("one", ["deposit(uint256)", "allowance"]), book),
+    "kinds call; methods deposit(uint256), allowance",
+  );
 });
 
 test("wallets, entries and freezes are advised on too", async () => {

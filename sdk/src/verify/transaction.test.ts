@@ -86,3 +86,35 @@ test("a transaction that does anything else is an alarm", () => {
   wrong(executed(plain, { intent: hash(8) }));
   wrong(Uint8Array.of(1));
 });
+
+test("a call carries its method, its arguments and its value, and nothing beside them", () => {
+  const { asset: _, destination, ...common } = payment;
+  const given = new Uint8Array(32).fill(1);
+  const call = {
+    ...common,
+    kind: "call",
+    destination,
+    method: "deposit(uint256)",
+    arguments: given,
+    totalFee: 600_000n,
+  } as const;
+  const asked = { id: request.id, intent: call as Intent };
+  const context = { ...fees, gasLimit: 60_000 };
+  const take = (order: Partial<Order>) => transactionOf(book, executed({ ...plain, ...order }, { context }), asked);
+  const made = { method: call.method, arguments: given };
+  assert.equal(take({ call: made }).from, from);
+  const { transfer } = plain;
+  for (const wrong of [
+    {},
+    { call: { ...made, method: "withdraw(uint256)" } },
+    { call: { ...made, arguments: new Uint8Array(32).fill(2) } },
+    { call: { ...made, arguments: new Uint8Array(33).fill(1) } },
+    { call: made, transfer: { ...transfer, amount: 6n } },
+    { call: made, transfer: { ...transfer, to: OTHER } },
+    { call: made, chainId: 1 },
+    { transfer: { asset: TOKEN, to: PAYEE, amount: 5n } },
+  ])
+    assert.throws(() => take(wrong), { code: "EXECUTION_WRONG" });
+  const dear = executed({ ...plain, call: made }, { context: { ...context, maxFeePerGas: 11n } });
+  assert.throws(() => transactionOf(book, dear, asked), { code: "EXECUTION_WRONG" });
+});
