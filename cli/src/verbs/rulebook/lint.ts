@@ -18,8 +18,8 @@ export function warningsOf(book: Rulebook): readonly Warning[] {
   ];
 }
 
-type Conditions = Pick<Rule, "kinds" | "chains" | "assets" | "wallets" | "destinations" | "classes" | "initiators">;
-const DIMENSIONS = ["kinds", "chains", "assets", "wallets", "destinations", "classes", "initiators"] as const;
+type Conditions = Pick<Rule, "kinds" | "chains" | "assets" | "wallets" | "destinations" | "classes" | "initiators" | "methods">;
+const DIMENSIONS = ["kinds", "chains", "assets", "wallets", "destinations", "classes", "initiators", "methods"] as const;
 
 /** Whether every action that `inner` matches is matched by `outer` too. */
 function covers(outer: Conditions, inner: Conditions): boolean {
