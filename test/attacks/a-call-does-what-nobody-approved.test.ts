@@ -25,7 +25,7 @@ function siegeOf(pool: Partial<Entry> = {}, rules: Rulebook["rules"] = []): Sieg
   });
 }
 
-/** What a device that renders whatever it is given would have had to sign: the approvals do not matter where there is no text. */
+/** Approvals do not matter where there is no text. */
 const unread = (intent: IntentOf<"call">) => world.execute([intent], []);
 
 attacks("the server swaps a field of a call and keeps the approvals", () => {

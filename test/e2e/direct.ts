@@ -18,8 +18,8 @@ import { openWire } from "../../cli/src/vault/wire.ts";
 
 export type Direct = { readonly node: Node; end(): Promise<void> };
 
-/** Brings it up in a home, with the wallet, the address book and deposits of the demonstration. `papers`: writes those of another
- *  ceremony than the demonstration's. */
+/** Brings it up in a home, with the wallet, the address book and deposits of the demonstration. `papers`: writes those of
+ *  another ceremony than the demonstration's. */
 export async function startDirect(home: string, papers?: (keys: Keys, vaultKey: string) => Promise<void>): Promise<Direct> {
   await ensureVault(home);
   const [{ node, child }, vault] = await Promise.all([startAnvil(home, null), launchVault(home)]);

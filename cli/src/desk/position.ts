@@ -1,5 +1,5 @@
-/** Whether the position that a payment or call takes covers it, by the server's books. It only advises: the server holds what it
- *  needs in its own transaction, and the vault judges. */
+/** Whether the position that a payment or call takes covers it, by the server's books. It only advises: the server holds what
+ *  it needs in its own transaction, and the vault judges. */
 import { formatAmount } from "@strongroom/core/money/amount";
 import { findChain } from "@strongroom/core/text/render";
 import type { Client } from "@strongroom/sdk/client";

@@ -28,11 +28,11 @@ test("a change shows what goes, what comes and what becomes different, long line
     '- rules allow: {"id":"allow","effect":"allow","kinds":["pay"],"chains":"any"',
     '    ,"assets":"any","wallets":"any","destinations":"any","classes":"any","initia',
     '    tors":["traders"],"units":"any","clients":"any","walletClasses":"any","perso',
-    '    ns":"any","times":"any"}',
+    '    ns":"any","times":"any","methods":"any"}',
     '+ rules new: {"id":"new","effect":"deny","kinds":"any","chains":"any","asset',
     '    s":"any","wallets":"any","destinations":"any","classes":["contract"],"initia',
     '    tors":"any","units":"any","clients":"any","walletClasses":"any","persons":"a',
-    '    ny","times":"any"}',
+    '    ny","times":"any","methods":"any"}',
     "DEMONSTRATION - no real value",
   ];
   assert.deepEqual(renderChange(current, changed).split("\n"), expected);

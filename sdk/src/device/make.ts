@@ -51,8 +51,8 @@ export async function makePayment(
   return make(by, { kind: "pay", chain: asset.chain, wallet, destination, asset: asset.id, amount, totalFee });
 }
 
-/** A call of a method that an entry of the address book names. `values`: its arguments, each as its type has it. `amount`: native
- *  value in base units that goes along. Fails: ENTRY_MISMATCH, METHOD_UNKNOWN, CALL_INVALID, as `fetchEntry`. */
+/** A call of a method that an entry of the address book names. `values`: its arguments, each as its type has it. `amount`:
+ *  native value in base units that goes along. Fails: ENTRY_MISMATCH, METHOD_UNKNOWN, CALL_INVALID, as `fetchEntry`. */
 export async function makeCall(
   by: Asks,
   it: {

@@ -104,8 +104,8 @@ export type Sent = {
   readonly detail: string;
 };
 
-/** What signed bytes say, read from the bytes alone. `contract`: of the token that is moved. `to`: who is paid, or what is called
- *  with native value. `raw` is what is sent. */
+/** What signed bytes say, read from the bytes alone. `contract`: of the token that is moved. `to`: who is paid, or what is
+ *  called with native value. `raw` is what is sent. */
 export type SignedTransaction = Fees & {
   readonly chain: number;
   readonly id: string;

@@ -17,7 +17,8 @@ export function isOnChain(intent: Intent): intent is OnChain {
   return intent.kind === "pay" || intent.kind === "cancel" || intent.kind === "call";
 }
 
-/** What a transaction moves: a cancellation nothing of the native asset, a call the native value that goes along. `contract`: the token's, if it is one. */
+/** What a transaction moves: a cancellation nothing of the native asset, a call the native value that goes along.
+ *  `contract`: the token's, if it is one. */
 export type Movement = {
   readonly chain: number;
   readonly native: string;

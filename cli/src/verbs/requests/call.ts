@@ -20,8 +20,8 @@ export const call: Verb = {
   name: "call",
   takes: "ENTRY METHOD [ARGUMENT…]",
   what:
-    "request the call of a contract's method; numbers are decimal, bytes are hex with 0x, lists and tuples are JSON with their " +
-    "values as texts; arguments that begin with a minus come after --",
+    "request the call of a contract's method; numbers are decimal, bytes are hex with 0x, lists and tuples are JSON with " +
+    "their values as texts; arguments that begin with a minus come after --",
   options: {
     from: { value: "WALLET", what: "wallet that calls and pays" },
     value: { value: "AMOUNT", what: "native value that goes along (default 0)" },

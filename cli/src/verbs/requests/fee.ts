@@ -1,5 +1,5 @@
-/** What a payment, call or cancellation may cost: told on the command line, or some times today's fees, by the chain's node or by the
- *  server. What could never be carried out is told here, before anybody signs. */
+/** What a payment, call or cancellation may cost: told on the command line, or some times today's fees, by the chain's node
+ *  or by the server. What could never be carried out is told here, before anybody signs. */
 
 import { fromHex } from "@strongroom/core/bytes";
 import { demand } from "@strongroom/core/errors";

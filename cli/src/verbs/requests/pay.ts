@@ -62,7 +62,7 @@ export const pay: Verb = {
 export const cancel: Verb = {
   name: "cancel",
   takes: "REQUEST",
-  what: "request that a payment or call which is sent and not mined is stopped: its place on the chain is taken by paying nothing",
+  what: "request that a payment or call which is sent and not mined is stopped: its place on the chain is taken by nothing",
   options: { ...COSTS, ...WORDS, ...OUT, ...SIGNING },
   examples: ["cancel 3f2a9c01 --key tom --purpose 'wrong month'"],
   async run(context) {

@@ -168,7 +168,8 @@ function word(value: bigint): Uint8Array {
   );
 }
 
-/** Text of UTF-8, in its only form: no overlong sequences, no surrogates, nothing beyond U+10FFFF.   Source: ECMA-262, Decode. */
+/** Text of UTF-8, in its only form: no overlong sequences, no surrogates, nothing beyond U+10FFFF.
+ *  Source: ECMA-262, Decode. */
 function textOf(bytes: Uint8Array, field: string): string {
   try {
     return decodeURIComponent(toHex(bytes).replace(/../g, "%$&"));

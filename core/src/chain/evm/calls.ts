@@ -35,7 +35,8 @@ function rows(name: string, source: Readonly<Record<string, string>>): readonly 
 }
 
 export const CALLS: readonly Row[] = [
-  // EIP-20; increase and decrease: OpenZeppelin Contracts 4.9 ERC20 and 1.x; Uniswap Permit2 AllowanceTransfer; ERC-6909; ERC-1363
+  // EIP-20; increase and decrease: OpenZeppelin Contracts 4.9 ERC20 and 1.x; Uniswap Permit2 AllowanceTransfer; ERC-6909;
+  // ERC-1363
   ...rows(TRANSFER, { "transfer(address,uint256)": "a9059cbb" }),
   ...rows(ALLOWANCE, {
     "approve(address,uint256)": "095ea7b3",
@@ -80,7 +81,8 @@ export const CALLS: readonly Row[] = [
     "transferAndCall(address,uint256,bytes)": "4000aea0",
     "send(address,uint256,bytes)": "9bd9bbc6",
   }),
-  // OpenZeppelin Contracts: TransparentUpgradeableProxy, UUPSUpgradeable, ProxyAdmin, UpgradeableBeacon; Safe before 1.3; EIP-2535
+  // OpenZeppelin Contracts: TransparentUpgradeableProxy, UUPSUpgradeable, ProxyAdmin, UpgradeableBeacon; Safe before 1.3;
+  // EIP-2535
   ...rows("proxy upgrade", {
     "upgradeTo(address)": "3659cfe6",
     "upgradeToAndCall(address,bytes)": "4f1ef286",

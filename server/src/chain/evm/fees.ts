@@ -1,4 +1,5 @@
-/** What a transfer or a call would cost. No truth to be had from nodes: each is asked, the median counts, and a maximum bounds it. */
+/** What a transfer or a call would cost. No truth to be had from nodes: each is asked, the median counts, and a maximum bounds
+ *  it. */
 import { fromHex, toHex } from "@strongroom/core/bytes";
 import { GAS_LIMIT_MAX, intrinsicGas } from "@strongroom/core/chain/evm/build";
 import { limits } from "../../host/limits.ts";
@@ -9,7 +10,7 @@ import { NodeFault, type Rpc } from "./rpc.ts";
 import { quantity, readTips } from "./wire.ts";
 
 const PLAIN_GAS = 21_000n; // Yellow Paper, appendix G, G_transaction
-/** What a transfer of a token takes where nodes refuse to say, because the money or the tokens are not there yet; and a call. */
+/** What a token's transfer, or a call, takes where nodes refuse to say, because the money or the tokens are not there yet. */
 const CALL_GAS = 100_000n;
 const MARGIN = { numerator: 5n, denominator: 4n };
 /** Raised by an eighth five times a fee is not yet twice as high. */

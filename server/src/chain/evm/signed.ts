@@ -19,7 +19,8 @@ const WORD = 32;
  *  more than a millisecond. */
 const known = new Map<string, SignedTransaction>();
 
-/** Fails: EFFECT_UNREADABLE unless the bytes are the one canonical form of a signed plain transfer or call.   Source: EIP-1559. */
+/** Fails: EFFECT_UNREADABLE unless the bytes are the one canonical form of a signed plain transfer or call.
+ *  Source: EIP-1559. */
 export function readSigned(raw: Uint8Array): SignedTransaction {
   const name = createHash("sha256").update(raw).digest("base64");
   const read = known.get(name) ?? readFresh(raw);

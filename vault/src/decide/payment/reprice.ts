@@ -1,5 +1,6 @@
-/** A dearer version of a payment, call or cancellation that is out and stuck: the same intent in the same place on the chain, within
- *  the total fee that its approvers have read. Not for replacing one intent by another, which takes approvals of its own.
+/** A dearer version of a payment, call or cancellation that is out and stuck: the same intent in the same place on the chain,
+ *  within the total fee that its approvers have read. Not for replacing one intent by another, which takes approvals of its
+ *  own.
  *
  *  Nobody approves it anew, so it rests on the approvals of its commitment and ends with what they name: the start of the
  *  vault, the rulebook, the intent's expiry. Whatever else may have changed meanwhile is judged once more. */

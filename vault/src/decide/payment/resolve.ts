@@ -121,8 +121,8 @@ function cancellation(state: Founded, { chain, from }: Common, source: Source) {
   return { asset, transfer, subject, call: undefined, code: undefined };
 }
 
-/** The call of a method that its entry names, of a contract that is nothing else to us. Its arguments were read when its text was
- *  made. Rules see the native value that goes along as its amount. */
+/** The call of a method that its entry names, of a contract that is nothing else to us. Its arguments were read when its text
+ *  was made. Rules see the native value that goes along as its amount. */
 function calling(state: Founded, intent: IntentOf<"call">, { chain }: Common, source: Source) {
   const { destination, method, amount } = intent;
   const { entry: name, address } = destination;
