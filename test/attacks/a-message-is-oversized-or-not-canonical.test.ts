@@ -130,5 +130,5 @@ attacks("an intent is not text, not minimal or out of range", () => {
   refused(vault, "BAD_VALUE", "an empty name", () => send(swap("64 61636d65", "60")));
   refused(vault, "BAD_VALUE", "chain zero", () => send(swap("0a 19 7a69", "0a 00")));
   refused(vault, "BAD_VALUE", "a chain above 2^32", () => send(swap("0a 19 7a69", "0a 1b 00000001 00000000")));
-  refused(vault, "BAD_VALUE", "an unknown kind", () => send(swap("00 01 01 01", "00 01 01 08")));
+  refused(vault, "BAD_VALUE", "an unknown kind", () => send(swap("00 01 01 01", "00 01 01 09")));
 });
