@@ -55,6 +55,8 @@ test("a slip of the keys is told, with what was probably meant", () => {
     [["wallet", "new", "Acme", "--class", "hot"], "a name of a-z, 0-9 and hyphens is expected"],
     [["wallet", "new", "\u0430cme", "--class", "hot"], "a name of a-z, 0-9 and hyphens is expected"],
     [["entry", "new", "x", "--class", "own"], "--own WALLET/INDEX belongs to class own"],
+    [["pay", "1", "eth", "--from", "w", "--to", "x", "--address", "0x1"], "it is named in place of --to, not beside it"],
+    [["freeze", "everything"], "one of institution, unit, chain, asset, wallet, destination, person is expected"],
     [["entry", "new", "x", "--class", "bank"], "one of exchange, vasp, self-hosted, contract, denied, own is expected"],
   ] as const) {
     const { status, stderr } = strongroom(...args);

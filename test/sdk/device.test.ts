@@ -5,15 +5,18 @@ import { test } from "node:test";
 import { toHex } from "../../core/src/bytes.ts";
 import { ExecutionBody } from "../../core/src/protocol/command.ts";
 import { openBook } from "../../core/src/rulebook/book.ts";
+import { NOTHING, OPEN } from "../../core/src/rulebook/open.ts";
 import { Approval } from "../../core/src/signed/approval.ts";
 import { Intent } from "../../core/src/signed/intent.ts";
 import { challengeOf, decode, encode, idOf, type Kind, Signed } from "../../core/src/signed/object.ts";
+import type { Rulebook } from "../../core/src/signed/rulebook.ts";
 import { decide, initiate } from "../../sdk/src/device/decision.ts";
 import * as make from "../../sdk/src/device/make.ts";
 import { openRequest, type Shown, wordsOf } from "../../sdk/src/device/show.ts";
 import { openSecret, openSigner } from "../../sdk/src/device/signer.ts";
 import { HERE, type Here } from "../../sdk/src/here.ts";
 import { openSession, type Session, shortMemory } from "../../sdk/src/vault/session.ts";
+import { fetchWallet } from "../../sdk/src/vault/show.ts";
 import { openApproval, openDecision } from "../../sdk/src/verify/approval.ts";
 import { transactionOf } from "../../sdk/src/verify/transaction.ts";
 import { type Device, ORIGIN, passkey, RP_ID_HASH, someHash } from "../world/keys.ts";
@@ -24,8 +27,8 @@ import { wireTo } from "./wire.ts";
 const { tom, tina, carl, amy, bob, olga, otto, ada, ben, mallory } = KEYS;
 const here: Here = { ...HERE, now: () => NOW };
 
-async function start(): Promise<{ vault: MemoryVault; session: Session }> {
-  const { vault, made } = foundedVault();
+async function start(rulebook: Partial<Rulebook> = {}): Promise<{ vault: MemoryVault; session: Session }> {
+  const { vault, made } = foundedVault({ rulebook });
   const session = await openSession({ wire: wireTo(vault), memory: shortMemory(), pin: made.deployment });
   return { vault, session };
 }
@@ -111,6 +114,54 @@ test("wallets, entries and freezes are made and carried out", async () => {
     approvals.push((await decide(session, person, { shown: read, decision: "approve" }, here)).approval);
   must(vault.send(command({ command: "register", intent, approvals })));
   assert.equal(wordsOf(lift.intent, null), `lift freeze ${freeze.id.slice(0, 12)}`);
+});
+
+test("an address that is in no book is paid once; one that is on the deny list is paid by no name", async () => {
+  const rules = [
+    { ...OPEN, id: "operations", effect: "allow", kinds: ["wallet", "entry"], initiators: ["operations"] },
+    { ...OPEN, id: "pay-once", effect: "allow", kinds: ["pay"], classes: ["one-time", "self-hosted"], initiators: ["traders"] },
+  ] as const;
+  const units = [{ id: "bank" }, { id: "desk", parent: "bank" }];
+  const { session, vault } = await start({ rules, units });
+  const opening = { chain: 31337, wallet: "desk-1", walletClass: "hot", unit: "desk" } as const;
+  assert.throws(() => make.makeWallet(by(session, tina), { ...opening, unit: "moon" }), { code: "UNIT_UNKNOWN" });
+  const opened = make.makeWallet(by(session, tina), opening);
+  assert.match(opened.text, /unit +desk/);
+  await carryOut(session, opened, [tina]);
+  assert.equal((await fetchWallet(session, "desk-1")).unit, "desk");
+  must(vault.send(command({ command: "address", wallet: "desk-1", index: 0 })));
+  const address = "0x15d34AAf54267DB7D7c367839AAf71A00a2C6A65";
+  const once = { ...plain, wallet: "desk-1", to: { address } };
+  await assert.rejects(make.makePayment(by(session, tom), { ...once, to: { address: address.toLowerCase() } }), {
+    code: "ADDRESS_INVALID",
+  });
+  const shown = await make.makePayment(by(session, tom), once);
+  assert.equal(wordsOf(shown.intent, session.book()), `pay 0.25 eth to ${address}`);
+  await carryOut(session, shown, [tom]);
+  const listed = { name: "bad", party: "A thief", chain: 31337, address, class: "denied", assets: "any" } as const;
+  await carryOut(session, make.makeEntry(by(session, tina), listed), [tina]);
+  const more = await make.makePayment(by(session, tom), once);
+  await assert.rejects(carryOut(session, more, [tom]), /ENTRY_MISMATCH|DENIED/);
+  const freeze = make.makeFreeze(by(session, olga), { level: "unit", subject: "bank" });
+  await carryOut(session, freeze, [olga]);
+  const other = { address: "0x90F79bf6EB2c4f870365E785982E1f101E93b906" };
+  const held = await make.makePayment(by(session, tom), { ...once, to: other });
+  await assert.rejects(carryOut(session, held, [tom]), /FROZEN/);
+});
+
+test("a signature lives no longer than the shortest requirement that may bind its intent", async () => {
+  const short = { ...OPEN, ...NOTHING, id: "short", kinds: ["pay"], approvalLifeMs: 600_000 } as const;
+  const allow = { ...OPEN, id: "all", effect: "allow" } as const;
+  const { session } = await start({ rules: [allow, short] });
+  const shown = await make.makePayment(by(session, tom), plain);
+  await carryOut(session, shown, [tom]);
+  const lifeOf = async (it: Shown) => {
+    const { approval } = await initiate(session, it === shown ? tom : tina, it, here);
+    return decode(Approval, decode(Signed, approval).body).notAfter - NOW;
+  };
+  assert.equal(await lifeOf(shown), 300_000);
+  const wallet = make.makeWallet(by(session, tina), { chain: 31337, wallet: "w", walletClass: "hot" });
+  assert.ok((await lifeOf(wallet)) > 600_000);
 });
 
 test("an unknown asset or entry, nothing, and another chain are refused before anything is made", async () => {

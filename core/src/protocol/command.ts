@@ -217,6 +217,7 @@ export const WalletBody = kind(
     path: field(4, text(64, 1), "account path"),
     publicKey: field(5, hex(33), "account public key"),
     chainCode: field(6, hex(32), "account chain code"),
+    unit: optional(7, slug, "unit of the rulebook that it belongs to"),
   }),
 );
 export type WalletBody = Of<(typeof WalletBody)["shape"]>;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { Calendar, Times } from "../signed/rulebook.ts";
-import { civil, isWithin, localTime, periodOf, touches } from "./calendar.ts";
+import { civil, isWithin, localTime, nextTurn, periodOf, touches } from "./calendar.ts";
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -126,4 +126,37 @@ test("what the calendar does not know is within nothing and touches everything, 
   assert.ok(!isWithin(zurich, never, long));
   assert.ok(touches(zurich, { ...never, to: 1 }, long));
   assert.ok(isWithin(zurich, never, { lo: START, hi: START + 32 * DAY }));
+});
+
+test("a time turns at its beginning and end, and where the calendar changes or ends", () => {
+  const office: Times = { calendar: "zurich", days: ["monday", "friday"], from: 9 * 60, to: 17 * 60 };
+  const turn = (at: string) => {
+    const next = nextTurn(zurich, office, Date.parse(at));
+    return next === undefined ? undefined : new Date(next).toISOString();
+  };
+  assert.equal(turn("2026-01-05T07:59:59.999Z"), "2026-01-05T08:00:00.000Z");
+  assert.equal(turn("2026-01-05T08:00:00Z"), "2026-01-05T16:00:00.000Z");
+  assert.equal(turn("2026-01-05T16:00:00Z"), "2026-01-09T08:00:00.000Z");
+  assert.equal(turn("2026-01-09T16:00:00Z"), "2026-01-12T08:00:00.000Z");
+  assert.equal(turn("2026-03-27T20:00:00Z"), "2026-03-29T01:00:00.000Z");
+  assert.equal(turn("2026-03-29T01:00:00Z"), "2026-03-30T07:00:00.000Z");
+  assert.equal(turn("2027-03-26T20:00:00Z"), "2027-03-28T01:00:00.000Z");
+  assert.equal(turn("2027-03-28T01:00:00Z"), undefined);
+});
+
+test("until the next turn of a time nothing changes", () => {
+  const names = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] as const;
+  const window = fc.record({
+    days: fc.subarray([...names], { minLength: 1 }),
+    from: fc.integer({ min: 0, max: 1439 }),
+    to: fc.integer({ min: 1, max: 1440 }),
+  });
+  const check = (at: number, part: number, { days, from, to }: Pick<Times, "days" | "from" | "to">) => {
+    const times: Times = { calendar: "zurich", days, from: Math.min(from, to - 1), to };
+    const turn = nextTurn(zurich, times, at) as number;
+    const between = at + Math.floor((turn - 1 - at) * part);
+    for (const asks of [isWithin, touches])
+      assert.equal(asks(zurich, times, { lo: between, hi: between }), asks(zurich, times, { lo: at, hi: at }));
+  };
+  fc.assert(fc.property(moment, fc.double({ min: 0, max: 1, noNaN: true }), window, check), { numRuns: 2000 });
 });

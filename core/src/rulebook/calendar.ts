@@ -61,6 +61,18 @@ function daysOf(local: number, start: Time, end: Time): readonly Piece[] {
   return found;
 }
 
+/** The next moment after `at` at which `times` begins or ends, or the calendar's offset changes or its knowledge ends; undefined
+ *  when nothing is to come. Until then whatever is asked of `times` has one answer. */
+export function nextTurn(calendar: Calendar, times: Times, at: Time): Time | undefined {
+  const local = localTime(calendar, at);
+  const today = Math.floor(local / DAY_MS);
+  const days = [0, 1, 2, 3, 4, 5, 6, 7].map((ahead) => today + ahead).filter((day) => isDay(times, day));
+  const edges = days.flatMap((day) => [times.from, times.to].map((minute) => day * DAY_MS + minute * MINUTE_MS));
+  const marks = [...calendar.changes.map((change) => change.at), calendar.until];
+  const later = [...edges.map((edge) => at + edge - local), ...marks].filter((mark) => mark > at && mark <= calendar.until);
+  return later.length === 0 ? undefined : Math.min(...later);
+}
+
 function isDay({ days }: Times, day: number): boolean {
   const name = WEEKDAYS[(((day + FIRST_WEEKDAY) % 7) + 7) % 7];
   return days.some((one) => one === name);

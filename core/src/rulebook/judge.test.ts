@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { ALLOW, DENY, REQUIRE, sampleRulebook } from "../../test/sample.ts";
+import { ALLOW, DAY_MS, DENY, REQUIRE, sampleRulebook } from "../../test/sample.ts";
 import type { Requirement, Rule } from "../signed/rulebook.ts";
 import { openBook, type Subject } from "./book.ts";
-import { type Approver, judge, quorumMet } from "./judge.ts";
+import { type Approver, approvalLife, judge, quorumMet } from "./judge.ts";
 import { NOTHING, OPEN } from "./open.ts";
 
 const payment: Subject = {
@@ -184,4 +184,14 @@ test("what is dangerous is allowed only where it is named, and denied or bound b
   assert.deepEqual(told(all, deny("any")), [false, false, false]);
   const third = { ...REQUIRE, methods: ["allowance"], quorum: { type: "group", group: "approvers", count: 3 } } as const;
   assert.deepEqual(told(all, third), [true, false, false]);
+});
+
+test("an approval lives as long as the rulebook and every requirement that may bind its intent allow", () => {
+  const short = { ...REQUIRE, id: "short", kinds: ["pay"], approvalLifeMs: 60_000 } satisfies Rule;
+  const wide = { ...REQUIRE, id: "wide", approvalLifeMs: 3_600_000 } satisfies Rule;
+  const book = bookOf([ALLOW, DENY, REQUIRE, short, wide]);
+  assert.equal(approvalLife(book, "pay"), 60_000);
+  assert.equal(approvalLife(book, "entry"), 3_600_000);
+  for (const kind of ["freeze", "unfreeze", undefined] as const) assert.equal(approvalLife(book, kind), DAY_MS);
+  assert.equal(approvalLife(bookOf([ALLOW, REQUIRE]), "pay"), DAY_MS);
 });

@@ -1,5 +1,6 @@
 /** The judgement: what the rules say of a subject, and whether a requirement is met. Deny overrides, every matching
  *  requirement binds, no matching allow refuses, order never matters. Source: DESIGN §4, docs/spec/rulebook.md. */
+import type { IntentKind } from "../signed/intent.ts";
 import type { Requirement, Rule } from "../signed/rulebook.ts";
 import { type Book, candidates, hasValues, type Subject, withinValues } from "./book.ts";
 import { fillsQuorum, groupsIn, spansGroups } from "./quorum.ts";
@@ -48,4 +49,15 @@ export function quorumMet(
   const { quorum, distinctGroups } = requirement;
   if (quorum === undefined) return distinctGroups === 0;
   return fillsQuorum(quorum, book.groups, persons) && spansGroups(distinctGroups, groupsIn(quorum), book.groups, persons);
+}
+
+/** How long an approval of an intent of this kind may be valid at most: as the rulebook says, and no longer than any requirement
+ *  says that may bind it. Without a kind, for decisions that no rule is asked about, as the rulebook says. Milliseconds. */
+export function approvalLife({ document }: Book, kind?: IntentKind): number {
+  const isRuled = kind !== undefined && kind !== "freeze" && kind !== "unfreeze";
+  const lives = document.rules.flatMap((rule) => {
+    const binds = isRuled && (rule.kinds === "any" || rule.kinds.includes(kind));
+    return binds && rule.effect === "require" && rule.approvalLifeMs !== undefined ? [rule.approvalLifeMs] : [];
+  });
+  return Math.min(document.approvalLifeMs, ...lives);
 }

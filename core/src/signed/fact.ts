@@ -1,12 +1,28 @@
 /** Fact: a signed, dated statement from outside the vault. The rulebook names the sources whose facts count. */
+import type { Hash } from "../bytes.ts";
 import { amount, choice, field, type Of, slug, text, uint } from "./codec.ts";
 import { hash32, time, version } from "./fields.ts";
 import { kind } from "./object.ts";
 import { variant } from "./table.ts";
 
-/** Subject texts. Screening: `address:<chain id>:<address>`. Price: `price:<asset>:<reference currency>`.
- *  Finality: `transaction:<chain id>:<transaction id>`. Code: `code:<chain id>:<address>`. Nonce: `nonce:<chain id>:<address>`.
- *  Travel rule and simulation: `intent:<intent id>`. Clock: `clock`. */
+/** What facts speak of: subject texts by what stands in them. */
+export const SUBJECT = {
+  /** Screening: an address that is paid. */
+  address: (chain: number, address: string) => `address:${chain}:${address}`,
+  /** Price: an asset in the reference currency. */
+  price: (asset: string, currency: string) => `price:${asset}:${currency}`,
+  /** Finality: a transaction by its id on the chain. */
+  transaction: (chain: number, id: string) => `transaction:${chain}:${id}`,
+  /** Code: a token's contract. */
+  code: (chain: number, contract: string) => `code:${chain}:${contract}`,
+  /** Nonce: an address that pays. */
+  nonce: (chain: number, address: string) => `nonce:${chain}:${address}`,
+  /** Travel rule and simulation: an intent by its id. */
+  intent: (id: Hash) => `intent:${id}`,
+  /** Clock: nothing but the time. */
+  clock: () => "clock",
+} as const;
+
 const common = {
   version,
   deployment: field(2, hash32, "id of the deployment"),

@@ -3,13 +3,15 @@ import { z } from "zod";
 import { endpoint } from "./endpoint.ts";
 import { AddressText, Bytes, ChainId, Count, Hash, Index, Label, page, paging, Slug, Text, Time } from "./fields.ts";
 
-/** A wallet as the vault knows it. `receipt`: the vault's signed receipt that shows it. `client` null: an omnibus wallet. */
+/** A wallet as the vault knows it. `receipt`: the vault's signed receipt that shows it. `client` null: an omnibus wallet.
+ *  `unit`: whose users see it. `ruledAs`: the unit of the rulebook that its rules and limits read, null without one. */
 export const Wallet = z.strictObject({
   name: Slug,
   chain: ChainId,
   walletClass: z.enum(["hot", "warm", "cold"]),
   client: Slug.nullable(),
   unit: Slug,
+  ruledAs: Slug.nullable(),
   label: Label.nullable(),
   receipt: Bytes,
   createdAt: Time,
@@ -37,7 +39,10 @@ export const BookEntry = z.strictObject({
   party: Text,
   chain: ChainId,
   address: AddressText,
+  /** `denied`: on the deny list; its address is never paid. */
   class: z.enum(["own", "exchange", "vasp", "self-hosted", "contract", "denied"]),
+  /** Which assets may be paid to it. */
+  assets: z.union([z.literal("any"), z.array(Slug).max(64)]),
   state: z.enum(["current", "retired"]),
   entry: Bytes,
   /** The request that put it into force. */

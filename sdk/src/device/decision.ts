@@ -2,9 +2,10 @@
  *  shown: the approval holds the hash of the text, which is rendered anew and compared. */
 import { type Hash, toHex } from "@strongroom/core/bytes";
 import { demand } from "@strongroom/core/errors";
+import { approvalLife } from "@strongroom/core/rulebook/judge";
 import { Approval, type Decision } from "@strongroom/core/signed/approval";
 import type { Nonce } from "@strongroom/core/signed/fields";
-import { Intent } from "@strongroom/core/signed/intent";
+import { Intent, type IntentKind } from "@strongroom/core/signed/intent";
 import { encode, type Kind } from "@strongroom/core/signed/object";
 import { RENDERER, textHash } from "@strongroom/core/text/render";
 import { raise } from "../faults.ts";
@@ -54,17 +55,24 @@ export function demandEnrolled(known: Pick<Known, "book">, signer: Pick<Signer, 
   demand(enrolled, "KEY_UNKNOWN", "key", `${signer.name} is not enrolled in the rulebook of epoch ${document.epoch}`);
 }
 
-/** A signed decision on an intent, or on a rulebook with `text` as it was shown. Fails: what the signer fails with. */
+/** A signed decision on an intent, or on a rulebook with `text` as it was shown. `kind`: that of an intent which is to be carried
+ *  out, so that the approval lives no longer than rules about it allow. Fails: what the signer fails with. */
 export async function signDecision(
   known: Known,
   signer: Signer,
-  it: { readonly subject: Hash; readonly text: string; readonly decision: Decision; readonly notAfter: number },
+  it: {
+    readonly subject: Hash;
+    readonly text: string;
+    readonly decision: Decision;
+    readonly notAfter: number;
+    readonly kind?: IntentKind | undefined;
+  },
   here: Here = HERE,
 ): Promise<Uint8Array> {
   const { head, boot, at } = known.head();
   const book = known.book();
   // Half of the longest life leaves room for clocks that differ.
-  const latest = Math.max(here.now(), at) + Math.ceil(book.document.approvalLifeMs / 2);
+  const latest = Math.max(here.now(), at) + Math.ceil(approvalLife(book, it.kind) / 2);
   const body = encode(Approval, {
     version: 1,
     deployment: known.deployment,
@@ -102,7 +110,7 @@ export async function initiate(
   demandEnrolled(known, signer);
   const { id, intent, bytes, text } = shownAgain(known, shown);
   demand(intent.initiator === signer.id, "DECISION_WRONG", "intent.initiator", "another key initiates this intent");
-  const it = { subject: id, text, decision: "initiate", notAfter: intent.notAfter } as const;
+  const it = { subject: id, text, decision: "initiate", notAfter: intent.notAfter, kind: intent.kind } as const;
   return { intent: bytes, approval: await signDecision(known, signer, it, here) };
 }
 
@@ -117,6 +125,6 @@ export async function decide(
   demandEnrolled(known, signer);
   const { id, intent, text } = shownAgain(known, it.shown);
   const decision = it.decision === "approve" && intent.initiator === signer.id ? "initiate" : it.decision;
-  const notAfter = decision === "reject" ? Number.MAX_SAFE_INTEGER : intent.notAfter;
-  return { approval: await signDecision(known, signer, { subject: id, text, decision, notAfter }, here) };
+  const life = decision === "reject" ? { notAfter: Number.MAX_SAFE_INTEGER } : { notAfter: intent.notAfter, kind: intent.kind };
+  return { approval: await signDecision(known, signer, { subject: id, text, decision, ...life }, here) };
 }

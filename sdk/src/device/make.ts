@@ -30,13 +30,14 @@ function make({ known, signer, words, here = HERE }: By, content: Content): Show
   return showIntent(known, makeIntent(known, signer, content, words, here));
 }
 
-/** A payment to an address-book entry. `amount` is in base units of the asset, `totalFee` the most that it may cost on chain.
- *  Fails: ASSET_UNKNOWN, AMOUNT_ZERO, ENTRY_MISMATCH for an entry on another chain, as `fetchEntry`. */
+/** A payment to an address-book entry by its name, or once to an address that is not in the book. `amount` is in base units of the
+ *  asset, `totalFee` the most that it may cost on chain.
+ *  Fails: ASSET_UNKNOWN, AMOUNT_ZERO, ENTRY_MISMATCH for an entry on another chain, ADDRESS_INVALID, as `fetchEntry`. */
 export async function makePayment(
   by: Asks,
   it: {
     readonly wallet: string;
-    readonly to: string;
+    readonly to: string | { readonly address: string };
     readonly asset: string;
     readonly amount: bigint;
     readonly totalFee: bigint;
@@ -45,10 +46,16 @@ export async function makePayment(
   const { wallet, to, amount, totalFee } = it;
   const asset = by.known.book().assets.get(it.asset) ?? refuse("ASSET_UNKNOWN", "asset", `the rulebook knows no ${it.asset}`);
   demand(amount > 0n, "AMOUNT_ZERO", "amount", "a payment moves something");
-  const { hash, entry } = await fetchEntry(by.known, to);
-  demand(entry.chain === asset.chain, "ENTRY_MISMATCH", "to", `${to} is on chain ${entry.chain}, not ${asset.chain}`);
-  const destination = { entry: entry.name, hash, address: entry.address };
+  const isNamed = typeof to === "string";
+  const destination = isNamed ? await entryOn(by, to, asset.chain) : { address: evm.parseAddress(to.address, "to") };
   return make(by, { kind: "pay", chain: asset.chain, wallet, destination, asset: asset.id, amount, totalFee });
+}
+
+/** The destination that an entry in force stands for. */
+async function entryOn({ known }: Asks, name: string, chain: number): Promise<IntentOf<"pay">["destination"]> {
+  const { hash, entry } = await fetchEntry(known, name);
+  demand(entry.chain === chain, "ENTRY_MISMATCH", "to", `${name} is on chain ${entry.chain}, not ${chain}`);
+  return { entry: entry.name, hash, address: entry.address };
 }
 
 /** A call of a method that an entry of the address book names. `values`: its arguments, each as its type has it. `amount`:
@@ -107,10 +114,17 @@ export function makeCancellation(by: By, it: { readonly former: Shown; readonly 
   return make(by, { kind: "cancel", chain: intent.chain, wallet: intent.wallet, totalFee: it.totalFee, replaces: id });
 }
 
-/** A new wallet; without a client an omnibus wallet. */
-export function makeWallet(by: By, it: Pick<IntentOf<"wallet">, "chain" | "wallet" | "walletClass" | "client">): Shown {
-  const { chain, wallet, walletClass, client } = it;
-  return make(by, { kind: "wallet", chain, wallet, walletClass, ...(client === undefined ? {} : { client }) });
+/** A new wallet; without a client an omnibus wallet, with a unit one that belongs to that unit of the rulebook.
+ *  Fails: UNIT_UNKNOWN. */
+export function makeWallet(
+  by: By,
+  it: Pick<IntentOf<"wallet">, "chain" | "wallet" | "walletClass" | "client" | "unit">,
+): Shown {
+  const { chain, wallet, walletClass, client, unit } = it;
+  const isKnown = unit === undefined || by.known.book().unitsOf.has(unit);
+  demand(isKnown, "UNIT_UNKNOWN", "unit", `the rulebook knows no unit ${unit}`);
+  const of = { ...(client !== undefined && { client }), ...(unit !== undefined && { unit }) };
+  return make(by, { kind: "wallet", chain, wallet, walletClass, ...of });
 }
 
 /** A new address-book entry. Fails: ADDRESS_INVALID. */

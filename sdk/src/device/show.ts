@@ -51,7 +51,8 @@ export function wordsOf(intent: Intent, book: Book | null): string {
     case "pay": {
       const decimals = book?.assets.get(intent.asset)?.decimals;
       const amount = decimals === undefined ? "" : `${formatAmount(intent.amount, decimals)} `;
-      return `pay ${amount}${intent.asset} to ${intent.destination.entry}${again(intent)}`;
+      const { entry, address } = intent.destination;
+      return `pay ${amount}${intent.asset} to ${entry ?? address}${again(intent)}`;
     }
     case "call":
       return `call ${intent.method} of ${intent.destination.entry}${again(intent)}`;

@@ -11,10 +11,13 @@ import { currentEntry, type EntryRow, listEntries } from "./store.ts";
 
 /** An entry as it is shown. Fails: RECORD_TAMPERED. */
 function show(row: EntryRow, view: Pick<View, "vaultKey" | "deployment">): BookEntry {
-  const whole = entryOf(row, view) !== null;
-  if (!whole) problem("RECORD_TAMPERED", "entry", `the record of entry ${row.name} is not what the vault has in force`);
+  const signed = entryOf(row, view);
+  if (signed === null)
+    problem("RECORD_TAMPERED", "entry", `the record of entry ${row.name} is not what the vault has in force`);
   const { name, hash, party, chain, address, class: kind, state, entry, request } = row;
-  return { name, hash, party, chain, address, class: kind, state, entry, request, createdAt: row.created_at.toISOString() };
+  const assets = signed.assets === "any" ? "any" : [...signed.assets];
+  const dates = { createdAt: row.created_at.toISOString() };
+  return { name, hash, party, chain, address, class: kind, assets, state, entry, request, ...dates };
 }
 
 export const entries: Handlers<"entries"> = {

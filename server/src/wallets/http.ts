@@ -11,14 +11,15 @@ import { changeWallet, listWallets, visibleWallet, type WalletRow } from "./stor
 
 /** A wallet as it is shown; what is not the vault's own is not. Fails: RECORD_TAMPERED. */
 export function showWallet(row: WalletRow, vaultKey: Uint8Array): Wallet {
-  const whole = walletOf(row, vaultKey) !== null;
-  if (!whole) problem("RECORD_TAMPERED", "wallet", `the record of wallet ${row.name} is not what the vault has signed`);
+  const shown = walletOf(row, vaultKey);
+  if (shown === null) problem("RECORD_TAMPERED", "wallet", `the record of wallet ${row.name} is not what the vault has signed`);
   return {
     name: row.name,
     chain: row.chain,
     walletClass: row.wallet_class,
     client: row.client,
     unit: row.unit,
+    ruledAs: shown.unit ?? null,
     label: row.label,
     receipt: row.receipt,
     createdAt: row.created_at.toISOString(),

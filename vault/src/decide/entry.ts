@@ -2,6 +2,7 @@
 import { chainOf } from "@strongroom/core/chain/table";
 import { demand, refuse } from "@strongroom/core/errors";
 import { Entry } from "@strongroom/core/signed/entry";
+import { SUBJECT } from "@strongroom/core/signed/fact";
 import type { IntentOf } from "@strongroom/core/signed/intent";
 import { decode } from "@strongroom/core/signed/object";
 import { findChain } from "@strongroom/core/text/render";
@@ -85,7 +86,9 @@ function judged(state: Founded, now: Now, { id, intent }: Asked, entry: Entry, {
     touched: { chain, destination: name, address },
     approvers,
     stated,
-    about: { subjects: { screening: `address:${chain}:${address}`, simulation: `intent:${id}`, clock: "clock" } },
+    about: {
+      subjects: { screening: SUBJECT.address(chain, address), simulation: SUBJECT.intent(id), clock: SUBJECT.clock() },
+    },
     quotes: new Map(),
   };
 }

@@ -131,8 +131,10 @@ function demandLife(now: Now, { approvers }: Judged, { id, approvalLifeMs }: Req
 /** Cooling-off: the book's entry that is paid is in force for long enough. An address outside the book never is. */
 function demandEntryAge(state: Founded, now: Now, { subject }: Judged, { id, entryAgeMs }: Requirement): void {
   const entry = subject.destination === undefined ? undefined : get(state.entries, subject.destination);
-  const old = entry !== undefined && now.lo >= entry.at + entryAgeMs;
-  demand(old, "ENTRY_TOO_YOUNG", `rules.${id}`, `the destination must be in the address book for ${entryAgeMs} ms`);
+  if (entry === undefined) refuse("ENTRY_TOO_YOUNG", `rules.${id}`, "an address outside the address book is of no age");
+  const until = entry.at + entryAgeMs;
+  const detail = `its cooling-off time ends at ${until}, the vault's time is at least ${now.lo}`;
+  demand(now.lo >= until, "ENTRY_TOO_YOUNG", `rules.${id}`, detail);
 }
 
 function* minimumSteps({ book }: Founded, { subject, approvers }: Judged): Generator<Step> {

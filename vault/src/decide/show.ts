@@ -73,8 +73,8 @@ function wallet(state: Founded, name: string): Uint8Array {
 
 /** A wallet as outsiders see it. */
 export function walletBody(found: Wallet): Uint8Array {
-  const { name, chain, class: walletClass, client, path, publicKey, chainCode } = found;
-  const named = client === undefined ? {} : { client };
+  const { name, chain, class: walletClass, client, unit, path, publicKey, chainCode } = found;
+  const named = { ...(client !== undefined && { client }), ...(unit !== undefined && { unit }) };
   return encode(WalletBody, { wallet: name, chain, walletClass, ...named, path, publicKey, chainCode });
 }
 

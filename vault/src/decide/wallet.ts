@@ -6,6 +6,7 @@ import { demand, refuse } from "@strongroom/core/errors";
 import { accountPath, deriveAddressKey } from "@strongroom/core/keys/hd";
 import type { CommandOf } from "@strongroom/core/protocol/command";
 import { Attestation } from "@strongroom/core/signed/attestation";
+import { SUBJECT } from "@strongroom/core/signed/fact";
 import type { IntentOf } from "@strongroom/core/signed/intent";
 import { encode } from "@strongroom/core/signed/object";
 import { findChain } from "@strongroom/core/text/render";
@@ -34,7 +35,7 @@ export function openWallet(
   const source = walletSubject(state, { class: intent.walletClass, client: intent.client, unit: intent.unit });
   const touched = { chain: chain.id, wallet, ...(source.units !== undefined && { units: source.units }) };
   const subject = { kind: "wallet", initiator: person, when: whenOf(state, now), chain: chain.id, wallet, ...source } as const;
-  const about = { subjects: { simulation: `intent:${id}`, clock: "clock" } };
+  const about = { subjects: { simulation: SUBJECT.intent(id), clock: SUBJECT.clock() } };
   demandRules(state, now, { id, subject, touched, approvers, stated, about, quotes: new Map() });
   demand(state.accounts < MAX_WALLETS, "TABLE_FULL", "wallets", `${MAX_WALLETS} wallets are open`);
   const path = accountPath(chain.family, state.accounts);

@@ -34,7 +34,10 @@ export const approve: Verb = {
         `${frame(text)}${former === null ? "" : `\n${former}`}`,
         `${decision === "initiate" ? "Sign" : "Approve"} as ${key.name}?`,
       );
-      const approval = await signDecision(session, key, { subject: id, text, decision, notAfter: intent.notAfter });
+      const approval = await signDecision(session, key, {
+        ...{ subject: id, text, decision },
+        ...{ notAfter: intent.notAfter, kind: intent.kind },
+      });
       const out = context.text("out");
       if (out !== undefined) {
         const renews = decision === "initiate";

@@ -97,12 +97,15 @@ async function requestEntry(context: Context, session: Session, wish: Wish & Pic
   const words = wordsFrom(context);
   const known = await session.ask({ command: "show", what: "entry", name });
   demand(known.code !== "OK", "ENTRY_EXISTS", "NAME", `there is an entry ${name} in force`);
+  const chain = chainFrom(context, session);
+  const foreign = assets === "any" ? undefined : assets.find((asset) => session.book().assets.get(asset)?.chain !== chain);
+  demand(foreign === undefined, "ASSET_UNKNOWN", "assets", `${foreign} is not an asset of chain ${chain}`);
   const entry = encode(Entry, {
     version: 1,
     deployment: session.deployment,
     name,
     party,
-    chain: chainFrom(context, session),
+    chain,
     address: evm.parseAddress(address, "address"),
     class: type,
     assets,

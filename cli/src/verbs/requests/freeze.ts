@@ -20,7 +20,7 @@ import { keptOf, type Session } from "../../vault/session.ts";
 import { type Answer, type Context, confirmText, lineFor, named, needed, SIGNING, type Verb, withSession } from "../../verb.ts";
 import { OUT, requestIntent, WORDS, wordsFrom } from "./request.ts";
 
-const LEVELS = ["institution", "chain", "asset", "wallet", "destination", "person"] as const;
+const LEVELS = ["institution", "unit", "chain", "asset", "wallet", "destination", "person"] as const;
 type Level = (typeof LEVELS)[number];
 
 export const freeze: Verb = {
@@ -28,7 +28,7 @@ export const freeze: Verb = {
   takes: "LEVEL [SUBJECT]",
   what: `stop payments at once, as an officer; LEVEL is ${LEVELS.join(", ")}`,
   options: { purpose: { value: "TEXT", what: "why, in your words" }, ...BY_HAND, ...SIGNING },
-  examples: ["freeze institution --key olga", "freeze wallet treasury --key otto --purpose 'odd payment'"],
+  examples: ["freeze institution --key olga", "freeze unit desk --key otto --purpose 'odd payment'"],
   async run(context) {
     const [word = "", subject = ""] = named(context, "LEVEL", "SUBJECT?");
     const level = LEVELS.find((name) => name === word) ?? fault("USAGE", "LEVEL", `one of ${LEVELS.join(", ")} is expected`);

@@ -1,8 +1,10 @@
 /** `strongroom pay` and `strongroom cancel`: make a request that moves value, or stops what is on its way, and sign it as its
  *  initiator. Nothing is paid or stopped before others have approved. */
 
+import { evm } from "@strongroom/core/chain/evm/evm";
 import { demand, refuse } from "@strongroom/core/errors";
 import { formatAmount } from "@strongroom/core/money/amount";
+import type { Asset } from "@strongroom/core/rulebook/book";
 import { makeIntent } from "@strongroom/sdk/device/decision";
 import { fetchEntry } from "@strongroom/sdk/vault/show";
 import type { Request } from "../../desk/desk.ts";
@@ -31,6 +33,7 @@ export const pay: Verb = {
   what: "request a payment; it waits with your signature for approvals",
   options: {
     to: { value: "ENTRY", what: "address-book entry that is paid" },
+    address: { value: "ADDRESS", what: "in place of --to: an address that is paid once and is not in the address book" },
     from: { value: "WALLET", what: "wallet that pays" },
     index: { value: "N", what: "index of the paying address in the wallet (default 0)" },
     client: { value: "CLIENT", what: "client whose position pays out of an omnibus wallet (default: the institution's own)" },
@@ -45,6 +48,7 @@ export const pay: Verb = {
   },
   examples: [
     "pay 0.25 eth --from treasury --to northwind --key tom --purpose 'invoice 4711'",
+    "pay 0.1 eth --from treasury --address 0x… --key tom",
     "pay --replaces 3f2a9c01 --key tom",
   ],
   async run(context) {
@@ -79,7 +83,7 @@ export const cancel: Verb = {
 
 async function payAnew(context: Context): Promise<Answer> {
   const [amount = "", name = ""] = named(context, "AMOUNT", "ASSET");
-  const [to, wallet] = [asName(needed(context, "to"), "to"), asName(needed(context, "from"), "from")];
+  const [to, wallet] = [payeeOf(context), asName(needed(context, "from"), "from")];
   const index = indexOf(context);
   return withSigner(context, async (session) => {
     const asset = session.book().assets.get(name);
@@ -87,13 +91,29 @@ async function payAnew(context: Context): Promise<Answer> {
       refuse("ASSET_UNKNOWN", "ASSET", `${name}; there are ${[...session.book().assets.keys()].join(", ")}`);
     const units = amountFrom(amount, asset.decimals, "AMOUNT");
     demand(units > 0n, "AMOUNT_ZERO", "AMOUNT", "a payment moves something");
-    const { hash, entry } = await fetchEntry(session, to);
-    const there = entry.chain === asset.chain;
-    demand(there, "ENTRY_MISMATCH", "to", `${to} is an address on chain ${entry.chain}, ${name} is on chain ${asset.chain}`);
-    const destination = { entry: entry.name, hash, address: entry.address };
+    const destination = "address" in to ? to : await destinationOn(session, to.entry, asset);
     const content = { kind: "pay", chain: asset.chain, wallet, destination, asset: asset.id, amount: units } as const;
     return { content, index, former: null };
   });
+}
+
+type Payee = { readonly entry: string } | { readonly address: string };
+
+/** Who is paid: an entry of the address book, or once an address that is in none. Fails: USAGE, ADDRESS_INVALID. */
+function payeeOf(context: Context): Payee {
+  const [entry, address] = [context.text("to"), context.text("address")];
+  if (entry !== undefined && address !== undefined) fault("USAGE", "address", "it is named in place of --to, not beside it");
+  return address === undefined
+    ? { entry: asName(needed(context, "to"), "to") }
+    : { address: evm.parseAddress(address, "address") };
+}
+
+/** The destination that an entry stands for. Fails: ENTRY_MISMATCH, as `fetchEntry`. */
+async function destinationOn(session: Session, name: string, asset: Asset): Promise<Payment["destination"]> {
+  const { hash, entry } = await fetchEntry(session, name);
+  const words = `${name} is an address on chain ${entry.chain}, ${asset.id} is on chain ${asset.chain}`;
+  demand(entry.chain === asset.chain, "ENTRY_MISMATCH", "to", words);
+  return { entry: entry.name, hash, address: entry.address };
 }
 
 type Content = Pick<Wish, "content" | "index" | "former">;
@@ -126,10 +146,19 @@ function samePayment(context: Context, session: Session, { intent, index }: Requ
     AMOUNT: formatAmount(amount, decimals),
     ASSET: asset,
     to: destination.entry,
+    address: destination.address,
     from: wallet,
     index: String(index),
   };
-  const now = { AMOUNT: units, ASSET: name, to: context.text("to"), from: context.text("from"), index: context.text("index") };
+  const said = (option: string) => context.text(option);
+  const now = {
+    AMOUNT: units,
+    ASSET: name,
+    to: said("to"),
+    address: said("address"),
+    from: said("from"),
+    index: said("index"),
+  };
   for (const field of Object.keys(before) as (keyof typeof before)[]) {
     const same = now[field] === undefined || now[field] === before[field];
     demand(same, "REPLACES_MISMATCH", field, `the payment that is replaced has ${before[field]}`);

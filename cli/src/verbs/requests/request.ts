@@ -61,7 +61,8 @@ export async function requestIntent(
   const text = textOf(session, intent);
   const former = await formerWords(desk, intent, session.book());
   await confirmText(context, `${frame(text)}${former === null ? "" : `\n${former}`}`, `Sign as ${key.name}?`);
-  const it = { subject: idOf(Intent, bytes), text, decision: "initiate", notAfter: intent.notAfter } as const;
+  const { kind, notAfter } = intent;
+  const it = { subject: idOf(Intent, bytes), text, decision: "initiate", notAfter, kind } as const;
   const approval = await signDecision(session, key, it);
   const out = context.text("out");
   if (out !== undefined) {

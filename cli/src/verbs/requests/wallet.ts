@@ -26,21 +26,27 @@ export const walletNew: Verb = {
     class: { value: "CLASS", what: `how exposed it is: ${CLASSES.join(", ")}` },
     chain: { value: "ID", what: "chain id (default: the rulebook's only chain)" },
     client: { value: "CLIENT", what: "the one client whose wallet it is (default: an omnibus wallet)" },
+    unit: { value: "UNIT", what: "unit of the rulebook that it belongs to, for rules, limits and freezes (default: none)" },
     ...WORDS,
     ...OUT,
     ...SIGNING,
   },
-  examples: ["wallet new acme-1 --class warm --client acme --key tina"],
+  examples: ["wallet new acme-1 --class warm --client acme --unit desk --key tina"],
   async run(context) {
     const [text = ""] = named(context, "NAME");
     const wallet = asName(text, "NAME");
     const walletClass = oneOf(CLASSES, "class", needed(context, "class"));
-    const [signer, words, client] = [needed(context, "key"), wordsFrom(context), asName(context.text("client"), "client")];
+    const [signer, words] = [needed(context, "key"), wordsFrom(context)];
+    const [client, unit] = [asName(context.text("client"), "client"), asName(context.text("unit"), "unit")];
     return withSession(context, async (session, { desk }) => {
       const known = await session.ask({ command: "show", what: "wallet", name: wallet });
       demand(known.code !== "OK", "WALLET_EXISTS", "NAME", `there is a wallet ${wallet} already`);
       const chain = chainFrom(context, session);
-      const content = { kind: "wallet", chain, wallet, walletClass, ...(client === undefined ? {} : { client }) } as const;
+      const units = session.book().unitsOf;
+      const there = [...units.keys()].join(", ") || "none";
+      demand(unit === undefined || units.has(unit), "UNIT_UNKNOWN", "unit", `${unit}; there is ${there}`);
+      const of = { ...(client !== undefined && { client }), ...(unit !== undefined && { unit }) };
+      const content = { kind: "wallet", chain, wallet, walletClass, ...of } as const;
       const key = await openKey(context.home, signer, context.text("passphrase-file"));
       return requestIntent(context, session, { desk, key, bytes: makeIntent(session, key, content, words) });
     });
@@ -61,18 +67,19 @@ export const walletShow: Verb = {
 
 /** A wallet for people and programs. */
 export function describeWallet(wallet: WalletBody): Answer {
-  const { wallet: name, chain, walletClass, client, path, publicKey, chainCode } = wallet;
+  const { wallet: name, chain, walletClass, client, unit, path, publicKey, chainCode } = wallet;
   const facts = [
     ["wallet", name],
     ["chain", String(chain)],
     ["class", walletClass],
     ["client", client ?? OMNIBUS],
+    ...(unit === undefined ? [] : [["unit", unit]]),
     ["path", path],
     ["public key", publicKey],
     ["chain code", chainCode],
   ];
-  const json = { wallet: name, chain, class: walletClass, path, publicKey, chainCode };
-  return { text: columns(facts), json: { ...json, ...(client === undefined ? {} : { client }) } };
+  const of = { ...(client !== undefined && { client }), ...(unit !== undefined && { unit }) };
+  return { text: columns(facts), json: { wallet: name, chain, class: walletClass, path, publicKey, chainCode, ...of } };
 }
 
 export const address: Verb = {

@@ -3,7 +3,7 @@
 import type { Time } from "@strongroom/core/bytes";
 import { attempt, demand, type Result, refuse } from "@strongroom/core/errors";
 import { demandPrice, isDearer, isNear, type Price } from "@strongroom/core/money/value";
-import type { Fact } from "@strongroom/core/signed/fact";
+import { type Fact, SUBJECT } from "@strongroom/core/signed/fact";
 import type { Valuation } from "@strongroom/core/signed/rulebook";
 import { get } from "../../state/map.ts";
 import type { Founded } from "../../state/state.ts";
@@ -22,7 +22,7 @@ export function priceIn({ numerator, denominator }: PriceFact): Price {
 /** What price facts of an asset speak of. */
 export function priceSubject({ book }: Pick<Founded, "book">, asset: string): string | undefined {
   const { valuation } = book.document;
-  return valuation && `price:${asset}:${valuation.currency}`;
+  return valuation && SUBJECT.price(asset, valuation.currency);
 }
 
 /** Refuses a price of zero, and one that is too far from the one which this source stated shortly before.

@@ -8,6 +8,7 @@ import { worth } from "@strongroom/core/money/value";
 import type { EvmContext } from "@strongroom/core/protocol/command";
 import type { Asset, ChainEntry, Subject } from "@strongroom/core/rulebook/book";
 import type { Entry } from "@strongroom/core/signed/entry";
+import { SUBJECT } from "@strongroom/core/signed/fact";
 import type { Intent, IntentOf } from "@strongroom/core/signed/intent";
 import type { ClassSeen } from "@strongroom/core/signed/rulebook";
 import { findAsset, findChain } from "@strongroom/core/text/render";
@@ -270,13 +271,13 @@ export function subjectOf(state: Founded, now: Now, { subject, asset }: Named, q
 export function aboutOf(state: Founded, { order, chain, asset, from, transfer, subject, code }: Named, nonce: number): About {
   const price = subject.amount === undefined ? undefined : priceSubject(state, asset.id);
   const subjects = {
-    screening: `address:${chain.id}:${transfer.to}`,
-    "travel-rule": `intent:${order.id}`,
-    simulation: `intent:${order.id}`,
-    nonce: `nonce:${chain.id}:${from.address}`,
-    clock: "clock",
+    screening: SUBJECT.address(chain.id, transfer.to),
+    "travel-rule": SUBJECT.intent(order.id),
+    simulation: SUBJECT.intent(order.id),
+    nonce: SUBJECT.nonce(chain.id, from.address),
+    clock: SUBJECT.clock(),
     ...(price !== undefined && { price }),
-    ...(code !== undefined && { code: `code:${chain.id}:${code.contract}` }),
+    ...(code !== undefined && { code: SUBJECT.code(chain.id, code.contract) }),
   };
   return { subjects, nonce, ...(code?.hash !== undefined && { codeHash: code.hash }) };
 }
