@@ -21,7 +21,7 @@ import type { Workers } from "../jobs/jobs.ts";
 import { enqueue } from "../jobs/store.ts";
 import { releasePayment, reservePayment } from "../ledger/rules.ts";
 import { post } from "../ledger/store.ts";
-import { intentOf, isAlive } from "../requests/rules.ts";
+import { intentOf, isAlive, isOver } from "../requests/rules.ts";
 import { changeRequest, findRequest, lockRequest, type RequestRow } from "../requests/store.ts";
 import { findWallet } from "../wallets/store.ts";
 import {
@@ -242,8 +242,7 @@ async function giveUp(house: House, execution: ExecutionRow, refusal: Receipt): 
   const shown = await house.vault.ask({ command: "show", what: "execution", name: request });
   const isWithheld = shown.code === "OK" && progressOf(shown.body, request)?.state === "withheld";
   // What was withheld is never given out for an intent that is over.
-  const isOver = refusal.code === "EXPIRED" || refusal.code === "INTENT_REJECTED";
-  if (isWithheld && isOver) return abort(house, execution, refusal);
+  if (isWithheld && isOver(refusal.code, refusal.field)) return abort(house, execution, refusal);
   if (shown.code === "OK") return keepSigned(house, execution, shown);
   // A vault that is overloaded or has stopped does not say so.
   return shown.code === "INTENT_UNKNOWN" ? abort(house, execution, refusal) : { is: "held" };

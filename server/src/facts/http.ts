@@ -2,6 +2,7 @@
 import { Hash, Time } from "@strongroom/sdk/contract/fields";
 import type { StatedFact } from "@strongroom/sdk/contract/governance";
 import { emit, seesAll } from "../events/store.ts";
+import { limits } from "../host/limits.ts";
 import { type Handlers, problem } from "../http/call.ts";
 import { paged } from "../http/pages.ts";
 import { enqueue } from "../jobs/store.ts";
@@ -21,6 +22,7 @@ export const facts: Handlers<"facts"> = {
     const read = readFact(body.fact, book);
     if (!read.ok) problem("SIGNED_WRONG", "body.fact", read.detail);
     const { id, fact } = read;
+    if (fact.at > house.now() + limits.factAheadMs) problem("SIGNED_WRONG", "body.fact", "it is dated in the future");
     const known = await findFact(tx, id);
     if (known !== undefined) return show(known);
     const { source, type, subject } = fact;
@@ -29,7 +31,7 @@ export const facts: Handlers<"facts"> = {
     if (!(await insertFact(tx, entered))) problem("CONFLICT", "body.fact", "it is being sent at the same time; send it again");
     const told = { data: { source, type, about: subject }, signed: body.fact, record: factRecord(entered) };
     await emit(tx, { type: "fact.stated", subject: `fact:${id}`, actor: caller.name, ...told });
-    if (type === "finality") await enqueue(tx, { kind: "inform", subject });
+    await enqueue(tx, { kind: type === "finality" ? "inform" : "retry-facts", subject });
     return show(entered);
   },
   /** Their subjects are transactions and screened addresses of all units and clients, so only who sees all sees any. */

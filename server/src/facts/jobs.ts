@@ -1,12 +1,63 @@
-/** Telling the vault what its sources state: finality ends transactions there, and with them what they hold. */
+/** What becomes of stated facts: finality goes to the vault, which ends transactions there, and with them what they hold; all
+ *  others go with the intents that want them. */
+import type { Hash } from "@strongroom/core/bytes";
+import { attempt } from "@strongroom/core/errors";
+import type { Book } from "@strongroom/core/rulebook/book";
+import { Entry } from "@strongroom/core/signed/entry";
+import type { Intent } from "@strongroom/core/signed/intent";
+import { decode } from "@strongroom/core/signed/object";
+import { findAddress } from "../addresses/store.ts";
+import type { Reader } from "../db/tables.ts";
 import { transact } from "../db/transact.ts";
+import { currentEntry } from "../entries/store.ts";
+import type { House } from "../host/context.ts";
+import { limits } from "../host/limits.ts";
 import type { Workers } from "../jobs/jobs.ts";
-import { factsOn, markInformed } from "./store.ts";
+import { enqueue } from "../jobs/store.ts";
+import { intentOf } from "../requests/rules.ts";
+import { type RequestRow, refusedRequests } from "../requests/store.ts";
+import { chosenFacts, type Facing, readFact, type Wish, wishesOf } from "./rules.ts";
+import { markInformed, newestFacts } from "./store.ts";
+
+type Asked = Pick<RequestRow, "id" | "index">;
+
+/** The signed facts that go to the vault with an intent. */
+export async function factsFor(house: Pick<House, "db" | "vault" | "now">, asked: Asked, intent: Intent) {
+  const { book } = await house.vault.view();
+  const wishes = await wishesFor(house.db, { asked, intent, book });
+  const rows = await newestFacts(house.db, [...new Set(wishes.map(({ subject }) => subject))]);
+  // What a source has signed with a key that was taken from it since would spoil the rest.
+  const held = rows.flatMap((row) => {
+    const read = readFact(row.fact, book);
+    return read.ok ? [{ fact: read.fact, bytes: row.fact }] : [];
+  });
+  return chosenFacts(held, wishes, house.now()).map(({ bytes }) => bytes);
+}
+
+type Wanting = { readonly asked: Asked; readonly intent: Intent; readonly book: Book };
+
+async function wishesFor(db: Reader, { asked, intent, book }: Wanting): Promise<readonly Wish[]> {
+  const pays = intent.kind === "pay" || intent.kind === "cancel";
+  const paying = pays ? await findAddress(db, intent.wallet, asked.index) : undefined;
+  const facing: Facing = { id: asked.id as Hash, intent, from: paying?.address ?? null, entry: await entryIn(db, intent) };
+  return wishesOf(facing, book);
+}
+
+/** The entry that an intent puts into force or ends. */
+async function entryIn(db: Reader, intent: Intent): Promise<Entry | null> {
+  const bytes = intent.kind === "retire" ? (await currentEntry(db, intent.name))?.entry : undefined;
+  const entry = intent.kind === "entry" ? intent.entry : bytes;
+  const read = entry === undefined ? null : attempt(() => decode(Entry, entry));
+  return read?.ok === true ? read.value : null;
+}
+
+/** What the vault says of facts that another one may change. */
+const WAITS = ["FACT_MISSING", "FACT_STALE", "FACT_MOVED", "FACT_ADVERSE", "FACT_SUPERSEDED", "FACT_FUTURE"] as const;
 
 export const factWorkers: Workers = {
   /** All that was stated on one subject goes in one command, because the vault counts sources within a command. */
   async inform(house, { subject }) {
-    const newest = await factsOn(house.db, subject);
+    const newest = await newestFacts(house.db, [subject]);
     const left = newest.filter(({ informed }) => !informed);
     if (left.length === 0) return "done";
     await house.vault.demand({ command: "inform", facts: newest.map(({ fact }) => fact) });
@@ -16,6 +67,21 @@ export const factWorkers: Workers = {
         left.map(({ id }) => id),
       ),
     );
+    return "done";
+  },
+  /** Something was stated on a subject: requests that wait for a fact on it are carried out again. */
+  async "retry-facts"(house, { subject }) {
+    const { book } = await house.vault.view();
+    const waiting = await refusedRequests(house.db, { codes: WAITS, limit: limits.batch });
+    const ids: string[] = [];
+    for (const request of waiting) {
+      const intent = intentOf(request);
+      const wishes = intent === null ? [] : await wishesFor(house.db, { asked: request, intent, book });
+      if (wishes.some((wish) => wish.subject === subject)) ids.push(request.id);
+    }
+    await transact(house.db, async (tx) => {
+      for (const id of ids) await enqueue(tx, { kind: "carry-out", subject: id });
+    });
     return "done";
   },
 };

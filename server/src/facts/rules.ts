@@ -1,9 +1,13 @@
-/** What a stored fact must be: signed by the source that it names, as the rulebook knows it, with columns that say the same.
- *  Pure. */
+/** What a stored fact must be: signed by the source that it names, as the rulebook knows it, with columns that say the same;
+ *  and which facts the vault will want with an intent. Pure. Nothing of it decides: the vault judges facts again. */
+import type { Hash } from "@strongroom/core/bytes";
 import { attempt } from "@strongroom/core/errors";
-import type { Book } from "@strongroom/core/rulebook/book";
-import { Fact } from "@strongroom/core/signed/fact";
+import { type Book, hasValues, limitsOf } from "@strongroom/core/rulebook/book";
+import type { Entry } from "@strongroom/core/signed/entry";
+import { Fact, SUBJECT } from "@strongroom/core/signed/fact";
+import type { Intent } from "@strongroom/core/signed/intent";
 import { decode, idOf, Signed } from "@strongroom/core/signed/object";
+import type { Needed, Rule } from "@strongroom/core/signed/rulebook";
 import { digestOf, openSigned } from "../vault/signed.ts";
 import type { FactRow } from "./store.ts";
 
@@ -51,3 +55,118 @@ export function isFactWhole(row: FactColumns): boolean {
 
 /** What the event about a fact says of its row. */
 export const factRecord = ({ fact, created_at }: FactRow) => ({ fact: digestOf(fact), created_at: created_at.toISOString() });
+
+/** An intent with what it names: the address that pays, for what is on a chain, and the address-book entry that comes or goes. */
+export type Facing = {
+  readonly id: Hash;
+  readonly intent: Intent;
+  readonly from: string | null;
+  readonly entry: Entry | null;
+};
+
+/** Facts that may have to be there: on a subject, from so many of these sources, not older than so long. */
+export type Wish = { readonly subject: string } & Pick<Needed, "sources" | "atLeast" | "maxAgeMs">;
+
+/** Everything that the vault may want to be stated about an intent, by the requirements that may bind it and the prices that its
+ *  rules and limits take. Whether a requirement binds is the vault's to say; here only what the intent itself rules out is
+ *  left out. */
+export function wishesOf(facing: Facing, book: Book): readonly Wish[] {
+  const named = namesIn(facing, book);
+  const subjects = subjectsOf(facing, named, book);
+  const rules = book.document.rules.filter((rule) => mayBind(rule, named));
+  const needed = rules.flatMap((rule) => (rule.effect === "require" ? rule.facts : []));
+  const wishes = needed.flatMap((need): readonly Wish[] => {
+    const subject = subjects[need.type];
+    return subject === undefined ? [] : [{ subject, ...need }];
+  });
+  return [...wishes, ...pricesFor(facing, named, { book, isValued: rules.some(hasValues) })];
+}
+
+/** What rules can read of an intent without knowing more than its bytes. */
+type Names = { readonly [N in (typeof NAMED)[number]]?: string | number } & { readonly native?: string };
+const NAMED = ["kinds", "chains", "assets", "wallets", "destinations"] as const;
+
+function namesIn({ intent, entry }: Facing, book: Book): Names {
+  const kinds = intent.kind;
+  if (intent.kind === "wallet") return { kinds, chains: intent.chain, wallets: intent.wallet };
+  if (entry !== null) return { kinds, chains: entry.chain, destinations: entry.name };
+  if (intent.kind !== "pay" && intent.kind !== "cancel") return { kinds };
+  const { chain: chains, wallet: wallets } = intent;
+  const native = book.chains.get(chains)?.native;
+  const common = { kinds, chains, wallets, ...(native !== undefined && { native }) };
+  if (intent.kind === "cancel") return { ...common, ...(native !== undefined && { assets: native }) };
+  const { entry: destinations } = intent.destination;
+  return { ...common, assets: intent.asset, ...(destinations !== undefined && { destinations }) };
+}
+
+/** Whether nothing that the intent says keeps a rule from matching it. */
+function mayBind(rule: Rule, named: Names): boolean {
+  if (named.kinds === "freeze" || named.kinds === "unfreeze") return false;
+  return NAMED.every((name) => {
+    const [allowed, value]: [string | readonly (string | number)[], string | number | undefined] = [rule[name], named[name]];
+    return allowed === "any" || (value !== undefined && allowed.includes(value as never));
+  });
+}
+
+type Subjects = { readonly [T in Needed["type"]]?: string };
+
+/** What facts of each type speak of, as the vault will look for them. */
+function subjectsOf({ id, intent, from, entry }: Facing, { assets: asset }: Names, book: Book): Subjects {
+  const both = { simulation: SUBJECT.intent(id), clock: SUBJECT.clock() };
+  if (entry !== null) return { ...both, screening: SUBJECT.address(entry.chain, entry.address) };
+  if (intent.kind !== "pay" && intent.kind !== "cancel") return both;
+  const { chain } = intent;
+  const contract = book.assets.get(String(asset))?.contract;
+  const to = intent.kind === "pay" ? intent.destination.address : from;
+  const currency = intent.kind === "pay" ? book.document.valuation?.currency : undefined;
+  return {
+    ...both,
+    "travel-rule": SUBJECT.intent(id),
+    ...(to !== null && { screening: SUBJECT.address(chain, to) }),
+    ...(from !== null && { nonce: SUBJECT.nonce(chain, from) }),
+    ...(contract !== undefined && { code: SUBJECT.code(chain, contract) }),
+    ...(currency !== undefined && { price: SUBJECT.price(String(asset), currency) }),
+  };
+}
+
+/** Prices of what it moves: of the asset where a rule compares its value, of asset and fees where a limit counts values. */
+function pricesFor(
+  { intent }: Facing,
+  { assets: asset, native }: Names,
+  { book, isValued }: { readonly book: Book; readonly isValued: boolean },
+): readonly Wish[] {
+  const { valuation } = book.document;
+  if (valuation === undefined || asset === undefined || native === undefined) return [];
+  const isCounted = (name: string) => limitsOf(book, name).some(({ measure }) => measure === "value");
+  const moved = [...new Set([String(asset), native])];
+  const priced = moved.filter((name) => isCounted(name) || (isValued && intent.kind === "pay" && name === asset));
+  return priced.map((name) => ({ subject: SUBJECT.price(name, valuation.currency), ...valuation }));
+}
+
+/** Of the newest facts of all sources those that go to the vault with an intent. A fact that is too old spoils those beside it,
+ *  so it is left out where the others are enough; one that speaks against the action never is. */
+export function chosenFacts<F extends { readonly fact: Fact }>(
+  newest: readonly F[],
+  wishes: readonly Wish[],
+  at: number,
+): readonly F[] {
+  const subjects = [...new Set(wishes.map(({ subject }) => subject))];
+  return subjects.flatMap((subject) => {
+    const mine = wishes.filter((wish) => wish.subject === subject);
+    const stated = newest.filter(({ fact }) => {
+      return fact.subject === subject && mine.some(({ sources }) => sources.includes(fact.source));
+    });
+    const life = Math.min(...mine.map(({ maxAgeMs }) => maxAgeMs));
+    const fresh = stated.filter(({ fact }) => fact.at + life >= at || speaksAgainst(fact));
+    const isEnough = mine.every(({ sources, atLeast }) => {
+      return fresh.filter(({ fact }) => sources.includes(fact.source)).length >= atLeast;
+    });
+    return isEnough ? fresh : stated;
+  });
+}
+
+function speaksAgainst(fact: Fact): boolean {
+  if (fact.type === "screening") return fact.verdict === "adverse";
+  if (fact.type === "travel-rule") return fact.exchange === "refused";
+  return fact.type === "simulation" && fact.effect === "differs";
+}

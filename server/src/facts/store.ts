@@ -32,12 +32,20 @@ export async function findFact(db: Reader, id: string): Promise<FactRow | undefi
   return db.selectFrom("fact").selectAll().where("id", "=", id).executeTakeFirst();
 }
 
-/** The newest fact of each source on a subject. */
-export async function factsOn(db: Reader, subject: string): Promise<readonly FactRow[]> {
-  const rows = await db.selectFrom("fact").selectAll().where("subject", "=", subject).orderBy("at", "desc").execute();
-  const newest = new Map<string, FactRow>();
-  for (const row of rows) if (!newest.has(row.source)) newest.set(row.source, row);
-  return [...newest.values()];
+/** The newest fact of each source on each of these subjects; of several of one moment the one that came first. */
+export async function newestFacts(db: Reader, subjects: readonly string[]): Promise<readonly FactRow[]> {
+  if (subjects.length === 0) return [];
+  return db
+    .selectFrom("fact")
+    .distinctOn(["subject", "source"])
+    .selectAll()
+    .where("subject", "in", subjects)
+    .orderBy("subject")
+    .orderBy("source")
+    .orderBy("at", "desc")
+    .orderBy("created_at")
+    .orderBy("id")
+    .execute();
 }
 
 export async function markInformed(tx: Tx, ids: readonly string[]): Promise<void> {

@@ -148,6 +148,8 @@ export const limits = {
   askAgainMs: 15_000,
   outbidMs: 1_000,
   expireMs: 10_000,
+  /** How far a source's clock may be ahead; the vault takes as much. */
+  factAheadMs: 5_000,
   /** When a transaction that is stuck and could not be repriced is looked at again. */
   repriceAgainMs: 60_000,
   log: {

@@ -1,7 +1,6 @@
 /** Carrying requests out: the vault is asked whenever something may have changed its mind, and what it answers is kept.
  *
  *  The vault alone decides. Here a request only moves between the states of DESIGN section 4, by the vault's signed answers. */
-import { attempt } from "@strongroom/core/errors";
 import { Entry } from "@strongroom/core/signed/entry";
 import type { Intent } from "@strongroom/core/signed/intent";
 import { decode, idOf } from "@strongroom/core/signed/object";
@@ -14,7 +13,7 @@ import { emit } from "../events/store.ts";
 import { carryToChain, rehearse } from "../executions/jobs.ts";
 import { isOnChain } from "../executions/rules.ts";
 import { executionOf } from "../executions/store.ts";
-import { factsOn } from "../facts/store.ts";
+import { factsFor } from "../facts/jobs.ts";
 import type { House } from "../host/context.ts";
 import { limits } from "../host/limits.ts";
 import { problem } from "../http/call.ts";
@@ -22,7 +21,7 @@ import type { Workers } from "../jobs/jobs.ts";
 import { enqueue } from "../jobs/store.ts";
 import { walletRecord } from "../wallets/rules.ts";
 import { insertWallet } from "../wallets/store.ts";
-import { approvalOf, endOfDelay, intentOf, isAlive, meaningOf, requestRecord, staleness } from "./rules.ts";
+import { approvalOf, intentOf, isAlive, meaningOf, nextTurnOf, requestRecord, restOfDelay, staleness } from "./rules.ts";
 import {
   changeRequest,
   decisionsOn,
@@ -42,7 +41,8 @@ const GRACE_MS = 50;
 /** The approvals that can count now, one for each key, the newest. Fails: RECORD_TAMPERED. */
 export async function currentApprovals(house: House, request: Pick<RequestRow, "id" | "kind">): Promise<readonly Uint8Array[]> {
   const { book, head } = await house.vault.view();
-  const standing = { book, boot: head.boot, at: head.at };
+  // What expires does so by the later clock.
+  const standing = { book, boot: head.boot, at: Math.max(head.at, house.now()) };
   const newest = new Map<string, Uint8Array>();
   for (const row of await decisionsOn(house.db, [request.id])) {
     const read = approvalOf(row, book);
@@ -52,25 +52,6 @@ export async function currentApprovals(house: House, request: Pick<RequestRow, "
     if (counts) newest.set(row.key, row.approval);
   }
   return [...newest.values()];
-}
-
-/** The facts that are known of a destination. */
-async function factsFor(house: House, intent: Intent): Promise<readonly Uint8Array[]> {
-  if (intent.kind === "call") {
-    const place = `${intent.chain}:${intent.destination.address}`;
-    return (await Promise.all(["address", "code"].map((of) => signedFactsOn(house, `${of}:${place}`)))).flat();
-  }
-  const address = intent.kind === "pay" ? intent.destination.address : null;
-  const chain = intent.kind === "pay" ? intent.chain : 0;
-  if (intent.kind === "entry") {
-    const entry = attempt(() => decode(Entry, intent.entry));
-    return entry.ok ? signedFactsOn(house, `address:${entry.value.chain}:${entry.value.address}`) : [];
-  }
-  return address === null ? [] : signedFactsOn(house, `address:${chain}:${address}`);
-}
-
-async function signedFactsOn(house: House, subject: string): Promise<readonly Uint8Array[]> {
-  return (await factsOn(house.db, subject)).map(({ fact }) => fact);
 }
 
 /** The intent of a stored request. Fails: RECORD_TAMPERED. */
@@ -154,9 +135,13 @@ async function enterEntry(tx: Tx, { request, intent, shown, now }: Made<"entry">
 }
 
 /** Notes a refusal, and says when the vault is to be asked again. */
-async function noteRefusal(house: House, id: string, answer: Pick<Receipt, "code" | "field" | "detail">): Promise<Done> {
+async function noteRefusal(
+  house: House,
+  { id, kind }: Pick<RequestRow, "id" | "kind">,
+  answer: Pick<Receipt, "code" | "field" | "detail">,
+): Promise<Done> {
   const { code, field, detail } = answer;
-  const meaning = meaningOf(code);
+  const meaning = meaningOf(code, field);
   const state = meaning === "open" || meaning === "wait" ? null : meaning;
   const now = new Date(house.now());
   await transact(house.db, async (tx) => {
@@ -177,11 +162,20 @@ async function noteRefusal(house: House, id: string, answer: Pick<Receipt, "code
       record: requestRecord(changed),
     });
   });
+  if (meaning === "open") return askedAtTurn(house, kind);
   if (meaning !== "wait") return "done";
   // Another version was signed while this one was made: with newer fees it goes through.
   if (code === "FEE_TOO_LOW") return { again: new Date(house.now() + limits.outbidMs) };
-  const until = code === "DELAY_RUNNING" ? endOfDelay(detail) : null;
-  return { again: new Date(until === null ? house.now() + limits.askAgainMs : until + GRACE_MS) };
+  const rest = restOfDelay(detail);
+  return { again: new Date(house.now() + (rest === null ? limits.askAgainMs : rest + GRACE_MS)) };
+}
+
+/** What rules that read the time refuse now they may allow at another hour. */
+async function askedAtTurn(house: House, kind: Intent["kind"]): Promise<Done> {
+  const { book, head } = await house.vault.view();
+  const at = house.now();
+  const turn = nextTurnOf(book, kind, { at, lagMs: Math.max(0, at - head.at) });
+  return turn === null ? "done" : { again: new Date(turn + GRACE_MS) };
 }
 
 /** Asks the vault about a request that is alive, or for which something is set aside that nobody has signed. */
@@ -192,13 +186,13 @@ async function carryOut(house: House, id: string): Promise<Done> {
   if (!isOpen) return "done";
   const intent = demandIntent(request);
   const approvals = await currentApprovals(house, request);
-  const facts = await factsFor(house, intent);
+  const facts = await factsFor(house, request, intent);
   if (isOnChain(intent)) {
     const payment = { request, intent, approvals };
     const refusal = begun === undefined ? await rehearse(house, payment, facts) : null;
     if (refusal !== null) return refused(house, { request, approvals, refusal });
     const attempt = await carryToChain(house, payment, facts);
-    if (attempt.is === "short") return noteShort(house, id, attempt.detail);
+    if (attempt.is === "short") return noteShort(house, request, attempt.detail);
     if (attempt.is === "refused") return refused(house, { request, approvals, refusal: attempt.receipt });
     return attempt.is === "held" ? { again: new Date(house.now() + limits.askAgainMs) } : "done";
   }
@@ -219,15 +213,15 @@ type Refusal = { readonly request: RequestRow; readonly approvals: readonly Uint
 
 /** A delay starts with its registration, which is made here as soon as the vault asks for it. */
 async function refused(house: House, { request, approvals, refusal }: Refusal): Promise<Done> {
-  if (refusal.code !== "NOT_REGISTERED") return noteRefusal(house, request.id, refusal);
+  if (refusal.code !== "NOT_REGISTERED") return noteRefusal(house, request, refusal);
   const registered = await house.vault.ask({ command: "register", intent: request.intent, approvals });
-  if (registered.code !== "OK") return noteRefusal(house, request.id, registered);
-  await noteRefusal(house, request.id, refusal);
+  if (registered.code !== "OK") return noteRefusal(house, request, registered);
+  await noteRefusal(house, request, refusal);
   return { again: new Date(house.now()) };
 }
 
-async function noteShort(house: House, id: string, detail: string): Promise<Done> {
-  await noteRefusal(house, id, { code: "POSITION_SHORT", field: "position", detail });
+async function noteShort(house: House, request: RequestRow, detail: string): Promise<Done> {
+  await noteRefusal(house, request, { code: "POSITION_SHORT", field: "position", detail });
   return { again: new Date(house.now() + limits.askAgainMs) };
 }
 
@@ -235,21 +229,22 @@ export const requestWorkers: Workers = {
   "carry-out": (house, { subject }) => carryOut(house, subject),
   /** What was frozen may go on. */
   async "retry-frozen"(house) {
-    const ids = await refusedRequests(house.db, { code: "FROZEN", limit: limits.batch });
+    const waiting = await refusedRequests(house.db, { codes: ["FROZEN"], limit: limits.batch });
     await transact(house.db, async (tx) => {
-      for (const subject of ids) await enqueue(tx, { kind: "carry-out", subject });
+      for (const { id: subject } of waiting) await enqueue(tx, { kind: "carry-out", subject });
     });
     return "done";
   },
   /** Ends requests whose life is over; runs by itself again and again. */
   async "expire-requests"(house) {
     const now = house.now();
-    const ids = await overdueRequests(house.db, { at: new Date(now), limit: limits.batch });
-    for (const id of ids) {
+    const overdue = await overdueRequests(house.db, { at: new Date(now), limit: limits.batch });
+    for (const { id, kind } of overdue) {
       const begun = await executionOf(house.db, id);
       // What was reserved may have been committed by the vault: it is asked first.
       if (begun !== undefined) await carryOut(house, id);
-      else await noteRefusal(house, id, { code: "EXPIRED", field: "intent.notAfter", detail: "the intent has expired" });
+      else
+        await noteRefusal(house, { id, kind }, { code: "EXPIRED", field: "intent.notAfter", detail: "the intent has expired" });
     }
     return { again: new Date(now + limits.expireMs) };
   },

@@ -3,9 +3,11 @@
 import { equal, type Hash } from "@strongroom/core/bytes";
 import { attempt } from "@strongroom/core/errors";
 import type { Book } from "@strongroom/core/rulebook/book";
+import { nextTurn } from "@strongroom/core/rulebook/calendar";
 import { Approval } from "@strongroom/core/signed/approval";
 import { Intent } from "@strongroom/core/signed/intent";
 import { decode, idOf, Signed } from "@strongroom/core/signed/object";
+import type { Calendar } from "@strongroom/core/signed/rulebook";
 import { render, textHash } from "@strongroom/core/text/render";
 import { digestOf, openByPerson } from "../vault/signed.ts";
 import type { DecisionRow, RequestRow } from "./store.ts";
@@ -147,6 +149,10 @@ const MEANINGS: { readonly [code: string]: Meaning } = {
   FACT_MISSING: "wait",
   FACT_STALE: "wait",
   FACT_ADVERSE: "open",
+  FACT_MOVED: "wait",
+  FACT_SUPERSEDED: "wait",
+  FACT_FUTURE: "wait",
+  ENTRY_TOO_YOUNG: "wait",
   NOT_REGISTERED: "wait",
   DELAY_RUNNING: "wait",
   FROZEN: "wait",
@@ -171,15 +177,37 @@ const MEANINGS: { readonly [code: string]: Meaning } = {
   REPLACES_MISMATCH: "voided",
 };
 
-/** An unknown refusal leaves the request open, with the answer beside it. */
-export function meaningOf(code: string): Meaning {
-  return MEANINGS[code] ?? "open";
+/** An unknown refusal leaves the request open, with the answer beside it; so does an approval that has expired. */
+export function meaningOf(code: string, field: string): Meaning {
+  return isOver(code, field) || code !== "EXPIRED" ? (MEANINGS[code] ?? "open") : "open";
 }
 
-/** When a running delay is over, by the vault's own words. */
-export function endOfDelay(detail: string): number | null {
-  const [, until] = /ends at (\d{1,15})/.exec(detail) ?? [];
-  return until === undefined ? null : Number(until);
+/** Whether the vault will never carry an intent out: it has expired itself, or somebody has rejected it. */
+export function isOver(code: string, field: string): boolean {
+  return code === "INTENT_REJECTED" || (code === "EXPIRED" && field === "intent.notAfter");
+}
+
+/** How long a delay or a cooling-off time still runs, by the vault's own words and its own time, which may lag behind ours. */
+export function restOfDelay(detail: string): number | null {
+  const [, until, time] = /ends at (\d{1,15}), the vault's time is at least (\d{1,15})/.exec(detail) ?? [];
+  return until === undefined ? null : Math.max(0, Number(until) - Number(time));
+}
+
+/** When rules that read the time may next say something else of an intent: at the turn of one of their times, by our clock and by
+ *  the vault's lower bound, `lagMs` behind it. Null when no rule about this kind reads the time. */
+export function nextTurnOf(
+  { document, calendars }: Pick<Book, "document" | "calendars">,
+  kind: Intent["kind"],
+  { at, lagMs }: { readonly at: number; readonly lagMs: number },
+): number | null {
+  const rules = document.rules.filter(({ kinds }) => kinds === "any" || kinds.includes(kind));
+  const times = rules.flatMap((rule) => (rule.times === "any" ? [] : rule.times));
+  const turns = times.flatMap((time) => {
+    const turn = (since: number) => nextTurn(calendars.get(time.calendar) as Calendar, time, since);
+    const [ours, vaults] = [turn(at), turn(at - lagMs)];
+    return [ours === undefined ? [] : [ours], vaults === undefined ? [] : [vaults + lagMs]].flat();
+  });
+  return turns.length === 0 ? null : Math.min(...turns);
 }
 
 /** Whether anything may still come of a request. */

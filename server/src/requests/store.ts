@@ -100,32 +100,30 @@ export async function listRequests(
 export async function overdueRequests(
   db: Reader,
   it: { readonly at: Date; readonly limit: number },
-): Promise<readonly string[]> {
-  const rows = await db
+): Promise<readonly RequestRow[]> {
+  return db
     .selectFrom("request")
-    .select("id")
+    .selectAll()
     .where("state", "in", ["open", "approved"])
     .where("not_after", "<=", it.at)
     .orderBy("not_after")
     .limit(it.limit)
     .execute();
-  return rows.map(({ id }) => id);
 }
 
-/** Open or approved requests that the vault refused with this code. */
+/** Open or approved requests that the vault refused with one of these codes. */
 export async function refusedRequests(
   db: Reader,
-  it: { readonly code: string; readonly limit: number },
-): Promise<readonly string[]> {
-  const rows = await db
+  it: { readonly codes: readonly string[]; readonly limit: number },
+): Promise<readonly RequestRow[]> {
+  return db
     .selectFrom("request")
-    .select("id")
+    .selectAll()
     .where("state", "in", ["open", "approved"])
-    .where("answer_code", "=", it.code)
+    .where("answer_code", "in", it.codes)
     .orderBy("created_at")
     .limit(it.limit)
     .execute();
-  return rows.map(({ id }) => id);
 }
 
 export type RequestChange = Partial<
