@@ -33,6 +33,8 @@ export const limits = {
   /** From one look of a source to the next, and the longest pause while something does not answer. */
   sourceMs: 500,
   sourceMostMs: 30_000,
+  /** How often a source states once more what holds for a moment, as long as a request may want it. */
+  restateMs: 20_000,
   /** Looks of a source after which it goes over everything once more. */
   sourceSweep: 1_000,
   /** From one look of a running demonstration at its programs to the next, and from one block to the next while there is

@@ -181,7 +181,7 @@ function configOf({ vault, database, nodes, chain }: Made): object {
 }
 
 /** The demonstration token, at the address that the rulebook names. */
-async function deployToken(chain: Anvil): Promise<void> {
+export async function deployToken(chain: Anvil): Promise<void> {
   const { bytecode } = JSON.parse(readFileSync(join(ROOT, "tools/demo/token.json"), "utf8")) as { bytecode: string };
   const data = `0x${bytecode}${(10n ** 15n).toString(16).padStart(64, "0")}`;
   const id = await chain.rpc("eth_sendTransaction", { from: RICH, data });

@@ -18,6 +18,7 @@ import { balance, deposits } from "./server/books.ts";
 import { events, health } from "./server/operations.ts";
 import { userAdd } from "./server/user.ts";
 import { source } from "./source/source.ts";
+import { sourceState } from "./source/state.ts";
 import { status } from "./status.ts";
 import { ceremonyDemo, up } from "./up.ts";
 
@@ -51,6 +52,7 @@ export const VERBS: readonly Verb[] = [
   userAdd,
   api,
   source,
+  sourceState,
   journalVerify,
   auditVerify,
   auditExport,

@@ -52,7 +52,10 @@ export const ROLES = {
   trader: [...DESK, "addresses:write", "requests:write", "vault:relay"],
   approver: [...DESK, "requests:approve", "requests:write", "rulebooks:write", "vault:relay"],
   auditor: [...READ, "audit:write", "vault:relay"],
-  source: ["facts:write", "facts:read", "executions:read", "chains:read", "vault:read", "health:read"],
+  source: [
+    ...["facts:write", "facts:read", "requests:read", "addresses:read", "executions:read"],
+    ...["chains:read", "vault:read", "health:read"],
+  ],
 } as const satisfies Record<string, readonly Permission[]>;
 export type Role = keyof typeof ROLES;
 export const ROLE_NAMES = Object.keys(ROLES) as [Role, ...Role[]];

@@ -1,4 +1,5 @@
-/** What this source's own nodes show of a transaction. The server's word never counts here: it only says what to look for. */
+/** What this source's own nodes show: of a transaction, or of anything that all of them say alike. The server's word never counts
+ *  here: it only says what to look for. */
 import { quantity } from "../../chain/evm.ts";
 import { openRpc, type Rpc } from "../../chain/rpc.ts";
 import { fault } from "../../faults.ts";
@@ -9,6 +10,8 @@ export type Verdict = { readonly outcome: "succeeded" | "failed"; readonly block
 /** Several nodes of one chain, all of which must agree. */
 export type Judge = {
   readonly chain: number;
+  /** What every node answers to `ask`, or null where two differ. Fails: CHAIN_UNREACHABLE, CHAIN_ERROR. */
+  agreed<T extends string | number>(ask: (rpc: Rpc) => Promise<T>): Promise<T | null>;
   /** The end of a transaction that every node has at least `blocks` deep, its own block counted; else null.
    *  Fails: CHAIN_UNREACHABLE, CHAIN_ERROR. */
   verdictOn(id: string): Promise<Verdict | null>;
@@ -23,6 +26,10 @@ export async function openJudge(urls: readonly string[], blocks: number): Promis
   if (other >= 0) fault("CHAIN_WRONG", urls[other] ?? "", `it serves chain ${chains[other]}, the first node ${chain}`);
   return {
     chain,
+    async agreed(ask) {
+      const [first, ...others] = await Promise.all(nodes.map(ask));
+      return first !== undefined && others.every((answer) => answer === first) ? first : null;
+    },
     async verdictOn(id) {
       const verdicts = await Promise.all(nodes.map((rpc) => verdictOf(rpc, { id, blocks })));
       const [first = null] = verdicts;

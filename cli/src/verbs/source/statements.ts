@@ -22,6 +22,23 @@ export type Statements = {
   close(): Promise<void>;
 };
 
+/** Statements about a moment: one that a crash kept from being sent is not sent later. */
+export function openMoments(): Statements {
+  const [said, waiting] = [new Map<string, string>(), new Map<string, Statement>()];
+  return {
+    saidOn: (subject) => said.get(subject) ?? null,
+    unsent: () => [...waiting.values()],
+    async add(statement) {
+      said.set(statement.subject, statement.says);
+      waiting.set(statement.subject, statement);
+    },
+    async sent({ subject }) {
+      waiting.delete(subject);
+    },
+    close: async () => undefined,
+  };
+}
+
 /** Opens the file, made where it is missing. A last line that a crash has cut off is left out. Fails: FILE_UNFIT,
  *  HOME_UNFIT. */
 export async function openStatements(path: string): Promise<Statements> {
