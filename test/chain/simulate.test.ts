@@ -27,7 +27,7 @@ test("ether moves as stated, to another one and to oneself", async () => {
   assert.equal(await said(null, 0n, [RICH_TOO, RICH_TOO]), "as-stated");
 });
 
-test("a token that keeps its word is as stated; more than there is, and what takes a fee, lies or says no, differs", async () => {
+test("a token that keeps its word is as stated; what takes a fee, lies, says no or has too little differs", async () => {
   const honest = await tokenWith("HonestToken");
   assert.equal(await said(honest, 1_000n), "as-stated");
   assert.equal(await said(honest, 10n, [RICH, RICH]), "as-stated");

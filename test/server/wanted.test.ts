@@ -136,6 +136,20 @@ test("prices go where a rule compares a value, of the fees too where a limit cou
   wantsExactly(vaultOf(bookWith([], { limits: [{ ...limit, assets: ["usdx"] }] })), eth, []);
 });
 
+test("where schedules go by sources of the time, these are asked with every intent whose rules read it", () => {
+  const always = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] as const;
+  const times = [{ calendar: "utc", days: always, from: 0, to: 1440 }];
+  const calendars = [{ id: "utc", offset: 0, changes: [], until: NOW + 1_000 * HOUR }];
+  const timed = bookWith([requires({ kinds: ["pay"], times })], { calendars });
+  const kinds = (rulebook: Partial<Rulebook>) => {
+    const { vault } = foundedVault({ rulebook });
+    return wishesOf(eth(vault), vault.ground().book).map(({ subject }) => subject);
+  };
+  assert.deepEqual(kinds(timed), []);
+  assert.deepEqual(kinds({ ...timed, clock: { sources: ["s-clock"], atLeast: 1 } }), ["clock"]);
+  assert.deepEqual(kinds(bookWith([], { calendars, clock: { sources: ["s-clock"], atLeast: 1 } })), []);
+});
+
 test("wallets, entries and their ends want what speaks of them", () => {
   const rulebook = bookWith([requires({ kinds: ["entry", "retire", "wallet"], facts: [need("clock"), need("simulation")] })]);
   const screened = bookWith([requires({ kinds: ["entry", "retire"], facts: [need("screening")] })]);

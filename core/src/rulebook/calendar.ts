@@ -61,8 +61,8 @@ function daysOf(local: number, start: Time, end: Time): readonly Piece[] {
   return found;
 }
 
-/** The next moment after `at` at which `times` begins or ends, or the calendar's offset changes or its knowledge ends; undefined
- *  when nothing is to come. Until then whatever is asked of `times` has one answer. */
+/** The next moment after `at` at which `times` begins or ends, or the calendar's offset changes or its knowledge ends;
+ *  undefined when nothing is to come. Until then whatever is asked of `times` has one answer. */
 export function nextTurn(calendar: Calendar, times: Times, at: Time): Time | undefined {
   const local = localTime(calendar, at);
   const today = Math.floor(local / DAY_MS);

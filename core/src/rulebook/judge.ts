@@ -51,8 +51,9 @@ export function quorumMet(
   return fillsQuorum(quorum, book.groups, persons) && spansGroups(distinctGroups, groupsIn(quorum), book.groups, persons);
 }
 
-/** How long an approval of an intent of this kind may be valid at most: as the rulebook says, and no longer than any requirement
- *  says that may bind it. Without a kind, for decisions that no rule is asked about, as the rulebook says. Milliseconds. */
+/** How long an approval of an intent of this kind may be valid at most: as the rulebook says, and no longer than any
+ *  requirement says that may bind it. Without a kind, for decisions that no rule is asked about, as the rulebook says.
+ *  Milliseconds. */
 export function approvalLife({ document }: Book, kind?: IntentKind): number {
   const isRuled = kind !== undefined && kind !== "freeze" && kind !== "unfreeze";
   const lives = document.rules.flatMap((rule) => {

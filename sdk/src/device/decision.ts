@@ -55,8 +55,8 @@ export function demandEnrolled(known: Pick<Known, "book">, signer: Pick<Signer, 
   demand(enrolled, "KEY_UNKNOWN", "key", `${signer.name} is not enrolled in the rulebook of epoch ${document.epoch}`);
 }
 
-/** A signed decision on an intent, or on a rulebook with `text` as it was shown. `kind`: that of an intent which is to be carried
- *  out, so that the approval lives no longer than rules about it allow. Fails: what the signer fails with. */
+/** A signed decision on an intent, or on a rulebook with `text` as it was shown. `kind`: that of an intent which is to be
+ *  carried out, so that the approval lives no longer than rules about it allow. Fails: what the signer fails with. */
 export async function signDecision(
   known: Known,
   signer: Signer,

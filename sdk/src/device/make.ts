@@ -30,8 +30,8 @@ function make({ known, signer, words, here = HERE }: By, content: Content): Show
   return showIntent(known, makeIntent(known, signer, content, words, here));
 }
 
-/** A payment to an address-book entry by its name, or once to an address that is not in the book. `amount` is in base units of the
- *  asset, `totalFee` the most that it may cost on chain.
+/** A payment to an address-book entry by its name, or once to an address that is not in the book. `amount` is in base units
+ *  of the asset, `totalFee` the most that it may cost on chain.
  *  Fails: ASSET_UNKNOWN, AMOUNT_ZERO, ENTRY_MISMATCH for an entry on another chain, ADDRESS_INVALID, as `fetchEntry`. */
 export async function makePayment(
   by: Asks,

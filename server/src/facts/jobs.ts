@@ -4,6 +4,7 @@ import type { Hash } from "@strongroom/core/bytes";
 import { attempt } from "@strongroom/core/errors";
 import type { Book } from "@strongroom/core/rulebook/book";
 import { Entry } from "@strongroom/core/signed/entry";
+import { SUBJECT } from "@strongroom/core/signed/fact";
 import type { Intent } from "@strongroom/core/signed/intent";
 import { decode } from "@strongroom/core/signed/object";
 import { findAddress } from "../addresses/store.ts";
@@ -51,8 +52,9 @@ async function entryIn(db: Reader, intent: Intent): Promise<Entry | null> {
   return read?.ok === true ? read.value : null;
 }
 
-/** What the vault says of facts that another one may change. */
+/** What the vault says that another fact may change; where schedules go by sources of the time, that of the time more. */
 const WAITS = ["FACT_MISSING", "FACT_STALE", "FACT_MOVED", "FACT_ADVERSE", "FACT_SUPERSEDED", "FACT_FUTURE"] as const;
+const TIMED = ["NOT_ALLOWED", "DENIED", "QUORUM_MISSING"] as const;
 
 export const factWorkers: Workers = {
   /** All that was stated on one subject goes in one command, because the vault counts sources within a command. */
@@ -72,7 +74,8 @@ export const factWorkers: Workers = {
   /** Something was stated on a subject: requests that wait for a fact on it are carried out again. */
   async "retry-facts"(house, { subject }) {
     const { book } = await house.vault.view();
-    const waiting = await refusedRequests(house.db, { codes: WAITS, limit: limits.batch });
+    const isTime = book.document.clock !== undefined && subject === SUBJECT.clock();
+    const waiting = await refusedRequests(house.db, { codes: isTime ? [...WAITS, ...TIMED] : WAITS, limit: limits.batch });
     const ids: string[] = [];
     for (const request of waiting) {
       const intent = intentOf(request);

@@ -56,7 +56,7 @@ export function isFactWhole(row: FactColumns): boolean {
 /** What the event about a fact says of its row. */
 export const factRecord = ({ fact, created_at }: FactRow) => ({ fact: digestOf(fact), created_at: created_at.toISOString() });
 
-/** An intent with what it names: the address that pays, for what is on a chain, and the address-book entry that comes or goes. */
+/** An intent with what it names: the address that pays, where it is on a chain, and the address-book entry that comes or goes. */
 export type Facing = {
   readonly id: Hash;
   readonly intent: Intent;
@@ -67,9 +67,9 @@ export type Facing = {
 /** Facts that may have to be there: on a subject, from so many of these sources, not older than so long. */
 export type Wish = { readonly subject: string } & Pick<Needed, "sources" | "atLeast" | "maxAgeMs">;
 
-/** Everything that the vault may want to be stated about an intent, by the requirements that may bind it and the prices that its
- *  rules and limits take. Whether a requirement binds is the vault's to say; here only what the intent itself rules out is
- *  left out. */
+/** Everything that the vault may want to be stated about an intent: by the requirements that may bind it, and the prices and
+ *  the time that its rules and limits read. Whether a rule binds is the vault's to say; here only what the intent itself rules
+ *  out is left out. */
 export function wishesOf(facing: Facing, book: Book): readonly Wish[] {
   const named = namesIn(facing, book);
   const subjects = subjectsOf(facing, named, book);
@@ -79,7 +79,11 @@ export function wishesOf(facing: Facing, book: Book): readonly Wish[] {
     const subject = subjects[need.type];
     return subject === undefined ? [] : [{ subject, ...need }];
   });
-  return [...wishes, ...pricesFor(facing, named, { book, isValued: rules.some(hasValues) })];
+  const { clock } = book.document;
+  const reads = clock !== undefined && rules.some(({ times }) => times !== "any");
+  // Sources of the time raise what schedules go by; however old their word is, it is true.
+  const hours = reads ? [{ subject: SUBJECT.clock(), ...clock, maxAgeMs: Number.MAX_SAFE_INTEGER }] : [];
+  return [...wishes, ...hours, ...pricesFor(facing, named, { book, isValued: rules.some(hasValues) })];
 }
 
 /** What rules can read of an intent without knowing more than its bytes. */

@@ -193,8 +193,8 @@ export function restOfDelay(detail: string): number | null {
   return until === undefined ? null : Math.max(0, Number(until) - Number(time));
 }
 
-/** When rules that read the time may next say something else of an intent: at the turn of one of their times, by our clock and by
- *  the vault's lower bound, `lagMs` behind it. Null when no rule about this kind reads the time. */
+/** When rules that read the time may next say something else of an intent: at the turn of one of their times, by our clock and
+ *  by the vault's lower bound, `lagMs` behind it. Null when no rule about this kind reads the time. */
 export function nextTurnOf(
   { document, calendars }: Pick<Book, "document" | "calendars">,
   kind: Intent["kind"],

@@ -1,5 +1,5 @@
-/** What this source's own nodes show: of a transaction, or of anything that all of them say alike. The server's word never counts
- *  here: it only says what to look for. */
+/** What this source's own nodes show: of a transaction, or of anything that all of them say alike. The server's word never
+ *  counts here: it only says what to look for. */
 import { quantity } from "../../chain/evm.ts";
 import { openRpc, type Rpc } from "../../chain/rpc.ts";
 import { fault } from "../../faults.ts";
