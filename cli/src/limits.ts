@@ -42,6 +42,8 @@ export const limits = {
   watchMs: 1_000,
   tickMs: 300,
   startPollMs: 5,
+  /** How often the prices of a demonstration are written again; they may be an hour old. */
+  pricesMs: 1_200_000,
   /** How long anything of a demonstration may take that happens by itself. */
   patienceMs: 30_000,
 } as const;

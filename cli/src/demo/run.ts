@@ -17,6 +17,7 @@ import { ensureKeys, holdCeremony, isFounded, type Keys, openKeys } from "./cere
 import type { Child } from "./child.ts";
 import { ensureToken } from "./funding.ts";
 import { ensureUsers } from "./people.ts";
+import { startPrices } from "./prices.ts";
 import { GROUPS, SOURCES, TOKEN } from "./rulebook.ts";
 import { adminToken, CONFIRMATIONS, type Database, startDatabase, startServer, startSource } from "./server.ts";
 import { setTheStage } from "./setting.ts";
@@ -65,15 +66,19 @@ export async function bringUp(home: string, steps: Steps, ending: Ending): Promi
     const added = await ensureUsers(home, client);
     return { detail: added === 0 ? "all of them as before" : `${added} users, each with a token of his own` };
   });
-  await steps.take("sources", "finality sources up", async () => {
-    children.push(...(await Promise.all(SOURCES.map((name) => startSource(home, name, node.url)))));
+  ending.others.push(await startPrices(home));
+  // They start beside what is set up, most of which is waiting.
+  const sources = Promise.all(SOURCES.map((name) => startSource(home, name, node.url)));
+  sources.catch(() => undefined);
+  await setTheStage(stage);
+  await steps.take("sources", "sources of facts up", async () => {
+    children.push(...(await sources));
     return { detail: `${SOURCES.join(", ")}, each with its own key and state` };
   });
   return { ...(await play(stage, resumed)), url };
 }
 
 async function play(stage: Stage, resumed: boolean): Promise<Omit<Up, "url">> {
-  await setTheStage(stage);
   const played = join(stage.home, "played");
   if (existsSync(played)) await playAgain(stage);
   else {

@@ -9,6 +9,8 @@ import { makeFolder, writeWhole } from "../device/files.ts";
 import { makeToken } from "../verbs/server/user.ts";
 import { CHAIN } from "./anvil.ts";
 import { type Child, runChild, startReady } from "./child.ts";
+import { pricesPath } from "./prices.ts";
+import type { SOURCES } from "./rulebook.ts";
 
 /** The programs, in the same repository. They are started, never imported. */
 const SERVER = join(ROOT, "server", "src", "main.ts");
@@ -113,10 +115,16 @@ function configOf({ home, deployment, socket, node, port }: ServerParts): object
   };
 }
 
+/** What a source looks at. */
+function waysOf(home: string, name: (typeof SOURCES)[number], node: string): readonly string[] {
+  if (name === "prices") return ["--prices", pricesPath(home)];
+  return name === "clock" ? [] : ["--node", node, "--policy", String(CONFIRMATIONS)];
+}
+
 /** Starts a source with its own key and token. Fails: CHILD_FAILED. */
-export async function startSource(home: string, name: string, node: string): Promise<Child> {
+export async function startSource(home: string, name: (typeof SOURCES)[number], node: string): Promise<Child> {
   await makeFolder(join(home, "sources"));
-  const own = ["--name", name, "--node", node, "--policy", String(CONFIRMATIONS)];
+  const own = ["--name", name, ...waysOf(home, name, node)];
   const { child } = await startReady({
     name,
     args: [COMMAND, "source", ...own, "--home", home, "--token-file", tokenPath(home, name), "--json", "--tether"],

@@ -2,11 +2,12 @@
  *  are watched, the address book, and deposits that are seen, confirmed and booked. */
 
 import { formatAmount } from "@strongroom/core/money/amount";
+import type { Entry } from "@strongroom/core/signed/entry";
 import { makeEntry, makeWallet } from "@strongroom/sdk/device/make";
 import { watchedAddress } from "../desk/address.ts";
 import { CHAIN } from "./anvil.ts";
 import { depositEther, depositTokens } from "./funding.ts";
-import { CLIENT, ETH, USDX, WALLET } from "./rulebook.ts";
+import { CLIENT, DESK, ETH, USDX, WALLET } from "./rulebook.ts";
 import { CONFIRMATIONS, UNIT } from "./server.ts";
 import { approveBy, byPerson, carriedOut, requestBy, type Stage, until } from "./stage.ts";
 
@@ -15,6 +16,7 @@ export const ENTRIES = [
   { name: "northwind", party: "Northwind Exchange", class: "exchange", address: "0x70997970C51812dc3A010C7d01b50e0d17dc79C8" },
   { name: "harbor", party: "Harbor Custody Ltd", class: "vasp", address: "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC" },
   { name: "paper-wallet", party: "somebody", class: "self-hosted", address: "0x90F79bf6EB2c4f870365E785982E1f101E93b906" },
+  { name: "wanted", party: "on a sanctions list", class: "denied", address: "0x9965507D1a55bcC2695C58ba16FB37d819B0A4dc" },
 ] as const;
 
 /** The wallets: the bank's own, and one that is a client's alone. */
@@ -51,7 +53,7 @@ async function openWallets(stage: Stage, wallets: readonly (typeof WALLETS)[numb
   const open = async ({ wallet, client }: (typeof WALLETS)[number]) => {
     const by = await byPerson(stage, "tina", client === undefined ? "the bank's own funds" : `segregated for ${client}`);
     const whose = client === undefined ? {} : { client };
-    const made = makeWallet(by, { chain: CHAIN, wallet, walletClass: "warm", ...whose });
+    const made = makeWallet(by, { chain: CHAIN, wallet, walletClass: "warm", unit: DESK, ...whose });
     const { id } = await requestBy(stage, "tina", made);
     await approveBy(stage, "carl", id);
     await carriedOut(stage, id);
@@ -77,14 +79,16 @@ async function attest(stage: Stage) {
   return { detail: found.map(({ wallet, address }) => `${wallet} ${address}`).join(", ") };
 }
 
+/** Enters a destination: requested by tina, approved by carl. */
+export async function enter(stage: Stage, entry: Pick<Entry, "name" | "party" | "class" | "address">): Promise<void> {
+  const by = await byPerson(stage, "tina", `new destination ${entry.name}`);
+  const { id } = await requestBy(stage, "tina", makeEntry(by, { ...entry, chain: CHAIN, assets: "any" }));
+  await approveBy(stage, "carl", id);
+  await carriedOut(stage, id);
+}
+
 async function enterAll(stage: Stage, entries: readonly (typeof ENTRIES)[number][]) {
-  const enter = async (entry: (typeof ENTRIES)[number]) => {
-    const by = await byPerson(stage, "tina", `new destination ${entry.name}`);
-    const { id } = await requestBy(stage, "tina", makeEntry(by, { ...entry, chain: CHAIN, assets: "any" }));
-    await approveBy(stage, "carl", id);
-    await carriedOut(stage, id);
-  };
-  await Promise.all(entries.map(enter));
+  await Promise.all(entries.map((entry) => enter(stage, entry)));
   return { detail: entries.map(({ name, class: type }) => `${name} (${type})`).join(", ") };
 }
 

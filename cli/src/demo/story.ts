@@ -14,7 +14,8 @@ import { watchedAddress } from "../desk/address.ts";
 import { fault } from "../faults.ts";
 import { duration } from "../screen.ts";
 import { CHAIN } from "./anvil.ts";
-import { ETH, SOURCES, USDX, WALLET } from "./rulebook.ts";
+import { ETH, FINALITY, USDX, WALLET } from "./rulebook.ts";
+import { enter } from "./setting.ts";
 import { approveBy, byPerson, carriedOut, executionOf, refusalTo, requestBy, type Stage, until } from "./stage.ts";
 
 type Wish = { readonly entry: string; readonly asset: "eth" | "usdx"; readonly amount: bigint; readonly purpose: string };
@@ -87,7 +88,7 @@ async function playFinality(stage: Stage, paid: readonly Hash[]): Promise<void> 
     for (const id of paid) await executionOf(stage, id, ({ state }) => state === "settled");
     return { detail: `${paid.length} payment${paid.length === 1 ? "" : "s"}: the real amounts and fees are in the books` };
   });
-  await stage.steps.take("final", `final, say ${SOURCES.length} sources`, async () => {
+  await stage.steps.take("final", `final, say ${FINALITY.length} sources`, async () => {
     await until("the vault has heard that all is final", async () => {
       const { live } = await stage.server.call("vault.get");
       return live === 0 || null;
@@ -101,14 +102,46 @@ export async function playMainJob(stage: Stage): Promise<void> {
   const { steps } = stage;
   const eth = { entry: "northwind", asset: "eth", amount: ETH / 4n, purpose: "invoice 4711" } as const;
   const usdx = { entry: "harbor", asset: "usdx", amount: 1_250n * USDX, purpose: "monthly settlement" } as const;
-  const paid = [await playPayment(stage, "pay-eth", eth, true), await playPayment(stage, "pay-usdx", usdx)];
-  const outside = { entry: "paper-wallet", asset: "eth", amount: ETH / 10n, purpose: "a favour" } as const;
-  await steps.refused("pay-outside", "payment outside of the rules refused", "NOT_ALLOWED", () =>
-    refusedPayment(stage, outside, "NOT_ALLOWED"),
-  );
-  await playFinality(stage, paid);
+  const paid = [await playPayment(stage, "pay-eth", eth, true)];
+  const young = await playYoung(stage);
+  paid.push(await playPayment(stage, "pay-usdx", usdx));
+  for (const [name, label, code, wish] of [
+    ["pay-outside", "payment outside of the rules refused", "NOT_ALLOWED", OUTSIDE],
+    ["pay-denied", "payment to the deny list refused", "DENIED", { ...OUTSIDE, entry: "wanted" }],
+    ["pay-worth", "more than a day's value refused", "LIMIT_EXCEEDED", WORTH],
+  ] as const)
+    await steps.refused(name, label, code, () => refusedPayment(stage, wish, code));
+  await finishPayment(stage, "pay-young", young.bytes);
+  await playFinality(stage, [...paid, young.id]);
   await playFreeze(stage);
 }
+
+const OUTSIDE = { entry: "paper-wallet", asset: "eth", amount: ETH / 10n, purpose: "a favour" } as const;
+/** Within the limits of its asset, and worth more than may go out in a day. */
+const WORTH = { entry: "northwind", asset: "usdx", amount: 16_500n * USDX, purpose: "a large settlement" } as const;
+
+/** A new destination, and a payment to it that comes too early: it waits with its approvals until it is due. */
+async function playYoung(stage: Stage): Promise<Shown> {
+  const { steps } = stage;
+  await steps.take("entry-new", "a new destination entered", async () => {
+    await enter(stage, LAKESIDE);
+    return { detail: `${LAKESIDE.name} (${LAKESIDE.class}), requested by tina, approved by carl` };
+  });
+  const wish = { entry: LAKESIDE.name, asset: "eth", amount: ETH / 20n, purpose: "first invoice" } as const;
+  const shown = await requestPayment(stage, wish);
+  await Promise.all(["amy", "bob"].map((name) => approveBy(stage, name, shown.id)));
+  await steps.refused("entry-young", "payment before it has cooled off refused", "ENTRY_TOO_YOUNG", () =>
+    refusalTo(stage, shown.id, "ENTRY_TOO_YOUNG"),
+  );
+  return shown;
+}
+
+const LAKESIDE = {
+  name: "lakeside",
+  party: "Lakeside Trust AG",
+  class: "vasp",
+  address: "0x976EA74026E726554dB657fA54763abd0C3a0aa9",
+} as const;
 
 /** Two approve a payment that the vault refuses; tom takes it back then. Fails: `Told` with the refusal. */
 async function refusedPayment(stage: Stage, wish: Wish, code: string): Promise<void> {

@@ -19,6 +19,7 @@ import { consume, demandIntent, resultOf } from "./jobs.ts";
 import {
   approvalOf,
   decisionRecord,
+  isAlive,
   isSameRequest,
   type ReadDecision,
   readDecision,
@@ -308,7 +309,9 @@ export const requests: Handlers<"requests"> = {
     const { tx, caller } = call;
     const row = await demandRequest(call, params.id, lockVisibleRequest);
     if (row.state === "withdrawn") return showOne(call, row);
-    if (row.state !== "open" || row.execution !== null) problem("STATE_CONFLICT", "params.id", `this request is ${row.state}`);
+    // One that is approved is free again once nothing came of its execution.
+    const isFree = isAlive(row) && row.execution === null;
+    if (!isFree) problem("STATE_CONFLICT", "params.id", `this request is ${row.state}`);
     const { unit, client } = row;
     const data = { kind: row.kind };
     const withdrawn = await changeRequest(tx, row.id, { state: "withdrawn" });
