@@ -1,9 +1,14 @@
 /** A deployment without a server: a vault and a chain node, furnished as the demonstration furnishes them, for the
  *  command's way straight to the vault. */
+
+import type { Hash } from "@strongroom/core/bytes";
 import { evm } from "@strongroom/core/chain/evm/evm";
+import { Fact } from "@strongroom/core/signed/fact";
+import { encode, type Kind } from "@strongroom/core/signed/object";
 import { decide, initiate } from "@strongroom/sdk/device/decision";
 import { type Asks, makeEntry, makeWallet } from "@strongroom/sdk/device/make";
 import type { Shown } from "@strongroom/sdk/device/show";
+import { signObject } from "@strongroom/sdk/device/signer";
 import { attestedAddress } from "@strongroom/sdk/vault/show";
 import type { Node } from "../../cli/src/chain/evm.ts";
 import { writeConfig } from "../../cli/src/config.ts";
@@ -13,10 +18,24 @@ import { depositEther, depositTokens, ensureToken } from "../../cli/src/demo/fun
 import { ETH, USDX, WALLET } from "../../cli/src/demo/rulebook.ts";
 import { ENTRIES } from "../../cli/src/demo/setting.ts";
 import { ensureVault, launchVault, socketPath } from "../../cli/src/demo/vault.ts";
+import type { DeviceKey } from "../../cli/src/device/keyFile.ts";
 import { openSession } from "../../cli/src/vault/session.ts";
 import { openWire } from "../../cli/src/vault/wire.ts";
 
 export type Direct = { readonly node: Node; end(): Promise<void> };
+
+/** What the source of prices states; the vault remembers it. */
+function pricesBy(key: DeviceKey, deployment: Hash): Promise<Uint8Array[]> {
+  const stated = [
+    { subject: "price:eth:eur", numerator: 250_000n, denominator: ETH },
+    { subject: "price:usdx:eur", numerator: 92n, denominator: USDX },
+  ];
+  const signed = stated.map((price) => {
+    const fact: Fact = { version: 1, type: "price", deployment, source: "prices", at: Date.now(), ...price };
+    return signObject(Fact as Kind<unknown>, encode(Fact, fact), [key]);
+  });
+  return Promise.all(signed);
+}
 
 /** Brings it up in a home, with the wallet, the address book and deposits of the demonstration. `papers`: writes those of
  *  another ceremony than the demonstration's. */
@@ -42,6 +61,7 @@ export async function startDirect(home: string, papers?: (keys: Keys, vaultKey: 
       makeEntry(by, { ...entry, assets: "any", address: evm.parseAddress(entry.address, "address"), chain: CHAIN }),
     );
   }
+  await session.demand({ command: "inform", facts: await pricesBy(await keys("prices"), session.deployment) });
   const { address } = await attestedAddress(session, WALLET, 0);
   session.close();
   await depositEther(node, address, 10n * ETH);

@@ -35,7 +35,7 @@ const book = openBook(
       version: 1,
       institution: "Test",
       demonstration: true,
-      createdAt: 1,
+      createdAt: Date.now(),
       vaultKey: "11".repeat(32),
       administrators: [ada],
       threshold: 1,

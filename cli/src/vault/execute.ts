@@ -35,12 +35,19 @@ export async function waitUntil(session: Session, until: number, say: (line: str
   }
 }
 
-/** When a delay is over by the vault's time, and how long it still runs, from the refusal DELAY_RUNNING; null for any other. */
+/** When a delay or a cooling-off time is over by the vault's time, and how long it still runs, from the refusal DELAY_RUNNING or
+ *  ENTRY_TOO_YOUNG; null for any other, and for a destination that never comes of age. */
 export function endOfDelay(error: unknown): { readonly until: number; readonly leftMs: number } | null {
-  if (!(error instanceof VaultRefused) || error.receipt.code !== "DELAY_RUNNING") return null;
-  const { at, detail } = error.receipt;
-  const until = Number(/ends at (\d{1,15})/.exec(detail)?.[1] ?? at);
-  return { until, leftMs: Math.max(0, until - at) };
+  if (!(error instanceof VaultRefused)) return null;
+  const { at, code, detail } = error.receipt;
+  const until = endIn({ code, detail });
+  return until === null ? null : { until, leftMs: Math.max(0, until - at) };
+}
+
+/** When what a refusal speaks of is over, by the vault's time; null for what no time alone ends. */
+export function endIn({ code, detail }: { readonly code: string; readonly detail: string }): number | null {
+  const [, until] = /ends at (\d{1,15})/.exec(detail) ?? [];
+  return until === undefined || (code !== "DELAY_RUNNING" && code !== "ENTRY_TOO_YOUNG") ? null : Number(until);
 }
 
 /** The approvals that can still count, and for each of the others whose it is and why not: one that the vault must refuse would

@@ -14,6 +14,7 @@ import { getRequest } from "../../desk/server.ts";
 import { Fault, fault, Told } from "../../faults.ts";
 import { limits } from "../../limits.ts";
 import { columns } from "../../screen.ts";
+import { endIn } from "../../vault/execute.ts";
 import { isOnChain } from "../../vault/fees.ts";
 import type { Session } from "../../vault/session.ts";
 import { type Answer, type Context, lineFor } from "../../verb.ts";
@@ -100,9 +101,14 @@ function verdictOf(seen: Seen, { waits }: { waits: boolean }): Verdict {
   if (shown.state === "expired") return { error: new Told({ ...told, code: "EXPIRED" }) };
   if (shown.state === "voided" || shown.state === "withdrawn") return { error: new Told(told) };
   if (answer === null || seen.refusedMs < limits.settledMs || answer.code === "NOT_REGISTERED") return "wait";
-  if (answer.code !== "DELAY_RUNNING") return { error: new Told(answer) };
-  return waits ? "wait" : { error: delayOf(answer.detail) };
+  const until = endIn(answer);
+  if (waits && (until !== null || COMES.has(answer.code))) return "wait";
+  if (until === null) return { error: new Told(answer) };
+  return { error: new Fault("DELAY", "delay", `it ends at ${formatTime(until)} by the vault's own time`) };
 }
+
+/** What the server goes on with by itself as soon as a source has stated it. */
+const COMES = new Set(["FACT_MISSING", "FACT_STALE", "FACT_MOVED"]);
 
 function verdictOfExecution(execution: Execution, { id }: Request): Verdict {
   const failed = execution.transactions.find(({ state, succeeded }) => state === "failed" || succeeded === false);
@@ -112,11 +118,6 @@ function verdictOfExecution(execution: Execution, { id }: Request): Verdict {
   if (execution.state === "aborted")
     return { error: new Fault("OTHER_MINED", id, "another version of it is final, or nothing came of it") };
   return "wait";
-}
-
-function delayOf(detail: string): Error {
-  const until = Number(/ends at (\d{1,15})/.exec(detail)?.[1] ?? 0);
-  return new Fault("DELAY", "delay", `it ends at ${formatTime(until)} by the vault's own time`);
 }
 
 function tooLate(seen: Seen): never {

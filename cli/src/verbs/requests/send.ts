@@ -36,7 +36,7 @@ export const send: Verb = {
   what: "have the vault judge a request and carry it out, and wait until that is done; a server does it by itself",
   options: {
     fact: { value: "FILE", many: true, what: "signed fact that a rule demands; once for each file" },
-    wait: { what: "when a delay of the rulebook runs, wait until it is over" },
+    wait: { what: "wait for the end of a delay or a cooling-off time, and through a server for facts that are missing" },
     within: { value: "TIME", what: "how long to wait until it is done: 5s, 10m (default 60s)" },
   },
   examples: ["send 3f2a9c01", "send 3f2a9c01 --wait", "send 3f2a9c01 --fact kyt-a.fact --fact kyt-b.fact"],

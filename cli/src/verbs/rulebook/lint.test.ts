@@ -56,6 +56,7 @@ test("open scopes and served keys are warned about", () => {
     "rules.traders-pay",
     "rules.two-approvers",
     "rules.two-of-operations",
+    "rules.cooling-off",
   ]);
 });
 
@@ -72,7 +73,8 @@ test("assets without a limit, short windows and weak governance are warned about
   const limits = book.limits
     .filter((limit) => limit.id !== "usdx-a-day")
     .map((limit) => ({ ...limit, window: { type: "rolling" as const, ms: 1_000 } }));
-  assert.deepEqual(places({ limits }), ["assets.usdx", "limits.eth-a-day", "limits.usdx-per-trader"]);
+  const short = ["eth-a-day", "usdx-per-trader", "value-a-day", "payments-a-day"].map((id) => `limits.${id}`);
+  assert.deepEqual(places({ limits }), ["assets.usdx", ...short]);
   const governance = { ...book.governance, threshold: 1 };
   assert.deepEqual(places({ governance, demonstration: false }), [
     "governance.threshold",
