@@ -1,14 +1,18 @@
 /** `strongroom source state`: states one fact by hand, or by a program that has it from a provider: a screening, an exchange by
  *  the travel rule, anything that a source of the rulebook may say. */
-import { writeFile } from "node:fs/promises";
+import type { Hash } from "@strongroom/core/bytes";
 import { attempt } from "@strongroom/core/errors";
+import type { Source } from "@strongroom/core/rulebook/book";
 import { FACT_TYPES, Fact, type FactType } from "@strongroom/core/signed/fact";
-import { encode } from "@strongroom/core/signed/object";
-import { fault, systemWords } from "../../faults.ts";
+import { encode, idOf } from "@strongroom/core/signed/object";
+import { reachFrom } from "../../desk/reach.ts";
+import { writeWhole } from "../../device/files.ts";
+import { openKey } from "../../device/keyFile.ts";
+import { fault } from "../../faults.ts";
 import { columns } from "../../screen.ts";
-import { type Context, named, type Verb } from "../../verb.ts";
+import { type Answer, asName, type Context, named, needed, type Verb, withSession } from "../../verb.ts";
 import { oneOf } from "../requests/wallet.ts";
-import { signFact, WHO, whoStates } from "./who.ts";
+import { asSource, demandSource, signFact, WHO, type Who, whoStates } from "./who.ts";
 
 /** What each type of fact speaks of and says, in words. */
 const FORMS: { readonly [T in FactType]: readonly [subject: string, says: string] } = {
@@ -45,36 +49,67 @@ export const sourceState: Verb = {
     const type = oneOf(TYPES, "TYPE", word);
     demandSubject(type, subject);
     const said = saidIn(type, says);
-    const who = await whoStates(context);
-    const known = await who.source();
-    if (known.type !== type) fault("USAGE", "TYPE", `${who.name} states ${known.type} facts`);
-    const fact = { version: 1, deployment: who.deployment, source: who.name, subject, at: Date.now(), ...said } as Fact;
-    const whole = attempt(() => encode(Fact, fact));
-    if (!whole.ok) fault("USAGE", "SAYS", `${FORMS[type][1]} is expected`);
-    return deliver(context, who.client, { subject, says, signed: await signFact(who, fact) });
+    const make = ({ name, deployment }: Stating): Fact => {
+      return { version: 1, deployment, source: name, subject, at: Date.now(), ...said } as Fact;
+    };
+    return (await reachFrom(asSource(context))).client === null
+      ? stateDirectly(context, { type, says, make })
+      : stateThroughServer(context, { type, says, make });
   },
 };
 
-type Made = { readonly subject: string; readonly says: string; readonly signed: Uint8Array };
+type Stating = { readonly name: string; readonly deployment: Hash };
+type Said = { readonly type: FactType; readonly says: string; readonly make: (by: Stating) => Fact };
 
-async function deliver(
-  context: Context,
-  client: Awaited<ReturnType<typeof whoStates>>["client"],
-  { subject, says, signed }: Made,
-) {
+async function stateThroughServer(context: Context, { type, says, make }: Said): Promise<Answer> {
+  const who = await whoStates(context);
+  demandType(await who.source(), type);
+  const fact = make(who);
+  const signed = await signatureOn(who, { fact, type });
+  const written = await writtenTo(context, signed);
+  if (written !== null) return answer(fact, says, { written });
+  return answer(fact, says, { fact: (await who.client.call("facts.create", { body: { fact: signed } })).id });
+}
+
+/** Without a server the vault is told itself, which remembers it. */
+async function stateDirectly(context: Context, { type, says, make }: Said): Promise<Answer> {
+  return withSession(context, async (session) => {
+    const name = asName(needed(context, "name"), "name");
+    const key = await openKey(context.home, context.text("key") ?? name, context.text("passphrase-file"));
+    demandType(demandSource(session.book(), { name, key }), type);
+    const fact = make({ name, deployment: session.deployment });
+    const signed = await signatureOn({ key }, { fact, type });
+    const written = await writtenTo(context, signed);
+    if (written !== null) return answer(fact, says, { written });
+    await session.demand({ command: "inform", facts: [signed] });
+    return answer(fact, says, { fact: idOf(Fact, encode(Fact, fact)) });
+  });
+}
+
+/** Fails: USAGE. */
+function demandType({ id, type }: Source, wanted: FactType): void {
+  if (type !== wanted) fault("USAGE", "TYPE", `${id} states ${type} facts`);
+}
+
+async function signatureOn(who: Pick<Who, "key">, { fact, type }: { fact: Fact; type: FactType }): Promise<Uint8Array> {
+  const whole = attempt(() => encode(Fact, fact));
+  return whole.ok ? signFact(who, fact) : fault("USAGE", "SAYS", `${FORMS[type][1]} is expected`);
+}
+
+/** The file that the command line names, once it holds the fact; else null. */
+async function writtenTo(context: Context, signed: Uint8Array): Promise<string | null> {
   const out = context.text("out");
-  if (out !== undefined) {
-    await writeFile(out, signed).catch((error: unknown) =>
-      fault("FILE_UNFIT", out, `it cannot be written: ${systemWords(error)}`, error),
-    );
-    return { text: `written  ${out}`, json: { subject, says, written: out } };
-  }
-  const { id } = await client.call("facts.create", { body: { fact: signed } });
+  if (out !== undefined) await writeWhole(out, signed);
+  return out ?? null;
+}
+
+function answer({ subject }: Fact, says: string, done: { written: string } | { fact: string }): Answer {
+  const [label, what] = Object.entries(done)[0] as [string, string];
   const lines = [
     ["stated", `${subject} ${says}`.trimEnd()],
-    ["fact", id],
+    [label, what],
   ];
-  return { text: columns(lines), json: { subject, says, fact: id } };
+  return { text: columns(lines), json: { subject, says, ...done } };
 }
 
 /** What a subject looks like, so that a misspelt one is told: nobody would ever ask for it. Fails: USAGE. */

@@ -36,7 +36,7 @@ export type Who = {
 export async function whoStates(context: Context): Promise<Who> {
   const name = asName(needed(context, "name"), "name");
   const key = await openKey(context.home, context.text("key") ?? name, context.text("passphrase-file"));
-  const client = await clientFrom({ ...context, text: (option) => (option === "key" ? name : context.text(option)) });
+  const client = await clientFrom(asSource(context));
   const deployment = (await readPin(context.home)) ?? fault("NO_PIN", context.home, "there is no file genesis.pin");
   const shown = await client.call("vault.get");
   const genesis = openGenesis(shown.genesis, deployment);
@@ -53,11 +53,19 @@ export async function whoStates(context: Context): Promise<Who> {
     deployment,
     vaultKey: genesis.vaultKey,
     book,
-    async source() {
-      const found = (await book()).sources.get(name) ?? fault("USAGE", "name", `the rulebook names no source ${name}`);
-      return equal(found.publicKey, key.publicKey) ? found : fault("USAGE", "key", `the rulebook knows another key of ${name}`);
-    },
+    source: async () => demandSource(await book(), { name, key }),
   };
+}
+
+/** The source of this name and key. Fails: USAGE. */
+export function demandSource(book: Book, { name, key }: Pick<Who, "name" | "key">): Source {
+  const found = book.sources.get(name) ?? fault("USAGE", "name", `the rulebook names no source ${name}`);
+  return equal(found.publicKey, key.publicKey) ? found : fault("USAGE", "key", `the rulebook knows another key of ${name}`);
+}
+
+/** The command line of a source that acts with the token of its own name, wherever its key lies. */
+export function asSource(context: Context): Context {
+  return { ...context, text: (option) => context.text(option === "key" ? "name" : option) };
 }
 
 /** The fact in its envelope, signed. */
