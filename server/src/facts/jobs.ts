@@ -11,6 +11,7 @@ import { findAddress } from "../addresses/store.ts";
 import type { Reader } from "../db/tables.ts";
 import { transact } from "../db/transact.ts";
 import { currentEntry } from "../entries/store.ts";
+import { isOnChain } from "../executions/rules.ts";
 import type { House } from "../host/context.ts";
 import { limits } from "../host/limits.ts";
 import type { Workers } from "../jobs/jobs.ts";
@@ -38,8 +39,7 @@ export async function factsFor(house: Pick<House, "db" | "vault" | "now">, asked
 type Wanting = { readonly asked: Asked; readonly intent: Intent; readonly book: Book };
 
 async function wishesFor(db: Reader, { asked, intent, book }: Wanting): Promise<readonly Wish[]> {
-  const pays = intent.kind === "pay" || intent.kind === "cancel";
-  const paying = pays ? await findAddress(db, intent.wallet, asked.index) : undefined;
+  const paying = isOnChain(intent) ? await findAddress(db, intent.wallet, asked.index) : undefined;
   const facing: Facing = { id: asked.id as Hash, intent, from: paying?.address ?? null, entry: await entryIn(db, intent) };
   return wishesOf(facing, book);
 }

@@ -2,12 +2,13 @@
  *  and which facts the vault will want with an intent. Pure. Nothing of it decides: the vault judges facts again. */
 import type { Hash } from "@strongroom/core/bytes";
 import { attempt } from "@strongroom/core/errors";
-import { type Book, hasValues, limitsOf } from "@strongroom/core/rulebook/book";
+import { type Book, hasValues } from "@strongroom/core/rulebook/book";
 import type { Entry } from "@strongroom/core/signed/entry";
 import { Fact, SUBJECT } from "@strongroom/core/signed/fact";
 import type { Intent } from "@strongroom/core/signed/intent";
 import { decode, idOf, Signed } from "@strongroom/core/signed/object";
-import type { Needed, Rule } from "@strongroom/core/signed/rulebook";
+import type { Limit, Needed, Rule } from "@strongroom/core/signed/rulebook";
+import { isOnChain } from "../executions/rules.ts";
 import { digestOf, openSigned } from "../vault/signed.ts";
 import type { FactRow } from "./store.ts";
 
@@ -94,13 +95,13 @@ function namesIn({ intent, entry }: Facing, book: Book): Names {
   const kinds = intent.kind;
   if (intent.kind === "wallet") return { kinds, chains: intent.chain, wallets: intent.wallet };
   if (entry !== null) return { kinds, chains: entry.chain, destinations: entry.name };
-  if (intent.kind !== "pay" && intent.kind !== "cancel") return { kinds };
+  if (!isOnChain(intent)) return { kinds };
   const { chain: chains, wallet: wallets } = intent;
   const native = book.chains.get(chains)?.native;
+  const assets = intent.kind === "pay" ? intent.asset : native;
+  const destinations = intent.kind === "cancel" ? undefined : intent.destination.entry;
   const common = { kinds, chains, wallets, ...(native !== undefined && { native }) };
-  if (intent.kind === "cancel") return { ...common, ...(native !== undefined && { assets: native }) };
-  const { entry: destinations } = intent.destination;
-  return { ...common, assets: intent.asset, ...(destinations !== undefined && { destinations }) };
+  return { ...common, ...(assets !== undefined && { assets }), ...(destinations !== undefined && { destinations }) };
 }
 
 /** Whether nothing that the intent says keeps a rule from matching it. */
@@ -118,17 +119,17 @@ type Subjects = { readonly [T in Needed["type"]]?: string };
 function subjectsOf({ id, intent, from, entry }: Facing, { assets: asset }: Names, book: Book): Subjects {
   const both = { simulation: SUBJECT.intent(id), clock: SUBJECT.clock() };
   if (entry !== null) return { ...both, screening: SUBJECT.address(entry.chain, entry.address) };
-  if (intent.kind !== "pay" && intent.kind !== "cancel") return both;
+  if (!isOnChain(intent)) return both;
   const { chain } = intent;
-  const contract = book.assets.get(String(asset))?.contract;
-  const to = intent.kind === "pay" ? intent.destination.address : from;
-  const currency = intent.kind === "pay" ? book.document.valuation?.currency : undefined;
+  const to = intent.kind === "cancel" ? from : intent.destination.address;
+  const contract = intent.kind === "call" ? to : book.assets.get(String(asset))?.contract;
+  const currency = intent.kind === "cancel" ? undefined : book.document.valuation?.currency;
   return {
     ...both,
     "travel-rule": SUBJECT.intent(id),
     ...(to !== null && { screening: SUBJECT.address(chain, to) }),
     ...(from !== null && { nonce: SUBJECT.nonce(chain, from) }),
-    ...(contract !== undefined && { code: SUBJECT.code(chain, contract) }),
+    ...(contract !== undefined && contract !== null && { code: SUBJECT.code(chain, contract) }),
     ...(currency !== undefined && { price: SUBJECT.price(String(asset), currency) }),
   };
 }
@@ -141,9 +142,11 @@ function pricesFor(
 ): readonly Wish[] {
   const { valuation } = book.document;
   if (valuation === undefined || asset === undefined || native === undefined) return [];
-  const isCounted = (name: string) => limitsOf(book, name).some(({ measure }) => measure === "value");
+  const counts = ({ measure, assets }: Limit, name: string) =>
+    measure === "value" && (assets === "any" || assets.includes(name));
+  const isCounted = (name: string) => book.document.limits.some((limit) => counts(limit, name));
   const moved = [...new Set([String(asset), native])];
-  const priced = moved.filter((name) => isCounted(name) || (isValued && intent.kind === "pay" && name === asset));
+  const priced = moved.filter((name) => isCounted(name) || (isValued && intent.kind !== "cancel" && name === asset));
   return priced.map((name) => ({ subject: SUBJECT.price(name, valuation.currency), ...valuation }));
 }
 

@@ -93,12 +93,13 @@ async function statePrices({ statements, prices: path, state }: Round): Promise<
   }
 }
 
-/** States the code of each token that a request pays. */
+/** States the code of each token that a request pays, and of each contract that one calls. */
 async function stateCode(round: Round): Promise<void> {
   const judge = await round.judge();
   const { assets } = await round.book();
   for (const { intent } of await onChain(round, judge.chain)) {
-    const contract = intent.kind === "pay" ? assets.get(intent.asset)?.contract : undefined;
+    const called = intent.kind === "call" ? intent.destination.address : undefined;
+    const contract = intent.kind === "pay" ? assets.get(intent.asset)?.contract : called;
     if (contract === undefined) continue;
     await restate(round, SUBJECT.code(judge.chain, contract), async (subject) => {
       const codeHash = await judge.agreed((rpc) => codeHashOf(rpc, contract));
@@ -130,7 +131,7 @@ async function stateNonces(round: Round): Promise<void> {
   }
 }
 
-/** States what each payment and cancellation that is requested would do. */
+/** States what each payment and cancellation that is requested would do. Of a call no intent says all that it does. */
 async function stateSimulations(round: Round): Promise<void> {
   const judge = await round.judge();
   const { assets } = await round.book();
@@ -145,9 +146,10 @@ async function stateSimulations(round: Round): Promise<void> {
   }
 }
 
-/** What a transaction for this intent moves; null for an asset that the rulebook does not know. */
+/** What a transaction for this intent moves; null for a call, and an asset that the rulebook does not know. */
 function transferOf(intent: OnChain, from: string, assets: Book["assets"]): Transfer | null {
   if (intent.kind === "cancel") return { from, to: from, token: null, amount: 0n };
+  if (intent.kind === "call") return null;
   const asset = assets.get(intent.asset);
   const { address: to } = intent.destination;
   return asset === undefined ? null : { from, to, token: asset.contract ?? null, amount: intent.amount };
@@ -179,7 +181,7 @@ async function restate(round: Round, subject: string, look: (subject: string) =>
   statedAt.set(subject, performance.now());
 }
 
-type OnChain = Extract<Intent, { readonly kind: "pay" | "cancel" }>;
+type OnChain = Extract<Intent, { readonly kind: "pay" | "cancel" | "call" }>;
 type Alive<I extends Intent = Intent> = { readonly id: Hash; readonly intent: I; readonly index: number };
 
 /** Requests that may still be carried out, each as its own bytes say it. */
@@ -197,7 +199,8 @@ async function alive({ client, deployment }: Round): Promise<readonly Alive[]> {
 
 async function onChain(round: Round, chain: number): Promise<readonly Alive<OnChain>[]> {
   return (await alive(round)).flatMap(({ intent, ...rest }) => {
-    return (intent.kind === "pay" || intent.kind === "cancel") && intent.chain === chain ? [{ ...rest, intent }] : [];
+    const pays = intent.kind === "pay" || intent.kind === "cancel" || intent.kind === "call";
+    return pays && intent.chain === chain ? [{ ...rest, intent }] : [];
   });
 }
 

@@ -3,17 +3,17 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import { test } from "node:test";
-import { toHex } from "../core/src/bytes.ts";
-import { attempt } from "../core/src/errors.ts";
-import { type Book, openBook, type Subject } from "../core/src/rulebook/book.ts";
-import { checkRulebook } from "../core/src/rulebook/check.ts";
-import { judge, quorumMet } from "../core/src/rulebook/judge.ts";
-import { NOTHING, OPEN } from "../core/src/rulebook/open.ts";
-import type { Json } from "../core/src/signed/codec.ts";
-import { Rulebook } from "../core/src/signed/rulebook.ts";
-import { publicKeyOf, sampleRulebook } from "../core/test/sample.ts";
+import { publicKeyOf, sampleRulebook } from "../../test/sample.ts";
+import { toHex } from "../bytes.ts";
+import { attempt } from "../errors.ts";
+import type { Json } from "../signed/codec.ts";
+import { Rulebook } from "../signed/rulebook.ts";
+import { type Book, openBook, type Subject } from "./book.ts";
+import { checkRulebook } from "./check.ts";
+import { judge, quorumMet } from "./judge.ts";
+import { NOTHING, OPEN } from "./open.ts";
 
-const page = fs.readFileSync(new URL("../docs/spec/rulebook.md", import.meta.url), "utf8");
+const page = fs.readFileSync(new URL("../../../docs/spec/rulebook.md", import.meta.url), "utf8");
 
 type Fields = { readonly [name: string]: Json };
 /** An example with what the page says of it: a refusal, or rows of a table. */
