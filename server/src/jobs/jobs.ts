@@ -117,7 +117,8 @@ async function tryJob({ house, workers }: Omit<Work, "keepers">, job: Job): Prom
     const run = workers[job.kind];
     if (run === undefined) throw new Fault("CONFIG", `Nobody does jobs of the kind ${job.kind}.`);
     const end = await house.metrics.measure("job", job.kind, () => run(house, job));
-    return end === "done" ? { state: "done" } : { state: "again", at: end.again };
+    // What a worker names is by this machine's clock, and jobs are due by the database's.
+    return end === "done" ? { state: "done" } : { state: "again", inMs: Math.max(0, end.again.getTime() - house.now()) };
   } catch (error) {
     const counts = !isOutage(error);
     const chance = Math.random();

@@ -107,19 +107,19 @@ function ownJob(db: Reader, { job, epoch }: JobFence) {
   return db.updateTable("job").where("id", "=", job).where("epoch", "=", epoch).where("state", "=", "running");
 }
 
-/** How a try ended: done, given up, to run again at a time, or to be tried again. `counts`: whether the try counts
+/** How a try ended: done, given up, to run again later, or to be tried again. `counts`: whether the try counts
  *  towards the greatest number of them. */
 export type End =
   | { readonly state: "done" }
   | { readonly state: "failed"; readonly error: string }
-  | { readonly state: "again"; readonly at: Date }
+  | { readonly state: "again"; readonly inMs: number }
   | { readonly state: "retry"; readonly inMs: number; readonly error: string; readonly counts: boolean };
 
 /** Gives a job back. Whoever lost it changes nothing; gives whether it was still his. A job that was asked for again meanwhile
  *  is due at once and begins anew, whatever its end was. */
 export async function endJob(db: Reader, fence: JobFence, end: End): Promise<boolean> {
   const state = end.state === "done" || end.state === "failed" ? end.state : "waiting";
-  const due = end.state === "again" ? sql`${end.at}::timestamptz` : after(end.state === "retry" ? end.inMs : 0);
+  const due = after("inMs" in end ? end.inMs : 0);
   const attempts = end.state === "again" ? sql`0` : end.state === "retry" && !end.counts ? sql`attempts - 1` : sql`attempts`;
   const { numUpdatedRows } = await ownJob(db, fence)
     .set({
