@@ -62,7 +62,9 @@ export const factWorkers: Workers = {
     const newest = await newestFacts(house.db, [subject]);
     const left = newest.filter(({ informed }) => !informed);
     if (left.length === 0) return "done";
-    await house.vault.demand({ command: "inform", facts: newest.map(({ fact }) => fact) });
+    const { code } = await house.vault.ask({ command: "inform", facts: newest.map(({ fact }) => fact) });
+    // It passes: a clock that is behind, or a source that contradicts the others until it is corrected.
+    if (code !== "OK") return { again: new Date(house.now() + limits.informAgainMs) };
     await transact(house.db, (tx) =>
       markInformed(
         tx,

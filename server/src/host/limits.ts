@@ -144,9 +144,10 @@ export const limits = {
   /** Signatures of people, and signed transactions of ours, that are remembered as checked. */
   signaturesKnown: 32_768,
   transactionsKnown: 4_096,
-  /** When the vault is asked again about what may change by itself, and how often what has expired is looked for. */
+  /** When the vault is asked again about what may change by itself, when it is told again what it refused to hear, and how often
+   *  what has expired is looked for. */
   askAgainMs: 15_000,
-  outbidMs: 1_000,
+  informAgainMs: 60_000,
   expireMs: 10_000,
   /** How far a source's clock may be ahead; the vault takes as much. */
   factAheadMs: 5_000,
