@@ -2,8 +2,22 @@
  *  refused. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { makePayment } from "@strongroom/sdk/device/make";
 import { CHAIN } from "../world/chain.ts";
-import { furnish, inState, openHouse, PAYEE, pay, say, settled, stateFinality, type TestHouse, until } from "../world/house.ts";
+import {
+  furnish,
+  inState,
+  openHouse,
+  PAYEE,
+  pay,
+  request,
+  say,
+  settled,
+  signerOf,
+  stateFinality,
+  type TestHouse,
+  until,
+} from "../world/house.ts";
 import { ETH } from "../world/world.ts";
 
 let house: TestHouse;
@@ -46,6 +60,14 @@ test("a rejection ends a request", async () => {
   const rejected = await say(house, asked.id, { by: "amy", decision: "reject" });
   assert.equal(rejected.state, "rejected");
   await assert.rejects(say(house, asked.id, { by: "bob" }), { code: "STATE_CONFLICT" });
+});
+
+test("a request that nobody decides on expires by itself", async () => {
+  const words = { purpose: "invoice", lifeMs: 3_000 };
+  const by = { known: await house.session(), signer: signerOf("tom"), words };
+  const what = { wallet: "treasury", to: "kraken", asset: "eth", amount: ETH, totalFee: ETH / 100n };
+  const { id } = await request(house, { by: "tom", shown: await makePayment(by, what) });
+  assert.equal((await inState(house, id, "expired")).answer?.code, "EXPIRED");
 });
 
 test("lists that begin with the newest show everything once, page by page", async () => {

@@ -21,7 +21,7 @@ import { type Keeper, lookAtJobs, type Workers } from "../jobs/jobs.ts";
 import { accounts, ledger } from "../ledger/http.ts";
 import { ledgerHealth, ledgerKeeper } from "../ledger/jobs.ts";
 import { requests } from "../requests/http.ts";
-import { requestWorkers } from "../requests/jobs.ts";
+import { expiryKeeper, requestWorkers } from "../requests/jobs.ts";
 import { rulebooks } from "../rulebooks/http.ts";
 import { rulebookWorkers } from "../rulebooks/jobs.ts";
 import { units } from "../units/http.ts";
@@ -59,5 +59,5 @@ export const WORKERS: Workers = { ...executionWorkers, ...factWorkers, ...reques
 
 export function keepersOf(house: House): readonly Keeper[] {
   const chains = chainKeepers([...house.config.chains.keys()], observers(house));
-  return [sequencer, checkpointer, auditor, ledgerKeeper, recordsKeeper, ...chains];
+  return [sequencer, checkpointer, auditor, ledgerKeeper, recordsKeeper, expiryKeeper, ...chains];
 }

@@ -1,6 +1,7 @@
 /** Carrying requests out: the vault is asked whenever something may have changed its mind, and what it answers is kept.
  *
  *  The vault alone decides. Here a request only moves between the states of DESIGN section 4, by the vault's signed answers. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { Entry } from "@strongroom/core/signed/entry";
 import type { Intent } from "@strongroom/core/signed/intent";
 import { decode, idOf } from "@strongroom/core/signed/object";
@@ -17,8 +18,8 @@ import { factsFor } from "../facts/jobs.ts";
 import type { House } from "../host/context.ts";
 import { limits } from "../host/limits.ts";
 import { problem } from "../http/call.ts";
-import type { Workers } from "../jobs/jobs.ts";
-import { enqueue } from "../jobs/store.ts";
+import type { Keeper, Workers } from "../jobs/jobs.ts";
+import { demandFence, enqueue, type Lease } from "../jobs/store.ts";
 import { walletRecord } from "../wallets/rules.ts";
 import { insertWallet } from "../wallets/store.ts";
 import { approvalOf, intentOf, isAlive, meaningOf, nextTurnOf, requestRecord, restOfDelay, staleness } from "./rules.ts";
@@ -34,9 +35,6 @@ import {
 } from "./store.ts";
 
 type Done = "done" | { readonly again: Date };
-
-/** How much later than the vault's own time it is asked again. */
-const GRACE_MS = 50;
 
 /** The approvals that can count now, one for each key, the newest. Fails: RECORD_TAMPERED. */
 export async function currentApprovals(house: House, request: Pick<RequestRow, "id" | "kind">): Promise<readonly Uint8Array[]> {
@@ -164,8 +162,6 @@ async function noteRefusal(
   });
   if (meaning === "open") return askedAtTurn(house, kind);
   if (meaning !== "wait") return "done";
-  // Another version was signed while this one was made: with newer fees it goes through.
-  if (code === "FEE_TOO_LOW") return { again: new Date(house.now() + limits.outbidMs) };
   const rest = restOfDelay(detail);
   return { again: new Date(house.now() + (rest === null ? limits.askAgainMs : rest + GRACE_MS)) };
 }
@@ -235,17 +231,25 @@ export const requestWorkers: Workers = {
     });
     return "done";
   },
-  /** Ends requests whose life is over; runs by itself again and again. */
-  async "expire-requests"(house) {
-    const now = house.now();
-    const overdue = await overdueRequests(house.db, { at: new Date(now), limit: limits.batch });
-    for (const { id, kind } of overdue) {
-      const begun = await executionOf(house.db, id);
-      // What was reserved may have been committed by the vault: it is asked first.
-      if (begun !== undefined) await carryOut(house, id);
-      else
-        await noteRefusal(house, { id, kind }, { code: "EXPIRED", field: "intent.notAfter", detail: "the intent has expired" });
+};
+
+/** Has requests whose life is over come to their end, again and again. */
+export const expiryKeeper: Keeper = {
+  name: "request-expiry",
+  async run(house, { lease, signal }) {
+    while (!signal.aborted) {
+      await expireOverdue(house, lease);
+      await sleep(limits.expireMs, undefined, { signal }).catch(() => null);
     }
-    return { again: new Date(now + limits.expireMs) };
   },
 };
+
+/** Only the vault says that an intent has expired: it may have committed itself to it, whoever asked for that. */
+async function expireOverdue(house: House, lease: Lease): Promise<void> {
+  const ids = await overdueRequests(house.db, { at: new Date(house.now()), limit: limits.batch });
+  if (ids.length === 0) return;
+  await transact(house.db, async (tx) => {
+    await demandFence(tx, lease);
+    for (const subject of ids) await enqueue(tx, { kind: "carry-out", subject });
+  });
+}
