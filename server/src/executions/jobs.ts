@@ -9,7 +9,7 @@ import type { EvmContext } from "@strongroom/core/protocol/command";
 import type { Receipt } from "@strongroom/core/signed/receipt";
 import { findAddress } from "../addresses/store.ts";
 import { trackedTransaction, trackTransaction, transactionsOf } from "../chain/store.ts";
-import type { ChainTransaction, Observers } from "../chain/types.ts";
+import type { ChainTransaction, Fees, Observers } from "../chain/types.ts";
 import { type Uuid, uuid } from "../db/ids.ts";
 import type { Reader, Tx } from "../db/tables.ts";
 import { transact } from "../db/transact.ts";
@@ -75,12 +75,27 @@ export async function carryToChain(house: House, payment: Payment, facts: readon
   if (execution === null) return { is: "over" };
   if (typeof execution === "string") return { is: "short", detail: execution };
   if (execution.state !== "reserved" && execution.state !== "held") return { is: "signed" };
-  const context = await contextFor(house, execution, payment);
-  const orders = [{ intent: request.intent, context }];
-  const receipt = await house.vault.ask({ command: "execute", orders, approvals: payment.approvals, facts });
+  const receipt = await askToSign(house, execution, payment, facts);
   if (receipt.code === "OK") return keepSigned(house, execution, receipt);
   return giveUp(house, execution, receipt);
 }
+
+/** Has the vault sign with the fees that the nodes ask for. Where it holds a version that offers more, which it may have signed
+ *  for others or held back, it is asked with more, as long as the total fee allows it. */
+async function askToSign(house: House, execution: ExecutionRow, payment: Payment, facts: readonly Uint8Array[]) {
+  const { request, approvals } = payment;
+  for (let before: EvmContext | null = null; ; ) {
+    const context: EvmContext = await contextFor(house, execution, payment, before);
+    const orders = [{ intent: request.intent, context }];
+    const receipt = await house.vault.ask({ command: "execute", orders, approvals, facts });
+    const isMore = before === null || isDearer(context, before);
+    if (receipt.code !== "FEE_TOO_LOW" || !isMore) return receipt;
+    before = context;
+  }
+}
+
+const isDearer = (one: Fees, other: Fees): boolean =>
+  one.maxFeePerGas > other.maxFeePerGas && one.maxPriorityFeePerGas > other.maxPriorityFeePerGas;
 
 /** Sets the payment aside, or says why the position does not cover it; null when its request is over. */
 async function reserve(house: House, { request, intent }: Payment): Promise<ExecutionRow | string | null> {
@@ -161,14 +176,20 @@ async function heldOf(db: Reader, rows: readonly ExecutionRow[]): Promise<readon
   return open.map((row) => heldBy(row, wallets.get(row.wallet) ?? null));
 }
 
-/** Fees that the nodes ask for, within what was approved, and above those of what is replaced. */
-async function contextFor(house: House, execution: ExecutionRow, { request, intent }: Payment): Promise<EvmContext> {
+/** Fees that the nodes ask for, within what was approved, and above those of what is replaced and of what was asked `before`. */
+async function contextFor(
+  house: House,
+  execution: ExecutionRow,
+  { request, intent }: Payment,
+  before: Fees | null,
+): Promise<EvmContext> {
   const { book } = await house.vault.view();
   const paying = await findAddress(house.db, intent.wallet, request.index);
   const from = paying?.address ?? problem("NOT_FOUND", "index", `wallet ${intent.wallet} has no address ${request.index}`);
   const to = intent.kind === "cancel" ? from : intent.destination.address;
   const contract = book.assets.get(execution.asset)?.contract;
-  const over = intent.replaces === undefined ? undefined : await offersOf(house, intent.replaces);
+  const offers = intent.replaces === undefined ? [] : [await offersOf(house, intent.replaces)];
+  const over = dearestOf([...offers, ...(before === null ? [] : [before])]);
   const call = {
     from,
     to,
@@ -186,7 +207,13 @@ async function offersOf(house: House, intent: string) {
   const before = await executionOf(house.db, intent);
   if (before !== undefined) await adopt(house, before.id);
   const versions = before === undefined ? [] : await transactionsOf(house.db, before.id);
-  const most = (of: (one: ChainTransaction) => bigint) => versions.map(of).reduce((a, b) => (a > b ? a : b), 0n);
+  return dearestOf(versions) ?? { maxFeePerGas: 0n, maxPriorityFeePerGas: 0n };
+}
+
+/** The highest of each fee, or undefined where nothing was offered. */
+function dearestOf(offers: readonly Fees[]): Fees | undefined {
+  if (offers.length === 0) return undefined;
+  const most = (of: (one: Fees) => bigint) => offers.map(of).reduce((a, b) => (a > b ? a : b));
   return { maxFeePerGas: most((one) => one.maxFeePerGas), maxPriorityFeePerGas: most((one) => one.maxPriorityFeePerGas) };
 }
 
