@@ -1,6 +1,7 @@
 /** `npm test`: everything that must hold, stage by stage; the last line is `N passed, N failed, N skipped`.
  *
- *  Options: `--only <stage,stage>` runs some stages, `--long` lets searches run long, and further words keep only test files
+ *  Options: `--only <stage,stage>` runs some stages, `--long` lets searches run long, `--seeds <count>` has the simulator run so
+ *  many seeds, `--seed <number>` begins there or, alone, plays that one and shows its trace; further words keep only test files
  *  whose path contains one of them. Results go to stdout, progress of what takes long to stderr. */
 
 import fs from "node:fs";
@@ -25,7 +26,7 @@ async function main(): Promise<void> {
   const root = path.resolve(fileURLToPath(new URL("..", import.meta.url)));
   const options = parseOptions(process.argv.slice(2));
   if (options === null) return;
-  if (options.long) process.env.STRONGROOM_LONG = "1";
+  if (options.long && process.env.STRONGROOM_SEEDS === undefined) process.env.STRONGROOM_LONG = "1";
   const raw = path.join(root, ".cache", "coverage");
   fs.rmSync(raw, { recursive: true, force: true });
   const tally: Tally = { passed: 0, failed: 0, skipped: 0, counts: [], failures: [] };
@@ -49,12 +50,26 @@ async function main(): Promise<void> {
 function parseOptions(args: readonly string[]): Options | null {
   const { values, positionals } = parseArgs({
     args: [...args],
-    options: { only: { type: "string", multiple: true, default: [] }, long: { type: "boolean", default: false } },
+    options: {
+      only: { type: "string", multiple: true, default: [] },
+      long: { type: "boolean", default: false },
+      seed: { type: "string" },
+      seeds: { type: "string" },
+    },
     allowPositionals: true,
   });
+  const { seed, seeds } = values;
+  const wrong = [seed, seeds].find((text) => text !== undefined && !/^[1-9]\d{0,8}$/.test(text));
+  if (wrong !== undefined) {
+    say(`${wrong} is no number of seeds, or of a seed`);
+    process.exitCode = 2;
+    return null;
+  }
+  if (seed !== undefined) process.env.STRONGROOM_SEED = seed;
+  if (seeds !== undefined) process.env.STRONGROOM_SEEDS = seeds;
   const only = values.only.flatMap((names) => names.split(","));
   const unknown = only.filter((name) => !STAGES.some((stage) => stage.name === name));
-  if (unknown.length === 0) return { only, long: values.long, words: positionals };
+  if (unknown.length === 0) return { only, long: values.long || seeds !== undefined, words: positionals };
   say(`there is no stage ${unknown.join(", ")}; the stages are ${STAGES.map((stage) => stage.name).join(", ")}`);
   process.exitCode = 2;
   return null;

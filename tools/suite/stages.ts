@@ -95,6 +95,15 @@ export const STAGES: readonly Stage[] = [
     longLimitMs: 7_200_000,
   },
   {
+    name: "simulator",
+    does: "seeded histories of servers, vault and chain with everything that can go wrong",
+    kind: "files",
+    folder: "test/simulator",
+    covers: false,
+    limitMs: 240_000,
+    longLimitMs: 172_800_000,
+  },
+  {
     name: "kill",
     does: "a vault that is killed, and disks that fail",
     kind: "files",
