@@ -32,8 +32,9 @@ export type Anvil = {
   readonly isRunning: () => boolean;
   /** All that it knows, but for what waits in the pool. */
   dump(): Promise<Uint8Array>;
-  /** Starts one that was killed again at the same place, with what was dumped into this file. */
-  again(file: string): Promise<void>;
+  /** Starts one that was killed again at the same place, with what was dumped into this file. `byHand`: blocks are made by
+   *  `mine` only from then on. */
+  again(file: string, how?: { byHand: boolean }): Promise<void>;
   stop(): Promise<void>;
 };
 
@@ -79,8 +80,9 @@ export async function startAnvil({
     pid: () => child.pid ?? 0,
     isRunning: () => child.exitCode === null && child.signalCode === null,
     dump: async () => gunzipSync(Buffer.from((await rpc<string>("anvil_dumpState")).slice(2), "hex")),
-    async again(file) {
-      child = spawn(BINARY, [...args, "--load-state", file], { stdio: "ignore" });
+    async again(file, how) {
+      const mining = how?.byHand === true && !byHand ? ["--no-mining"] : [];
+      child = spawn(BINARY, [...args, ...mining, "--load-state", file], { stdio: "ignore" });
       await answering(child, rpc);
     },
     async stop() {

@@ -82,7 +82,7 @@ async function cover(stage: Stage, asset: Paid["asset"], amount: bigint): Promis
 /** Sends a deposit that the node has forgotten once more, and makes a block. */
 async function bringOn(stage: Stage, deposit: Deposit): Promise<void> {
   const { chain } = stage.house;
-  if ((await chain.rpc("eth_getTransactionReceipt", deposit.tx)) === null) deposit.tx = await deposit.send();
+  if ((await chain.rpc("eth_getTransactionByHash", deposit.tx)) === null) deposit.tx = await deposit.send();
   await mineWhenFollowed(stage);
 }
 
