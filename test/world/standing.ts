@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fromHex, toHex } from "../../core/src/bytes.ts";
 import type { Command } from "../../core/src/protocol/command.ts";
 import type { Nonce } from "../../core/src/signed/fields.ts";
+import type { Receipt } from "../../core/src/signed/receipt.ts";
 import { initialise } from "../../vault/src/host/boot.ts";
 import { type Ended, openClient, PASSPHRASE, type Running, type Step, startVault, stopVault } from "../kill/process.ts";
 import * as world from "./world.ts";
@@ -13,14 +14,16 @@ import * as world from "./world.ts";
 /** The least work that a keystore file may ask for. */
 const WORK = { memoryKiB: 19 * 1024, passes: 1, lanes: 1 };
 
+type Asked = Parameters<typeof world.command>[0];
+
 export type Standing = {
   readonly folder: string;
   readonly socket: string;
   readonly made: world.World;
   /** One checked receipt, straight from the vault. */
-  ask(
-    command: Parameters<typeof world.command>[0],
-  ): Promise<Awaited<ReturnType<Awaited<ReturnType<typeof openClient>>["call"]>>>;
+  ask(command: Asked): Promise<Receipt>;
+  /** The same for commands that arrive together, in their order. */
+  askTogether(...commands: readonly Asked[]): Promise<Receipt[]>;
   /** Ends the process with SIGKILL. */
   kill(): Promise<void>;
   /** Starts it again on the same folder; with a step as the kill tests know them. Fails: `Gone` when it ends too soon. */
@@ -33,7 +36,7 @@ export type Standing = {
 };
 
 /** A command with a nonce of its own. */
-function fresh(body: Parameters<typeof world.command>[0]): Command {
+function fresh(body: Asked): Command {
   return { ...world.command(body), nonce: toHex(crypto.getRandomValues(new Uint8Array(16))) as Nonce };
 }
 
@@ -46,14 +49,15 @@ export async function standVault(parts: Parameters<typeof world.makeWorld>[0] = 
   const made = world.makeWorld({ ...parts, vaultKey: identityKey });
   let running: Running = startVault("run", data);
   await running.ready;
-  const ask: Standing["ask"] = async (command) => {
-    const client = await openClient(running.socket, identityKey);
+  const askTogether: Standing["askTogether"] = async (...commands) => {
+    const clients = await Promise.all(commands.map(() => openClient(running.socket, identityKey)));
     try {
-      return await client.call(fresh(command));
+      return await Promise.all(clients.map((client, at) => client.call(fresh(commands[at] as Asked))));
     } finally {
-      client.close();
+      for (const client of clients) client.close();
     }
   };
+  const ask: Standing["ask"] = async (command) => (await askTogether(command))[0] as Receipt;
   const founded = await ask({ command: "found", genesis: made.signedGenesis, rulebook: made.signedRulebook });
   assert.equal(founded.code, "OK");
   return {
@@ -61,6 +65,7 @@ export async function standVault(parts: Parameters<typeof world.makeWorld>[0] = 
     socket: running.socket,
     made,
     ask,
+    askTogether,
     async kill() {
       running.child.kill("SIGKILL");
       await running.ended;

@@ -16,9 +16,9 @@ import { ETH } from "./world.ts";
 export type Payment = { readonly request: RequestRow; readonly intent: OnChain; readonly approvals: readonly Uint8Array[] };
 
 /** A payment of one ETH whose approvals no server knows, so that only the worker that is given them carries it out. */
-export async function askedFor(house: TestHouse): Promise<Payment> {
+export async function askedFor(house: TestHouse, { lifeMs }: { readonly lifeMs?: number } = {}): Promise<Payment> {
   const session = await house.session();
-  const by = { known: session, signer: signerOf("tom"), words: { purpose: "invoice" } };
+  const by = { known: session, signer: signerOf("tom"), words: { purpose: "invoice", lifeMs } };
   const what = { wallet: "treasury", to: "kraken", asset: "eth", amount: ETH, totalFee: ETH / 100n };
   const shown = await makePayment(by, what);
   const body = await initiate(session, signerOf("tom"), shown);
