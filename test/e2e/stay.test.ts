@@ -5,7 +5,9 @@ import { execFileSync } from "node:child_process";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { caller } from "../world/chain.ts";
 import { ask, type Json, makeFolder, type Running, startUp, waitForNone } from "./command.ts";
+import { testStuck } from "./stuck.ts";
 
 const place = await makeFolder();
 const home = join(place.folder, "home");
@@ -165,4 +167,19 @@ test("what was signed can be sent by anybody's program: curl makes, approves and
   }
   await done("send", String(made["id"]));
   assert.equal(curl("amy", `requests/${made["id"]}`)["state"], "consumed");
+});
+
+testStuck({
+  strongroom,
+  async node(method, ...params) {
+    const { chains } = JSON.parse(await readFile(join(home, "config.json"), "utf8")) as { chains: { [id: string]: string } };
+    return caller(chains["31337"] ?? "")(method, ...params);
+  },
+  states: () => ["consumed", "consumed"],
+});
+
+test("after all of this nothing stays set aside", async () => {
+  const balances = (await done("balance"))["balances"] as { asset: string; held: string; incoming: string }[];
+  for (const { asset, held, incoming } of balances) assert.deepEqual([held, incoming], ["0", "0"], asset);
+  assert.equal((await done("health"))["well"], true);
 });

@@ -131,7 +131,8 @@ function listCall(selector: string, items: readonly string[]): string {
   return `0x${selector}${wordOf(32n)}${wordOf(BigInt(items.length))}${items.map(wordOf).join("")}`;
 }
 
-function caller(url: string): Call {
+/** Calls of the node at this address. */
+export function caller(url: string): Call {
   return async <T>(method: string, ...params: readonly unknown[]) => {
     const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method, params });
     const response = await fetch(url, { method: "POST", headers: { "content-type": "application/json" }, body });

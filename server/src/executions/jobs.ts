@@ -40,6 +40,7 @@ import {
   changeExecution,
   type ExecutionRow,
   executionOf,
+  executionsIn,
   findExecution,
   insertExecution,
   lockExecution,
@@ -202,11 +203,15 @@ async function contextFor(
   return { ...context, index: request.index };
 }
 
-/** The highest fees that any version of a transaction has offered. */
+/** The highest fees that any version of a transaction has offered, whichever intent it is of. */
 async function offersOf(house: House, intent: string) {
   const before = await executionOf(house.db, intent);
-  if (before !== undefined) await adopt(house, before.id);
-  const versions = before === undefined ? [] : await transactionsOf(house.db, before.id);
+  const all = before?.slot == null ? [] : await executionsIn(house.db, before.slot);
+  const versions: ChainTransaction[] = [];
+  for (const { id } of all) {
+    await adopt(house, id);
+    versions.push(...(await transactionsOf(house.db, id)));
+  }
   return dearestOf(versions) ?? { maxFeePerGas: 0n, maxPriorityFeePerGas: 0n };
 }
 

@@ -56,6 +56,12 @@ export async function lockSlot(tx: Tx, slot: string): Promise<readonly Execution
   return tx.selectFrom("execution").selectAll().where("slot", "=", slot).orderBy("id").forUpdate().execute();
 }
 
+/** The same without holding them, but for those that were aborted. */
+export async function executionsIn(db: Reader, slot: string): Promise<readonly ExecutionRow[]> {
+  const all = db.selectFrom("execution").selectAll().where("slot", "=", slot);
+  return all.where("state", "<>", "aborted").orderBy("id").execute();
+}
+
 export async function lockExecution(tx: Tx, id: string): Promise<ExecutionRow> {
   return tx
     .selectFrom("execution")

@@ -36,6 +36,9 @@ import {
 
 type Done = "done" | { readonly again: Date };
 
+/** How much later than the vault's own time it is asked again. */
+const GRACE_MS = 50;
+
 /** The approvals that can count now, one for each key, the newest. Fails: RECORD_TAMPERED. */
 export async function currentApprovals(house: House, request: Pick<RequestRow, "id" | "kind">): Promise<readonly Uint8Array[]> {
   const { book, head } = await house.vault.view();
