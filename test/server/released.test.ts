@@ -5,14 +5,12 @@ import { cp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { Hash } from "@strongroom/core/bytes";
-import { ExecutionBody } from "@strongroom/core/protocol/command";
-import { decode } from "@strongroom/core/signed/object";
 import { decide, initiate } from "@strongroom/sdk/device/decision";
 import { makeFreeze } from "@strongroom/sdk/device/make";
 import { openRequest } from "@strongroom/sdk/device/show";
 import { RICH } from "../world/chain.ts";
 import { furnish, openHouse, signerOf, type TestHouse, until } from "../world/house.ts";
-import { askedFor, carriedOutAt, heldEther, type Payment } from "../world/worker.ts";
+import { askedFor, carriedOutAt, heldEther, type Payment, withheld } from "../world/worker.ts";
 import { ETH } from "../world/world.ts";
 
 /** What a payment and its greatest fee come to. */
@@ -64,17 +62,6 @@ async function reserved(lifeMs?: number): Promise<Payment> {
   return payment;
 }
 
-/** Has the vault judge a payment and hear of something else in one go, before it signs. Gives what it says to the payment. */
-async function withheld({ request, approvals }: Payment, between: Parameters<typeof house.vault.ask>[0]): Promise<string> {
-  const context = { index: request.index, gasLimit: 21_000, maxFeePerGas: 10n ** 10n, maxPriorityFeePerGas: 10n ** 9n };
-  const orders = [{ intent: request.intent, context }];
-  const [judged, heard] = await house.vault.askTogether({ command: "execute", orders, approvals, facts: [] }, between);
-  assert.equal(heard?.code, "OK");
-  const { body } = await house.vault.ask({ command: "show", what: "execution", name: request.id as Hash });
-  assert.equal(decode(ExecutionBody, body).state, "withheld");
-  return judged?.code ?? "";
-}
-
 /** Codes of the events that say that an execution was aborted. */
 async function abortsOf(payment: Payment): Promise<readonly unknown[]> {
   const { id } = await executionOf(payment);
@@ -89,7 +76,7 @@ test("what is withheld because it was rejected is released", async () => {
   const session = await house.session();
   const shown = openRequest(session, { id: payment.request.id, intent: payment.request.intent });
   const { approval } = await decide(session, signerOf("bob"), { shown, decision: "reject" });
-  assert.equal(await withheld(payment, { command: "object", approval }), "INTENT_REJECTED");
+  assert.equal(await withheld(house, payment, { command: "object", approval }), "INTENT_REJECTED");
   assert.equal((await carriedOut(payment)).is, "refused");
   assert.equal((await executionOf(payment)).state, "aborted");
   assert.equal(await told(payment), "INTENT_REJECTED");
@@ -104,7 +91,7 @@ test("what a freeze withholds stays set aside until its intent has expired", asy
   const by = { known: session, signer: olga, words: { purpose: "stop" } };
   const { intent, approval } = await initiate(session, olga, makeFreeze(by, { level: "wallet", subject: "treasury" }));
   const freeze = { command: "execute", orders: [{ intent }], approvals: [approval], facts: [] } as const;
-  assert.equal(await withheld(payment, freeze), "FROZEN");
+  assert.equal(await withheld(house, payment, freeze), "FROZEN");
   assert.deepEqual(await carriedOut(payment), { is: "held" });
   assert.equal(await heldEther(house), 2n * SET_ASIDE);
   await until("its time is over", async () => Date.now() > over + 100);

@@ -1,11 +1,16 @@
 /** A worker of another server on a house's database and vault, moved by hand: for what happens between two of its steps. */
 import assert from "node:assert/strict";
+import type { Hash } from "@strongroom/core/bytes";
+import { ExecutionBody } from "@strongroom/core/protocol/command";
+import { decode } from "@strongroom/core/signed/object";
 import { decide, initiate } from "@strongroom/sdk/device/decision";
 import { makePayment } from "@strongroom/sdk/device/make";
+import { sql } from "kysely";
 import { openGateway } from "../../server/src/chain/gateway.ts";
-import { type Attempt, carryToChain } from "../../server/src/executions/jobs.ts";
+import { uuid } from "../../server/src/db/ids.ts";
+import { type Acting, type Attempt, carryToChain } from "../../server/src/executions/jobs.ts";
 import { isOnChain, type OnChain } from "../../server/src/executions/rules.ts";
-import type { House } from "../../server/src/host/context.ts";
+import type { JobFence } from "../../server/src/jobs/store.ts";
 import { demandIntent } from "../../server/src/requests/jobs.ts";
 import { findRequest, type RequestRow } from "../../server/src/requests/store.ts";
 import { openVaultLink } from "../../server/src/vault/link.ts";
@@ -35,13 +40,24 @@ export async function askedFor(house: TestHouse, { lifeMs }: { readonly lifeMs?:
   return { request, intent, approvals };
 }
 
-/** Has a payment carried out by a worker whose only node is at `url`. `heard`: what happens once the vault has answered him. */
-export async function carriedOutAt(
-  house: TestHouse,
-  url: string,
-  payment: Payment,
-  heard: (command: string) => Promise<unknown> = async () => undefined,
-): Promise<Attempt> {
+/** Who a worker is. `heard`: what happens once the vault has answered him. `fence`: of his job; by default one of his own. */
+export type Worker = {
+  readonly url: string;
+  readonly heard?: (command: string) => Promise<unknown>;
+  readonly fence?: JobFence;
+};
+
+/** Takes a job of a kind that no server does. */
+export async function takeJob({ database: { db } }: TestHouse): Promise<JobFence> {
+  const [job, epoch] = [uuid(), 1];
+  const due = sql<Date>`'infinity'::timestamptz`;
+  await db.insertInto("job").values({ id: job, kind: "by-hand", subject: job, state: "running", epoch, due_at: due }).execute();
+  return { job, epoch };
+}
+
+/** Has something done by a worker whose only node is at `url`. */
+export async function doneBy<T>(house: TestHouse, worker: Worker, work: (acting: Acting) => Promise<T>): Promise<T> {
+  const { url, heard = async () => undefined, fence = await takeJob(house) } = worker;
   const { db } = house.database;
   const config = { quorum: 1, confirmations: [{ blocks: 2 }], reorgDepth: 16, trace: false, pollMs: 50 };
   const link = openVaultLink({ socket: house.vault.socket, pin: house.vault.made.deployment });
@@ -49,6 +65,11 @@ export async function carriedOutAt(
     const receipt = await link.ask(command);
     await heard(command.command);
     return receipt;
+  };
+  const demand: typeof link.demand = async (command) => {
+    const answer = await link.demand(command);
+    await heard(command.command);
+    return answer;
   };
   const chains = openGateway({
     chains: new Map([[CHAIN, { ...config, nodes: [{ name: "node", url }] }]]),
@@ -58,12 +79,32 @@ export async function carriedOutAt(
   });
   try {
     await chains.online(CHAIN).poll();
-    const parts = { db, vault: { ...link, ask }, chains, now: Date.now, wake: () => undefined };
-    return await carryToChain(parts as unknown as House, payment, []);
+    const parts = { db, vault: { ...link, ask, demand }, chains, now: Date.now, wake: () => undefined, fence };
+    return await work(parts as unknown as Acting);
   } finally {
     await chains.close();
     link.close();
   }
+}
+
+/** Has a payment carried out by a worker whose only node is at `url`. */
+export function carriedOutAt(house: TestHouse, url: string, payment: Payment, heard?: Worker["heard"]): Promise<Attempt> {
+  return doneBy(house, { url, ...(heard !== undefined && { heard }) }, (acting) => carryToChain(acting, payment, []));
+}
+
+/** Has the vault judge a payment and hear of something else in one go, before it signs. Gives what it says to the payment. */
+export async function withheld(
+  house: TestHouse,
+  { request, approvals }: Payment,
+  between: Parameters<TestHouse["vault"]["ask"]>[0],
+): Promise<string> {
+  const context = { index: request.index, gasLimit: 21_000, maxFeePerGas: 10n ** 10n, maxPriorityFeePerGas: 10n ** 9n };
+  const orders = [{ intent: request.intent, context }];
+  const [judged, heard] = await house.vault.askTogether({ command: "execute", orders, approvals, facts: [] }, between);
+  assert.equal(heard?.code, "OK");
+  const { body } = await house.vault.ask({ command: "show", what: "execution", name: request.id as Hash });
+  assert.equal(decode(ExecutionBody, body).state, "withheld");
+  return judged?.code ?? "";
 }
 
 /** What of the institution's own ETH is set aside. */

@@ -87,7 +87,8 @@ export async function followOne(it: Follower, lease: Lease, watched: WatchedSet)
   if (block.parent !== place.hash) return retreat(it, lease, { place, head });
   const change = await watched.refresh();
   const brought = await readBlock(it, block, watched.has);
-  for (const { id, by } of brought.taken) if (await it.observers.slotTaken({ chain: it.chain, id, by })) return { at: "moved" };
+  for (const { id, by } of brought.taken)
+    if (await it.observers.slotTaken({ chain: it.chain, id, by, lease })) return { at: "moved" };
   // Whoever began to watch an address meanwhile may have a deposit in this block: it is read again.
   await transact(it.db, (tx) => enter(it, tx, { lease, place, block, brought, change }));
   return { at: "moved" };

@@ -7,6 +7,7 @@ import type { Family } from "@strongroom/core/chain/table";
 import type { ChainView } from "@strongroom/sdk/contract/chains";
 import type { Uuid } from "../db/ids.ts";
 import type { Tx } from "../db/tables.ts";
+import type { Lease } from "../jobs/store.ts";
 
 export type { ChainView };
 export type NodeHealth = ChainView["nodes"][number];
@@ -200,13 +201,15 @@ export type ChainTransaction = SignedTransaction & {
   readonly stuckAt: Date | null;
 };
 
+/** `lease`: of whoever follows the chain, in whose name it is tracked. */
+export type Taking = { readonly chain: number; readonly id: string; readonly by: string; readonly lease: Lease };
 type Told<T> = (tx: Tx, it: T) => Promise<void>;
 /** Who hears of what a block brought, each inside that block's transaction, which may run again: writes to the database only.
  *  `depositOdd`: one that is recorded and not booked. `transactionFinal` is told of failed ones too. */
 export type Observers = {
   /** Asked before anything of a block is written: transaction `by` has the place of `id`. Whether it is one of ours that was
    *  not tracked, and is from now on; then the block is read again. */
-  readonly slotTaken: (it: { readonly chain: number; readonly id: string; readonly by: string }) => Promise<boolean>;
+  readonly slotTaken: (it: Taking) => Promise<boolean>;
   readonly depositSeen: Told<Deposit>;
   readonly depositFinal: Told<Deposit>;
   readonly depositReorged: Told<Deposit>;

@@ -1,7 +1,7 @@
 /** From an approved payment to a settled one: reserve in the ledger, have the vault sign, hand to the chain, book what came
  *  of it.
  *
- *  Every step is a transaction of its own and may be taken again: the hold has the execution's id, the vault gives one
+ *  Every step is a transaction of its own, fenced by its job, and may be taken again: the hold has the execution's id, the vault gives one
  *  intent its one execution whatever comes with it, and what the chain shows is told inside the block's own transaction. */
 import type { Hash } from "@strongroom/core/bytes";
 import type { Transfer } from "@strongroom/core/ledger/transfer";
@@ -12,13 +12,12 @@ import { trackedTransaction, trackTransaction, transactionsOf } from "../chain/s
 import type { ChainTransaction, Fees, Observers } from "../chain/types.ts";
 import { type Uuid, uuid } from "../db/ids.ts";
 import type { Reader, Tx } from "../db/tables.ts";
-import { transact } from "../db/transact.ts";
 import { emit } from "../events/store.ts";
 import type { House } from "../host/context.ts";
 import { limits } from "../host/limits.ts";
 import { Problem, problem } from "../http/call.ts";
 import type { Workers } from "../jobs/jobs.ts";
-import { enqueue } from "../jobs/store.ts";
+import { enqueue, type Fence, transactHolding } from "../jobs/store.ts";
 import { releasePayment, reservePayment } from "../ledger/rules.ts";
 import { post } from "../ledger/store.ts";
 import { intentOf, isAlive, isOver } from "../requests/rules.ts";
@@ -56,6 +55,10 @@ export type Attempt =
 
 type Payment = { readonly request: RequestRow; readonly intent: OnChain; readonly approvals: readonly Uint8Array[] };
 
+/** A house in which something is done in the name of a job, or of whoever follows a chain: what it writes takes effect only
+ *  as long as that is his. */
+export type Acting = House & { readonly fence: Fence };
+
 /** Gas that no transaction can have: the vault refuses to build with it, and it builds only after every rule has been met. */
 const REHEARSAL = { gasLimit: 0, maxFeePerGas: 0n, maxPriorityFeePerGas: 0n } as const;
 
@@ -69,8 +72,8 @@ export async function rehearse(house: House, { request, approvals }: Payment, fa
 }
 
 /** Reserves, has the vault sign, and keeps what it signed. Fails: VAULT_UNREACHABLE, CHAIN_UNREACHABLE; then it is tried
- *  again. */
-export async function carryToChain(house: House, payment: Payment, facts: readonly Uint8Array[]): Promise<Attempt> {
+ *  again. LEASE_LOST when somebody else does so already. */
+export async function carryToChain(house: Acting, payment: Payment, facts: readonly Uint8Array[]): Promise<Attempt> {
   const { request } = payment;
   const execution = (await executionOf(house.db, request.id)) ?? (await reserve(house, payment));
   if (execution === null) return { is: "over" };
@@ -83,7 +86,7 @@ export async function carryToChain(house: House, payment: Payment, facts: readon
 
 /** Has the vault sign with the fees that the nodes ask for. Where it holds a version that offers more, which it may have signed
  *  for others or held back, it is asked with more, as long as the total fee allows it. */
-async function askToSign(house: House, execution: ExecutionRow, payment: Payment, facts: readonly Uint8Array[]) {
+async function askToSign(house: Acting, execution: ExecutionRow, payment: Payment, facts: readonly Uint8Array[]) {
   const { request, approvals } = payment;
   for (let before: EvmContext | null = null; ; ) {
     const context: EvmContext = await contextFor(house, execution, payment, before);
@@ -99,7 +102,7 @@ const isDearer = (one: Fees, other: Fees): boolean =>
   one.maxFeePerGas > other.maxFeePerGas && one.maxPriorityFeePerGas > other.maxPriorityFeePerGas;
 
 /** Sets the payment aside, or says why the position does not cover it; null when its request is over. */
-async function reserve(house: House, { request, intent }: Payment): Promise<ExecutionRow | string | null> {
+async function reserve(house: Acting, { request, intent }: Payment): Promise<ExecutionRow | string | null> {
   const { book } = await house.vault.view();
   const movement = movementOf(intent, book);
   const wallet = await findWallet(house.db, intent.wallet);
@@ -107,7 +110,7 @@ async function reserve(house: House, { request, intent }: Payment): Promise<Exec
   const id = uuid(house.now());
   const at = new Date(house.now());
   try {
-    return await transact(house.db, async (tx) => {
+    return await transactHolding(house.db, house.fence, async (tx) => {
       const present = await lockRequest(tx, request.id);
       const known = await executionOf(tx, request.id);
       if (known !== undefined) return known;
@@ -179,7 +182,7 @@ async function heldOf(db: Reader, rows: readonly ExecutionRow[]): Promise<readon
 
 /** Fees that the nodes ask for, within what was approved, and above those of what is replaced and of what was asked `before`. */
 async function contextFor(
-  house: House,
+  house: Acting,
   execution: ExecutionRow,
   { request, intent }: Payment,
   before: Fees | null,
@@ -204,7 +207,7 @@ async function contextFor(
 }
 
 /** The highest fees that any version of a transaction has offered, whichever intent it is of. */
-async function offersOf(house: House, intent: string) {
+async function offersOf(house: Acting, intent: string) {
   const before = await executionOf(house.db, intent);
   const all = before?.slot == null ? [] : await executionsIn(house.db, before.slot);
   const versions: ChainTransaction[] = [];
@@ -224,7 +227,7 @@ function dearestOf(offers: readonly Fees[]): Fees | undefined {
 
 /** Keeps the signed transaction before anybody sends it. */
 async function keepSigned(
-  house: House,
+  house: Acting,
   { id, request, chain }: ExecutionRow,
   receipt: Receipt & { bytes: Uint8Array },
 ): Promise<Attempt> {
@@ -232,14 +235,14 @@ async function keepSigned(
   const transaction = progress?.transaction ?? null;
   const now = new Date(house.now());
   if (transaction === null) {
-    await transact(house.db, async (tx) => {
+    await transactHolding(house.db, house.fence, async (tx) => {
       if ((await lockExecution(tx, id)).state === "reserved") await changeExecution(tx, id, { state: "held" }, now);
     });
     return { is: "held" };
   }
   // Somebody else may have had dearer ones signed meanwhile, and an older one may be in a block already.
   const older = await Promise.all((progress?.earlier ?? []).map((version) => house.chains.online(chain).raw(version)));
-  const kept = await transact(house.db, async (tx) => {
+  const kept = await transactHolding(house.db, house.fence, async (tx) => {
     await lockRequest(tx, request);
     const row = await lockExecution(tx, id);
     if (row.state !== "reserved" && row.state !== "held") return row.state !== "aborted";
@@ -269,7 +272,7 @@ async function keepSigned(
 }
 
 /** After a refusal nothing stays reserved, unless the vault has committed itself to the intent all the same. */
-async function giveUp(house: House, execution: ExecutionRow, refusal: Receipt): Promise<Attempt> {
+async function giveUp(house: Acting, execution: ExecutionRow, refusal: Receipt): Promise<Attempt> {
   const { request } = execution;
   const shown = await house.vault.ask({ command: "show", what: "execution", name: request });
   const isWithheld = shown.code === "OK" && progressOf(shown.body, request)?.state === "withheld";
@@ -281,9 +284,9 @@ async function giveUp(house: House, execution: ExecutionRow, refusal: Receipt): 
 }
 
 /** Ends an execution of which nothing will ever be signed, and releases what it holds. */
-async function abort(house: House, { id, request }: ExecutionRow, refusal: Receipt): Promise<Attempt> {
+async function abort(house: Acting, { id, request }: ExecutionRow, refusal: Receipt): Promise<Attempt> {
   const now = new Date(house.now());
-  await transact(house.db, async (tx) => {
+  await transactHolding(house.db, house.fence, async (tx) => {
     await lockRequest(tx, request);
     const row = await lockExecution(tx, id);
     // What has a slot was signed, whatever a vault says that was rolled back.
@@ -307,13 +310,13 @@ type OurObservers = Pick<
 type Book = (tx: Tx, transfers: readonly Transfer[]) => void;
 
 /** What the chain shows of our transactions, inside the transaction of the block. */
-export function observeExecutions(house: Keeping, book: Book): OurObservers {
+export function observeExecutions(house: Omit<Keeping, "fence">, book: Book): OurObservers {
   const at = () => new Date(house.now());
   return {
-    async slotTaken({ chain, id, by }) {
+    async slotTaken({ chain, id, by, lease }) {
       if ((await trackedTransaction(house.db, { chain, id: by })) !== null) return false;
       const ours = await trackedTransaction(house.db, { chain, id });
-      return ours !== null && (await adopt(house, ours.execution, by));
+      return ours !== null && (await adopt({ ...house, fence: lease }, ours.execution, by));
     },
     transactionIncluded: (tx, it) => tell(tx, it, { what: "included", state: "broadcasting", at: at() }),
     transactionReorged: (tx, it) => tell(tx, it, { what: "reorged", state: "broadcasting", at: at() }),
@@ -387,19 +390,20 @@ const isMined = ({ state }: ChainTransaction): boolean => state === "included" |
 
 /** Nothing more can be done without people: they may approve a replacement or a cancellation. */
 async function tellStuck(
-  house: House,
+  house: Acting,
   { id, request, unit, client }: ExecutionRow,
   { code, field, detail }: Receipt,
 ): Promise<"done"> {
   const data = { request, code, field, detail };
   const told = { type: "execution.stuck", subject: `execution:${id}`, actor: "vault", unit, client, data };
-  await transact(house.db, (tx) => emit(tx, told));
+  await transactHolding(house.db, house.fence, (tx) => emit(tx, told));
   return "done";
 }
 
 export const executionWorkers: Workers = {
   /** Raises the fees of a transaction that is stuck, within what its intent allows. */
-  async reprice(house, { subject }) {
+  async reprice(plain, { subject, fence }) {
+    const house = { ...plain, fence };
     const execution = await findExecution(house.db, subject);
     if (execution === undefined || (execution.state !== "signed" && execution.state !== "broadcasting")) return "done";
     const over = await offersOf(house, execution.request);
@@ -426,7 +430,7 @@ export const executionWorkers: Workers = {
   },
 };
 
-type Keeping = Pick<House, "now" | "db" | "vault" | "chains">;
+type Keeping = Pick<Acting, "now" | "db" | "vault" | "chains" | "fence">;
 
 /** Keeps the newest version that the vault has signed, whoever asked for it: an answer may have been lost, and the server is
  *  not alone at the vault's socket. Gives whether `wanted` is that one, or an older one, which then is kept too.
@@ -447,12 +451,12 @@ async function adopt(house: Keeping, id: string, wanted: string | null = null): 
 
 /** Tracks a version, once. */
 async function keepVersion(
-  { db, now }: Pick<House, "now" | "db">,
+  { db, now, fence }: Pick<Acting, "now" | "db" | "fence">,
   { id, request, unit, client, asset }: ExecutionRow,
   { raw, receipt }: { readonly raw: Uint8Array; readonly receipt: Uint8Array },
 ): Promise<void> {
   const at = new Date(now());
-  await transact(db, async (tx) => {
+  await transactHolding(db, fence, async (tx) => {
     await lockExecution(tx, id);
     const before = await transactionsOf(tx, id);
     const kept = await trackTransaction(tx, { raw, execution: id, unit, asset, now: at });

@@ -9,13 +9,12 @@ import type { Intent } from "@strongroom/core/signed/intent";
 import { decode } from "@strongroom/core/signed/object";
 import { findAddress } from "../addresses/store.ts";
 import type { Reader } from "../db/tables.ts";
-import { transact } from "../db/transact.ts";
 import { currentEntry } from "../entries/store.ts";
 import { isOnChain } from "../executions/rules.ts";
 import type { House } from "../host/context.ts";
 import { limits } from "../host/limits.ts";
 import type { Workers } from "../jobs/jobs.ts";
-import { enqueue } from "../jobs/store.ts";
+import { enqueue, transactHolding } from "../jobs/store.ts";
 import { intentOf } from "../requests/rules.ts";
 import { type RequestRow, refusedRequests } from "../requests/store.ts";
 import { chosenFacts, type Facing, readFact, type Wish, wishesOf } from "./rules.ts";
@@ -58,14 +57,14 @@ const TIMED = ["NOT_ALLOWED", "DENIED", "QUORUM_MISSING"] as const;
 
 export const factWorkers: Workers = {
   /** All that was stated on one subject goes in one command, because the vault counts sources within a command. */
-  async inform(house, { subject }) {
+  async inform(house, { subject, fence }) {
     const newest = await newestFacts(house.db, [subject]);
     const left = newest.filter(({ informed }) => !informed);
     if (left.length === 0) return "done";
     const { code } = await house.vault.ask({ command: "inform", facts: newest.map(({ fact }) => fact) });
     // It passes: a clock that is behind, or a source that contradicts the others until it is corrected.
     if (code !== "OK") return { again: new Date(house.now() + limits.informAgainMs) };
-    await transact(house.db, (tx) =>
+    await transactHolding(house.db, fence, (tx) =>
       markInformed(
         tx,
         left.map(({ id }) => id),
@@ -74,7 +73,7 @@ export const factWorkers: Workers = {
     return "done";
   },
   /** Something was stated on a subject: requests that wait for a fact on it are carried out again. */
-  async "retry-facts"(house, { subject }) {
+  async "retry-facts"(house, { subject, fence }) {
     const { book } = await house.vault.view();
     const isTime = book.document.clock !== undefined && subject === SUBJECT.clock();
     const waiting = await refusedRequests(house.db, { codes: isTime ? [...WAITS, ...TIMED] : WAITS, limit: limits.batch });
@@ -84,7 +83,7 @@ export const factWorkers: Workers = {
       const wishes = intent === null ? [] : await wishesFor(house.db, { asked: request, intent, book });
       if (wishes.some((wish) => wish.subject === subject)) ids.push(request.id);
     }
-    await transact(house.db, async (tx) => {
+    await transactHolding(house.db, fence, async (tx) => {
       for (const id of ids) await enqueue(tx, { kind: "carry-out", subject: id });
     });
     return "done";

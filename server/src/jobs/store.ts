@@ -5,6 +5,7 @@
 import { type Generated, type Selectable, sql } from "kysely";
 import { type Uuid, uuid } from "../db/ids.ts";
 import type { Reader, Tx } from "../db/tables.ts";
+import { transact } from "../db/transact.ts";
 import { Fault } from "../host/fault.ts";
 import { limits } from "../host/limits.ts";
 
@@ -137,6 +138,14 @@ export async function endJob(db: Reader, fence: JobFence, end: End): Promise<boo
 export async function demandFence(tx: Tx, fence: Fence): Promise<void> {
   const row = "job" in fence ? await holdJob(tx, fence) : await holdLease(tx, fence);
   if (row === undefined) throw new Fault("LEASE_LOST", "job" in fence ? `Job ${fence.job}.` : fence.lease);
+}
+
+/** `transact` in the name of a job or lease. Fails with LEASE_LOST, and changes nothing, once somebody else has it. */
+export function transactHolding<T>(db: Reader, fence: Fence, work: (tx: Tx) => Promise<T>): Promise<T> {
+  return transact(db, async (tx) => {
+    await demandFence(tx, fence);
+    return work(tx);
+  });
 }
 
 function holdJob(tx: Tx, { job, epoch }: JobFence) {

@@ -7,11 +7,10 @@ import type { Intent } from "@strongroom/core/signed/intent";
 import { decode, idOf } from "@strongroom/core/signed/object";
 import type { Receipt } from "@strongroom/core/signed/receipt";
 import type { Tx } from "../db/tables.ts";
-import { transact } from "../db/transact.ts";
 import { entryRecord } from "../entries/rules.ts";
 import { insertEntry, retireEntry } from "../entries/store.ts";
 import { emit } from "../events/store.ts";
-import { carryToChain, rehearse } from "../executions/jobs.ts";
+import { type Acting, carryToChain, rehearse } from "../executions/jobs.ts";
 import { isOnChain } from "../executions/rules.ts";
 import { executionOf } from "../executions/store.ts";
 import { factsFor } from "../facts/jobs.ts";
@@ -19,7 +18,7 @@ import type { House } from "../host/context.ts";
 import { limits } from "../host/limits.ts";
 import { problem } from "../http/call.ts";
 import type { Keeper, Workers } from "../jobs/jobs.ts";
-import { demandFence, enqueue, type Lease } from "../jobs/store.ts";
+import { demandFence, enqueue, type Lease, transactHolding } from "../jobs/store.ts";
 import { walletRecord } from "../wallets/rules.ts";
 import { insertWallet } from "../wallets/store.ts";
 import { approvalOf, intentOf, isAlive, meaningOf, nextTurnOf, requestRecord, restOfDelay, staleness } from "./rules.ts";
@@ -137,7 +136,7 @@ async function enterEntry(tx: Tx, { request, intent, shown, now }: Made<"entry">
 
 /** Notes a refusal, and says when the vault is to be asked again. */
 async function noteRefusal(
-  house: House,
+  house: Acting,
   { id, kind }: Pick<RequestRow, "id" | "kind">,
   answer: Pick<Receipt, "code" | "field" | "detail">,
 ): Promise<Done> {
@@ -145,7 +144,7 @@ async function noteRefusal(
   const meaning = meaningOf(code, field);
   const state = meaning === "open" || meaning === "wait" ? null : meaning;
   const now = new Date(house.now());
-  await transact(house.db, async (tx) => {
+  await transactHolding(house.db, house.fence, async (tx) => {
     const request = await lockRequest(tx, id);
     if (request === undefined || !isAlive(request)) return;
     const said: RequestChange = { answer_code: code, answer_field: field, answer_detail: detail, answer_at: now };
@@ -178,7 +177,7 @@ async function askedAtTurn(house: House, kind: Intent["kind"]): Promise<Done> {
 }
 
 /** Asks the vault about a request that is alive, or for which something is set aside that nobody has signed. */
-async function carryOut(house: House, id: string): Promise<Done> {
+async function carryOut(house: Acting, id: string): Promise<Done> {
   const request = await findRequest(house.db, id);
   const begun = await executionOf(house.db, id);
   const isOpen = request !== undefined && (isAlive(request) || begun?.receipt === null);
@@ -199,7 +198,7 @@ async function carryOut(house: House, id: string): Promise<Done> {
   const receipt = await house.vault.ask({ command: "execute", orders, approvals, facts });
   if (receipt.code !== "OK") return refused(house, { request, approvals, refusal: receipt });
   const result = await resultOf(house, intent);
-  await transact(house.db, async (tx) => {
+  await transactHolding(house.db, house.fence, async (tx) => {
     const row = await lockRequest(tx, id);
     // What the vault has done is there, even if the request was withdrawn meanwhile.
     if (row !== undefined && row.state !== "consumed") await consume(tx, house, row, result);
@@ -211,7 +210,7 @@ async function carryOut(house: House, id: string): Promise<Done> {
 type Refusal = { readonly request: RequestRow; readonly approvals: readonly Uint8Array[]; readonly refusal: Receipt };
 
 /** A delay starts with its registration, which is made here as soon as the vault asks for it. */
-async function refused(house: House, { request, approvals, refusal }: Refusal): Promise<Done> {
+async function refused(house: Acting, { request, approvals, refusal }: Refusal): Promise<Done> {
   if (refusal.code !== "NOT_REGISTERED") return noteRefusal(house, request, refusal);
   const registered = await house.vault.ask({ command: "register", intent: request.intent, approvals });
   if (registered.code !== "OK") return noteRefusal(house, request, registered);
@@ -219,17 +218,17 @@ async function refused(house: House, { request, approvals, refusal }: Refusal): 
   return { again: new Date(house.now()) };
 }
 
-async function noteShort(house: House, request: RequestRow, detail: string): Promise<Done> {
+async function noteShort(house: Acting, request: RequestRow, detail: string): Promise<Done> {
   await noteRefusal(house, request, { code: "POSITION_SHORT", field: "position", detail });
   return { again: new Date(house.now() + limits.askAgainMs) };
 }
 
 export const requestWorkers: Workers = {
-  "carry-out": (house, { subject }) => carryOut(house, subject),
+  "carry-out": (house, { subject, fence }) => carryOut({ ...house, fence }, subject),
   /** What was frozen may go on. */
-  async "retry-frozen"(house) {
+  async "retry-frozen"(house, { fence }) {
     const waiting = await refusedRequests(house.db, { codes: ["FROZEN"], limit: limits.batch });
-    await transact(house.db, async (tx) => {
+    await transactHolding(house.db, fence, async (tx) => {
       for (const { id: subject } of waiting) await enqueue(tx, { kind: "carry-out", subject });
     });
     return "done";

@@ -5,11 +5,10 @@ import { Approval } from "@strongroom/core/signed/approval";
 import { decode, Signed } from "@strongroom/core/signed/object";
 import type { Receipt } from "@strongroom/core/signed/receipt";
 import type { Tx } from "../db/tables.ts";
-import { transact } from "../db/transact.ts";
 import { emit } from "../events/store.ts";
 import type { House } from "../host/context.ts";
 import type { Workers } from "../jobs/jobs.ts";
-import { enqueue } from "../jobs/store.ts";
+import { enqueue, transactHolding } from "../jobs/store.ts";
 import { staleness } from "../requests/rules.ts";
 import { rulebookRecord, stateAfter } from "./rules.ts";
 import { changeRulebook, decisionsOn, findRulebook, type RulebookChange, type RulebookRow } from "./store.ts";
@@ -54,7 +53,7 @@ export async function noteOutcome(tx: Tx, row: RulebookRow, change: RulebookChan
 }
 
 export const rulebookWorkers: Workers = {
-  async "adopt-rulebook"(house, { subject }) {
+  async "adopt-rulebook"(house, { subject, fence }) {
     const row = await findRulebook(house.db, subject);
     if (row === undefined || row.state !== "waiting") return "done";
     const seen = (await decisionsOn(house.db, row.id)).filter(({ decision }) => decision === "seen");
@@ -63,7 +62,7 @@ export const rulebookWorkers: Workers = {
       row.rulebook,
       seen.map(({ approval }) => approval),
     );
-    await transact(house.db, (tx) => noteOutcome(tx, row, change, "system"));
+    await transactHolding(house.db, fence, (tx) => noteOutcome(tx, row, change, "system"));
     return "done";
   },
 };
