@@ -133,6 +133,7 @@ function listening(heard: Heard[]): Observers {
     depositReorged: hear("depositReorged"),
     slotTaken: async () => false,
     depositOdd: hear("depositOdd"),
+    depositOddReorged: hear("depositOddReorged"),
     transactionIncluded: hear("transactionIncluded"),
     transactionFinal: hear("transactionFinal"),
     transactionReorged: hear("transactionReorged"),

@@ -183,7 +183,9 @@ async function undo(it: Follower, tx: Tx, { lease, number }: { lease: Lease; num
   const block = await store.deleteBlock(tx, chain, number);
   const moved = await store.moveCursor(tx, chain, { from: block.hash, to: { number: number - 1, hash: block.parent } });
   if (!moved) throw new Error(`chain ${chain} is not at block ${number}, which was to be undone`);
-  for (const deposit of await store.undoDeposits(tx, chain, block)) await observers.depositReorged(tx, deposit);
+  const { seen, odd } = await store.undoDeposits(tx, chain, block);
+  for (const deposit of seen) await observers.depositReorged(tx, deposit);
+  for (const deposit of odd) await observers.depositOddReorged(tx, deposit);
   for (const sent of await store.undoTransactions(tx, chain, block, new Date(now()))) {
     await observers.transactionReorged(tx, sent);
   }

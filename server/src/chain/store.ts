@@ -265,14 +265,14 @@ export async function finishDeposits(tx: Tx, chain: number, number: number): Pro
   return rows.map(depositOf).sort(byId);
 }
 
-/** Takes back what a block brought; gives those that were to be booked. */
+/** Takes back what a block brought. `seen`: what was to be booked. `odd`: what was only recorded. */
 export async function undoDeposits(
   tx: Tx,
   chain: number,
   { number, hash }: Pick<BlockRef, "number" | "hash">,
-): Promise<readonly Deposit[]> {
-  const undo = (states: readonly DepositState[]) =>
-    tx
+): Promise<{ readonly seen: readonly Deposit[]; readonly odd: readonly Deposit[] }> {
+  const undo = async (states: readonly DepositState[]) => {
+    const rows = await tx
       .updateTable("deposit")
       .set({ state: "reorged" })
       .where("chain", "=", chain)
@@ -281,9 +281,9 @@ export async function undoDeposits(
       .where("state", "in", states)
       .returningAll()
       .execute();
-  const booked = await undo(["seen"]);
-  await undo(["unknown", "suspect"]);
-  return booked.map(depositOf).sort(byId);
+    return rows.map(depositOf).sort(byId);
+  };
+  return { seen: await undo(["seen"]), odd: await undo(["unknown", "suspect"]) };
 }
 
 const byId = (a: { readonly id: string }, b: { readonly id: string }) => (a.id < b.id ? -1 : 1);

@@ -205,7 +205,7 @@ export type ChainTransaction = SignedTransaction & {
 export type Taking = { readonly chain: number; readonly id: string; readonly by: string; readonly lease: Lease };
 type Told<T> = (tx: Tx, it: T) => Promise<void>;
 /** Who hears of what a block brought, each inside that block's transaction, which may run again: writes to the database only.
- *  `depositOdd`: one that is recorded and not booked. `transactionFinal` is told of failed ones too. */
+ *  `depositOdd`: one that is recorded and not booked; `depositOddReorged`: its block is gone. `transactionFinal` is told of failed ones too. */
 export type Observers = {
   /** Asked before anything of a block is written: transaction `by` has the place of `id`. Whether it is one of ours that was
    *  not tracked, and is from now on; then the block is read again. */
@@ -214,6 +214,7 @@ export type Observers = {
   readonly depositFinal: Told<Deposit>;
   readonly depositReorged: Told<Deposit>;
   readonly depositOdd: Told<Deposit>;
+  readonly depositOddReorged: Told<Deposit>;
   readonly transactionIncluded: Told<ChainTransaction>;
   readonly transactionFinal: Told<ChainTransaction>;
   readonly transactionReorged: Told<ChainTransaction>;

@@ -22,8 +22,12 @@ import { findWallets, type WalletRow } from "../wallets/store.ts";
 import type { House } from "./context.ts";
 import { limits } from "./limits.ts";
 
-/** What a block shows of a deposit, as its event is named. */
-type Shown = { readonly deposit: Deposit; readonly what: "seen" | "booked" | "reorged" | "suspected" };
+/** What a block shows of a deposit, as its event is named. `books`: whether the ledger has to do with it. */
+type Shown = {
+  readonly deposit: Deposit;
+  readonly what: "seen" | "booked" | "reorged" | "suspected";
+  readonly books: boolean;
+};
 /** What a block brings, written at its end: its accounts are locked once and in one order, and few statements do it all. */
 type Block = { readonly shown: Shown[]; readonly transfers: Transfer[] };
 
@@ -34,18 +38,23 @@ export function observers(house: Pick<House, "now" | "db" | "vault" | "chains">)
     blocks.set(tx, block);
     return block;
   };
-  const show = (what: Shown["what"]) => async (tx: Tx, deposit: Deposit) => void blockOf(tx).shown.push({ deposit, what });
+  const show =
+    (what: Shown["what"], books = true) =>
+    async (tx: Tx, deposit: Deposit) =>
+      void blockOf(tx).shown.push({ deposit, what, books });
   return {
     depositSeen: show("seen"),
     depositFinal: show("booked"),
     depositReorged: show("reorged"),
-    depositOdd: show("suspected"),
+    depositOdd: show("suspected", false),
+    depositOddReorged: show("reorged", false),
     ...observeExecutions(house, (tx, transfers) => void blockOf(tx).transfers.push(...transfers)),
     async blockEnded(tx) {
       const { shown, transfers } = blockOf(tx);
       blocks.delete(tx);
       await emitAll(tx, shown.map(eventOf));
-      const all = [...(await bookings(tx, shown)), ...transfers];
+      const booked = shown.filter(({ books }) => books);
+      const all = [...(await bookings(tx, booked)), ...transfers];
       const most = limits.ledger.transfers;
       for (let at = 0; at < all.length; at += most) await post(tx, all.slice(at, at + most));
     },

@@ -270,8 +270,7 @@ const CAME: { readonly [type: string]: readonly DepositRow["state"][] } = {
   "deposit.seen": ["seen"],
   "deposit.booked": ["final"],
   "deposit.reorged": ["reorged"],
-  // What was never booked is taken back without a word.
-  "deposit.suspected": ["unknown", "suspect", "reorged"],
+  "deposit.suspected": ["unknown", "suspect"],
 };
 export const DEPOSIT_EVENTS = Object.keys(CAME);
 
