@@ -13,7 +13,7 @@ import { hasOutbox } from "../../server/src/events/store.ts";
 import type { Finding } from "../../server/src/integrity/rules.ts";
 import { findIn, verifyRecords } from "../../server/src/integrity/store.ts";
 import { openVaultLink, type VaultLink, type View } from "../../server/src/vault/link.ts";
-import { CHAIN } from "../world/chain.ts";
+import { CHAIN, RICH } from "../world/chain.ts";
 import * as houses from "../world/house.ts";
 import { approveRulebook, ETH, HOUR, KEYS, nextRulebook, signValue } from "../world/world.ts";
 
@@ -35,6 +35,7 @@ export const TABLES: { readonly [table: string]: readonly [noun: string, key: st
   execution: ["execution", "id::text"],
   chain_tx: ["transaction", "id"],
   deposit: ["deposit", "id::text"],
+  outflow: ["outflow", "id::text"],
 };
 
 /** Columns on which nothing is decided and that nothing tells of: docs/spec/integrity.md. */
@@ -48,6 +49,7 @@ export const UNCOMPARED: { readonly [table: string]: readonly string[] } = {
     ...["sends", "send_at", "created_at", "stuck_at"],
   ],
   deposit: ["block_at", "seen_at"],
+  outflow: ["seen_at"],
 };
 
 export type Records = {
@@ -141,7 +143,20 @@ async function populate(house: houses.TestHouse): Promise<Records["requests"]> {
   const half = await houses.pay(house, 3n * ETH);
   for (const { id } of [open, half]) await houses.say(house, id, { by: "amy" });
   await houses.say(house, rejected.id, { by: "amy", decision: "reject" });
+  await leave(house);
   return { paid, open: open.id, rejected: rejected.id, half: half.id };
+}
+
+/** Two movements out of our address that are no payments of ours. */
+async function leave(house: houses.TestHouse): Promise<void> {
+  const { items } = await house.as("admin").call("addresses.list", { params: { wallet: "treasury" } });
+  const from = items.find(({ index }) => index === 0)?.address ?? "";
+  for (const value of [ETH, 2n * ETH]) await houses.sendWithoutUs(house, { from, to: RICH, value });
+  await house.chain.mine(2);
+  await houses.until("both are booked", async () => {
+    const { items: told } = await house.as("admin").call("events.list", { query: { type: "outflow.booked" } });
+    return told.length === 2;
+  });
 }
 const KEYS_PAYEE = "0x14dC79964da2C08b23698B3D3cc7Ca32193d9955";
 

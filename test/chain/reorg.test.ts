@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { readCursor } from "../../server/src/chain/store.ts";
-import { type Anvil, CHAIN, startAnvil } from "../world/chain.ts";
+import { type Anvil, CHAIN, RICH, startAnvil } from "../world/chain.ts";
 import { openStage, ours, type Setting, type Stage } from "./stage.ts";
 
 async function begin(setting: Setting = {}): Promise<Stage> {
@@ -86,6 +86,25 @@ test("one that is too deep, or would undo what is final, halts the chain and cha
   assert.match(await deep.catchUp(), /more than 8 blocks below block 13/);
   assert.deepEqual(await deep.book(), ["eth 3 seen"]);
   assert.equal(await place(deep), 13);
+});
+
+test("what left without us is taken back as long as it is not final, and halts the chain from then on", async () => {
+  const stage = await begin({ config: { confirmations: [{ blocks: 5 }] } });
+  const heard = () => stage.heard.flatMap(({ what }) => (what.startsWith("outflow") ? [what] : []));
+  const leave = async () => {
+    await stage.anvil.send({ from: ours(0), to: RICH, value: 3n });
+    await stage.anvil.mine(1);
+  };
+  await leave();
+  await stage.catchUp();
+  await stage.anvil.cut(1);
+  await leave();
+  await stage.anvil.mine(4);
+  assert.equal(await stage.catchUp(), "");
+  assert.deepEqual(heard(), ["outflowSeen", "outflowReorged", "outflowSeen", "outflowFinal"]);
+  await stage.anvil.cut(5);
+  await stage.anvil.mine(7);
+  assert.match(await stage.catchUp(), /Block 1 holds what is final/);
 });
 
 test("nodes that go back to an older block of the same chain undo nothing", async () => {

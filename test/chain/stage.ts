@@ -5,7 +5,7 @@ import { openEvm } from "../../server/src/chain/evm/evm.ts";
 import { type Follower, followOne } from "../../server/src/chain/follow.ts";
 import { sendDue } from "../../server/src/chain/outgoing.ts";
 import * as store from "../../server/src/chain/store.ts";
-import type { ChainConfig, ChainTransaction, Deposit, Observers } from "../../server/src/chain/types.ts";
+import type { ChainConfig, ChainTransaction, Deposit, Observers, Outflow } from "../../server/src/chain/types.ts";
 import { openWatched } from "../../server/src/chain/watched.ts";
 import type { Uuid } from "../../server/src/db/ids.ts";
 import { uuid } from "../../server/src/db/ids.ts";
@@ -124,7 +124,7 @@ export function followerOn(
 }
 
 function listening(heard: Heard[]): Observers {
-  const hear = (what: keyof Observers) => async (_: Tx, it: Deposit | ChainTransaction) => {
+  const hear = (what: keyof Observers) => async (_: Tx, it: Deposit | ChainTransaction | Outflow) => {
     heard.push({ what, id: it.id, at: `${it.block}` });
   };
   return {
@@ -139,6 +139,9 @@ function listening(heard: Heard[]): Observers {
     transactionReorged: hear("transactionReorged"),
     transactionReplaced: hear("transactionReplaced"),
     transactionStuck: hear("transactionStuck"),
+    outflowSeen: hear("outflowSeen"),
+    outflowFinal: hear("outflowFinal"),
+    outflowReorged: hear("outflowReorged"),
     blockEnded: async () => undefined,
   };
 }

@@ -188,4 +188,12 @@ test("a stranger's transaction in the place of ours releases what was held, and 
   });
   assert.equal((await account("house"))?.held, 0n);
   assert.equal((await executionOf(asked.id))?.state, "aborted");
+  // What he took is gone from the books as it is from the chain.
+  const left = BigInt(await house.chain.rpc<string>("eth_getBalance", sent.from, "latest"));
+  const { items } = await house.as("admin").call("addresses.list", { params: { wallet: "treasury" } });
+  const others = items.filter(({ address }) => address.toLowerCase() !== sent.from.toLowerCase());
+  const balances = others.map(({ address }) => house.chain.rpc<string>("eth_getBalance", address, "latest"));
+  const all = (await Promise.all(balances)).reduce((sum, balance) => sum + BigInt(balance), left);
+  assert.equal((await account("wallet", "eth", "treasury"))?.posted, all);
+  await booksHold();
 });

@@ -299,6 +299,15 @@ export async function fund(house: TestHouse, to: string, value: bigint): Promise
   });
 }
 
+/** Has an address of ours send something without us, as whoever has its key can; gives the transaction's id. */
+export async function sendWithoutUs(
+  { chain }: TestHouse,
+  it: Parameters<TestHouse["chain"]["send"]>[0] & { readonly from: string },
+): Promise<string> {
+  await chain.rpc("anvil_impersonateAccount", it.from);
+  return chain.send(it);
+}
+
 /** A payment to the exchange, requested by tom. */
 export async function pay(house: TestHouse, amount: bigint, { reference }: { reference?: string } = {}): Promise<Request> {
   const session = await house.session();

@@ -1,8 +1,9 @@
 /** Accounts of the ledger, and what the totals on them mean. Layout and rules: docs/spec/ledger.md. */
 
 /** `client`: what we owe a client; `house`: what is ours; `unassigned`: what came in and is nobody's yet. All three are on the
- *  credit side. `wallet`: what a wallet holds on its chain, on the debit side. */
-export const ACCOUNT_TYPES = ["client", "house", "wallet", "unassigned"] as const;
+ *  credit side. `wallet`: what a wallet holds on its chain; `unexplained`: what left one without a payment of ours, beyond what
+ *  the position of its owner covers; both on the debit side. */
+export const ACCOUNT_TYPES = ["client", "house", "wallet", "unassigned", "unexplained"] as const;
 export type AccountType = (typeof ACCOUNT_TYPES)[number];
 
 /** What names an account. `subject`: client or wallet, or "" for the institution. `pool`: the pool of segregation, which is the
@@ -37,7 +38,7 @@ export type Balance = {
 
 /** The side on which an account of this type grows. */
 export function sideOf(type: AccountType): Side {
-  return type === "wallet" ? "debit" : "credit";
+  return type === "wallet" || type === "unexplained" ? "debit" : "credit";
 }
 
 /** One text per key, for maps and hashes. Names hold no slash. */

@@ -1,8 +1,19 @@
-/** Reads what one block brings us, before anything is written: deposits, and what became of our transactions. */
+/** Reads what one block brings us, before anything is written: deposits, what became of our transactions, and what left our
+ *  addresses otherwise. */
 import { uuid } from "../db/ids.ts";
 import type { Reader } from "../db/tables.ts";
 import { problem } from "../http/call.ts";
-import { blocksNeeded, type Ground, holdingKey, type Judged, judgeIncoming, loggedOf, movedBy } from "./rules.ts";
+import {
+  blocksNeeded,
+  type Ground,
+  holdingKey,
+  type Judged,
+  judgeIncoming,
+  judgeOutgoing,
+  type Left,
+  loggedOf,
+  movedBy,
+} from "./rules.ts";
 import { type Inclusion, isUntouched, openTransactions, type Watched, watchedBy } from "./store.ts";
 import type {
   BlockContent,
@@ -11,9 +22,11 @@ import type {
   ChainConfig,
   ChainTransaction,
   Deposit,
+  Listed,
   Mined,
   Movement,
   Online,
+  Outflow,
 } from "./types.ts";
 
 /** What reading a chain takes. */
@@ -32,6 +45,7 @@ export type Brought = {
   readonly deposits: readonly Deposit[];
   readonly included: readonly Included[];
   readonly taken: readonly Taken[];
+  readonly outflows: readonly Outflow[];
 };
 
 /** Fails: CHAIN_UNREACHABLE, VAULT_UNREACHABLE, RECORD_TAMPERED. */
@@ -40,11 +54,14 @@ export async function readBlock(source: Source, block: BlockRef, isWatched: (key
   const content = await online.content(block);
   const incoming = content.movements.filter(({ to, amount }) => amount > 0n && isWatched(to));
   const { mine, taken } = ours(content, await openTransactions(db, chain));
-  const { ground, outcomes } = await groundOf(source, block, { content, incoming, mine });
+  const outgoing = outgoingIn(content, isWatched);
+  const { ground, outcomes } = await groundOf(source, block, { content, incoming, mine, outgoing });
   const judged = judgeIncoming(incoming, ground);
-  const keys = [...new Set(judged.map(({ movement }) => movement.to))];
+  const left = judgeOutgoing(outgoing, outcomes, ground);
+  const keys = [...new Set([...judged.map(({ movement }) => movement.to), ...left.map(({ from }) => from)])];
   const watched = await watchedBy(db, chain, keys);
   return {
+    outflows: left.map((one) => outflowOf(source, block, one, watched.get(one.from))),
     deposits: judged.map((one) => depositOf(source, block, one, watched.get(one.movement.to))),
     included: mine.map((it) => includedIn(source, it, outcomes.get(it.id), ground)),
     taken: taken.map(({ it, by }) => ({ id: it.id, by, finalAt: finalAt(config, block.number, it) })),
@@ -54,7 +71,7 @@ export async function readBlock(source: Source, block: BlockRef, isWatched: (key
 /** How one of our transactions went that is in a block which was followed already. */
 export async function readOne(source: Source, block: BlockRef, it: ChainTransaction): Promise<Included> {
   const content = await source.online.content(block);
-  const { ground, outcomes } = await groundOf(source, block, { content, incoming: [], mine: [it] });
+  const { ground, outcomes } = await groundOf(source, block, { content, incoming: [], mine: [it], outgoing: NOTHING });
   return includedIn(source, it, outcomes.get(it.id), ground);
 }
 
@@ -75,26 +92,40 @@ function ours(content: BlockContent, open: readonly ChainTransaction[]) {
   return { mine, taken };
 }
 
+/** Transactions that our addresses pay for, and other movements from our addresses. Whether any of them is ours is looked at
+ *  when they are written. */
+type Outgoing = { readonly paid: readonly Listed[]; readonly moved: readonly Movement[] };
+const NOTHING: Outgoing = { paid: [], moved: [] };
+
+function outgoingIn({ listed, movements }: BlockContent, isWatched: (key: string) => boolean): Outgoing {
+  return {
+    paid: listed.filter(({ from }) => isWatched(from)),
+    moved: movements.filter(({ from, place, amount }) => place !== "value" && amount > 0n && isWatched(from)),
+  };
+}
+
 type Found = {
+  readonly outgoing: Outgoing;
   readonly content: BlockContent;
   readonly incoming: readonly Movement[];
   readonly mine: readonly ChainTransaction[];
 };
 
 /** Asks for what the judgement needs: how transactions went, and what balances say of the tokens that the rulebook knows. */
-async function groundOf(source: Source, block: BlockRef, { content, incoming, mine }: Found) {
+async function groundOf(source: Source, block: BlockRef, { content, incoming, mine, outgoing }: Found) {
   const { config, online } = source;
   const assets = await source.assets();
   const tokens = new Map(assets.tokens.map(({ asset, contract }) => [online.addressKey(contract), asset]));
   const values = incoming.filter(({ place }) => place === "value").map(({ tx }) => tx);
-  const ids = [...new Set([...values, ...mine.map(({ id }) => id)])];
-  const received = incoming.flatMap(({ contract, to }) =>
-    contract !== null && tokens.has(contract) ? [{ contract, address: to }] : [],
-  );
+  const ids = [...new Set([...values, ...[...mine, ...outgoing.paid].map(({ id }) => id)])];
+  const known = (contract: string | null, address: string) =>
+    contract !== null && tokens.has(contract) ? [{ contract, address }] : [];
+  const received = incoming.flatMap(({ contract, to }) => known(contract, to));
+  const gone = outgoing.moved.flatMap(({ contract, from }) => known(contract, from));
   const paid = mine.flatMap(({ contract, from }) =>
     contract === null ? [] : [{ contract: online.addressKey(contract), address: online.addressKey(from) }],
   );
-  const holdings = [...new Map([...received, ...paid].map((one) => [holdingKey(one), one])).values()];
+  const holdings = [...new Map([...received, ...gone, ...paid].map((one) => [holdingKey(one), one])).values()];
   const [mined, changes] = await Promise.all([online.outcomes(block, ids), online.changes(block, holdings)]);
   const ground: Ground = {
     native: assets.native,
@@ -117,6 +148,21 @@ function includedIn({ config, online }: Source, it: ChainTransaction, mined: Min
   const contract = it.contract === null ? null : online.addressKey(it.contract);
   const moved = movedBy({ from: online.addressKey(it.from), contract, amount: it.amount }, mined, ground);
   return { id: it.id, inclusion: { block, blockHash, succeeded, fee, moved, finalAt: finalAt(config, block, it) } };
+}
+
+function outflowOf(
+  { chain, config, now }: Source,
+  block: BlockRef,
+  { tx, from, asset, amount }: Left,
+  watched: Watched | undefined,
+): Outflow {
+  if (watched === undefined) throw new Error(`${from} is watched and has no row`);
+  const { wallet, index, address, unit } = watched;
+  return {
+    ...{ id: uuid(), chain, tx, wallet, index, address, unit, asset, amount, covered: null, state: "seen" },
+    ...{ block: block.number, blockHash: block.hash, finalAt: finalAt(config, block.number, { asset, amount }) },
+    seenAt: new Date(now()),
+  };
 }
 
 function depositOf(

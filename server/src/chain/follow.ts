@@ -11,6 +11,7 @@ import { Fault } from "../host/fault.ts";
 import { limits } from "../host/limits.ts";
 import { Problem } from "../http/call.ts";
 import { demandFence, type Lease } from "../jobs/store.ts";
+import { finishOutflows, insertOutflows, newestFinalOutflow, undoOutflows } from "../outflows/store.ts";
 import { type Brought, readBlock, type Source } from "./block.ts";
 import { sendDue } from "./outgoing.ts";
 import * as store from "./store.ts";
@@ -141,7 +142,9 @@ async function enter(it: Follower, tx: Tx, { lease, place, block, brought, chang
     const replaced = await store.replaceTransaction(tx, { chain, id }, at);
     if (replaced !== undefined) await observers.transactionReplaced(tx, replaced);
   }
+  for (const outflow of await insertOutflows(tx, brought.outflows)) await observers.outflowSeen(tx, outflow);
   for (const deposit of await store.finishDeposits(tx, chain, block.number)) await observers.depositFinal(tx, deposit);
+  for (const outflow of await finishOutflows(tx, chain, block.number)) await observers.outflowFinal(tx, outflow);
   for (const sent of await store.finishTransactions(tx, chain, block.number)) await observers.transactionFinal(tx, sent);
   await observers.blockEnded(tx);
 }
@@ -154,8 +157,8 @@ async function retreat(it: Follower, lease: Lease, { place, head }: { place: Pla
     const reason = `The chain was reorganised by more than ${config.reorgDepth} blocks below block ${place.number}.`;
     return { at: "halted", reason };
   }
-  const final = await store.newestFinal(db, chain);
-  if (final !== null && final > ancestor) {
+  const final = Math.max((await store.newestFinal(db, chain)) ?? -1, (await newestFinalOutflow(db, chain)) ?? -1);
+  if (final > ancestor) {
     const reason = `Block ${final} holds what is final, and from block ${ancestor + 1} on the chain is another one.`;
     return { at: "halted", reason };
   }
@@ -186,6 +189,7 @@ async function undo(it: Follower, tx: Tx, { lease, number }: { lease: Lease; num
   const { seen, odd } = await store.undoDeposits(tx, chain, block);
   for (const deposit of seen) await observers.depositReorged(tx, deposit);
   for (const deposit of odd) await observers.depositOddReorged(tx, deposit);
+  for (const outflow of await undoOutflows(tx, chain, block)) await observers.outflowReorged(tx, outflow);
   for (const sent of await store.undoTransactions(tx, chain, block, new Date(now()))) {
     await observers.transactionReorged(tx, sent);
   }

@@ -2,7 +2,17 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { limits } from "../host/limits.ts";
-import { audit, blocksNeeded, feesWithin, type Ground, isStuck, judgeIncoming, movedBy, share } from "./rules.ts";
+import {
+  audit,
+  blocksNeeded,
+  feesWithin,
+  type Ground,
+  isStuck,
+  judgeIncoming,
+  judgeOutgoing,
+  movedBy,
+  share,
+} from "./rules.ts";
 import type { Movement } from "./types.ts";
 
 test("confirmations are of the first entry that fits", () => {
@@ -104,6 +114,32 @@ test("what leaves is what the balance shows", () => {
   assert.equal(movedBy(sent, { ...mined, succeeded: false }, ground), 0n);
   assert.equal(movedBy(sent, { ...mined, movements: [] }, ground), 0n);
   assert.equal(movedBy({ ...sent, contract: null }, mined, ground), 30n);
+});
+
+test("what leaves without us is value and fee in one, and of a token what the balance shows", () => {
+  const paid = [
+    { id: "0xtx", slot: "", from: "0xus", value: 30n },
+    { id: "0xfailed", slot: "", from: "0xus", value: 30n },
+  ];
+  const mined = (id: string) => {
+    const how = { succeeded: id === "0xtx", gasUsed: 1n, fee: 4n, movements: [] };
+    return [id, { id, block: 1, blockHash: "", ...how }] as const;
+  };
+  const outcomes = new Map(["0xtx", "0xfailed"].map(mined));
+  const call = { place: "call:0", from: "0xus", to: "0xthem" };
+  const moves = [moved({ ...call, amount: 5n }), moved({ ...call, tx: "0xother", contract: "0xtoken", amount: 12n })];
+  const judged = (moves: readonly Movement[], left: bigint, change: { before: bigint; after: bigint }, native = "eth") => {
+    const logged = new Map([["0xtoken 0xus", { came: 0n, left }]]);
+    const changes = new Map([["0xtoken 0xus", change]]);
+    const found = judgeOutgoing({ paid, moved: moves }, outcomes, { ...ground, native, logged, changes });
+    return found.map(({ tx, from, asset, amount }) => `${tx} ${from} ${asset} ${amount}`);
+  };
+  const whole = ["0xtx 0xus eth 39", "0xfailed 0xus eth 4"];
+  assert.deepEqual(judged(moves, 12n, { before: 20n, after: 8n }), [...whole, "0xother 0xus usdx 12"]);
+  assert.deepEqual(judged(moves, 24n, { before: 20n, after: 8n }), [...whole, "0xother 0xus usdx 6"]);
+  assert.deepEqual(judged(moves, 12n, { before: 20n, after: 20n }), whole, "it says so, and nothing is gone");
+  const unknown = [moved({ ...call, contract: "0xnew" })];
+  assert.deepEqual(judged(unknown, 0n, { before: 0n, after: 0n }, ""), []);
 });
 
 test("a transaction is stuck when it waits too long or pays too little, and is told so again after as long", () => {

@@ -1,7 +1,7 @@
 /** What a block means for us: which movements are deposits, what was really received, what became of our transactions, and when
  *  each is final. Pure. */
 import { limits } from "../host/limits.ts";
-import type { ChainConfig, Change, Confirmation, DepositState, Holding, Mined, Movement } from "./types.ts";
+import type { ChainConfig, Change, Confirmation, DepositState, Holding, Listed, Mined, Movement } from "./types.ts";
 
 /** Blocks that make a movement final: the first entry that fits. Without any the most careful one, the depth that is
  *  followed. */
@@ -147,11 +147,45 @@ export function movedBy(sent: { from: string; contract: string | null; amount: b
   const own = mined.movements.filter((one) => one.contract === contract);
   const left = sum(own.filter((one) => one.from === from)) - sum(own.filter((one) => one.to === from));
   if (left <= 0n) return 0n;
-  const key = holdingKey({ contract, address: from });
+  return reallyLeft({ contract, address: from }, left, ground);
+}
+
+/** What left an address within a transaction, of one asset; of the native asset with the fee. */
+export type Left = { readonly tx: string; readonly from: string; readonly asset: string; readonly amount: bigint };
+
+/** What left our addresses. `paid`: transactions that our addresses pay for. `moved`: movements
+ *  from our addresses that are no transaction's own value. `outcomes`: how the former went. A token that logs what its balances
+ *  do not show has moved nothing. */
+export function judgeOutgoing(
+  { paid, moved }: { readonly paid: readonly Listed[]; readonly moved: readonly Movement[] },
+  outcomes: ReadonlyMap<string, Mined>,
+  ground: Ground,
+): readonly Left[] {
+  const left: Left[] = paid.map(({ id, from, value }) => {
+    const mined = outcomes.get(id);
+    if (mined === undefined) throw new Error(`transaction ${id} has no receipt`);
+    return { tx: id, from, asset: ground.native, amount: mined.fee + (mined.succeeded ? value : 0n) };
+  });
+  for (const { tx, from, contract, amount } of moved) {
+    const asset = contract === null ? ground.native : (ground.tokens.get(contract) ?? "");
+    const real = contract === null ? amount : reallyLeft({ contract, address: from }, amount, ground);
+    left.push({ tx, from, asset, amount: real });
+  }
+  const sums = new Map<string, Left>();
+  for (const one of left) {
+    const key = `${one.tx} ${one.from} ${one.asset}`;
+    sums.set(key, { ...one, amount: one.amount + (sums.get(key)?.amount ?? 0n) });
+  }
+  return [...sums.values()].filter(({ asset, amount }) => asset !== "" && amount > 0n);
+}
+
+/** The part of what a token logs as having left a holder that his balance shows. */
+function reallyLeft(holding: Holding, amount: bigint, ground: Ground): bigint {
+  const key = holdingKey(holding);
   const logged = ground.logged.get(key);
   const change = ground.changes.get(key);
-  if (logged === undefined || change === undefined || logged.left === 0n) return left;
-  return (audit(logged, change).left * left) / logged.left;
+  if (logged === undefined || change === undefined || logged.left === 0n) return amount;
+  return (audit(logged, change).left * amount) / logged.left;
 }
 
 function sum(movements: readonly Movement[]): bigint {

@@ -59,8 +59,9 @@ export type Movement = {
   readonly amount: bigint;
 };
 
-/** A transaction of a block. `slot`: what it makes exclusive, as the chain's offline half names it. */
-export type Listed = { readonly id: string; readonly slot: string };
+/** A transaction of a block. `slot`: what it makes exclusive, as the chain's offline half names it. `from`: who pays its fee and
+ *  `value`, as a key. */
+export type Listed = { readonly id: string; readonly slot: string; readonly from: string; readonly value: bigint };
 
 export type BlockContent = { readonly listed: readonly Listed[]; readonly movements: readonly Movement[] };
 
@@ -178,6 +179,30 @@ export type Deposit = {
   readonly seenAt: Date;
 };
 
+/** `explained`: its transaction turned out to be ours. */
+export type OutflowState = "seen" | "final" | "reorged" | "explained";
+
+/** What left an address of ours in a transaction that is none of ours: of one asset, in one transaction; of the native asset
+ *  with the fee. A row lives once, seen → final | reorged, and either may be explained. */
+export type Outflow = {
+  readonly id: Uuid;
+  readonly chain: number;
+  readonly tx: string;
+  readonly wallet: string;
+  readonly index: number;
+  readonly address: string;
+  readonly unit: string;
+  readonly asset: string;
+  readonly amount: bigint;
+  /** What of it the position of the wallet's owner paid; null until it is booked. */
+  readonly covered: bigint | null;
+  readonly state: OutflowState;
+  readonly block: number;
+  readonly blockHash: string;
+  readonly finalAt: number;
+  readonly seenAt: Date;
+};
+
 export type TransactionState = "signed" | "seen" | "included" | "final" | "failed" | "dropped" | "reorged" | "replaced";
 
 /** One version of one of our transactions. `fee`: what was really paid; `moved`: what really left. Both null until it is
@@ -220,6 +245,9 @@ export type Observers = {
   readonly transactionReorged: Told<ChainTransaction>;
   readonly transactionReplaced: Told<ChainTransaction>;
   readonly transactionStuck: Told<ChainTransaction>;
+  readonly outflowSeen: Told<Outflow>;
+  readonly outflowFinal: Told<Outflow>;
+  readonly outflowReorged: Told<Outflow>;
   /** The last that is told of a block, or of its undoing: what was gathered is to be written now. */
   readonly blockEnded: (tx: Tx) => Promise<void>;
 };

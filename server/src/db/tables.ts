@@ -12,6 +12,7 @@ import type { FactTables } from "../facts/store.ts";
 import type { IdempotencyTables } from "../http/store.ts";
 import type { JobTables } from "../jobs/store.ts";
 import type { LedgerTables } from "../ledger/store.ts";
+import type { OutflowTables } from "../outflows/store.ts";
 import type { RequestTables } from "../requests/store.ts";
 import type { RulebookTables } from "../rulebooks/store.ts";
 import type { UnitTables } from "../units/store.ts";
@@ -33,6 +34,7 @@ export type Tables = CommitTables &
   EntryTables &
   ExecutionTables &
   FactTables &
+  OutflowTables &
   RequestTables &
   RulebookTables &
   WalletTables;

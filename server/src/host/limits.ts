@@ -151,6 +151,8 @@ export const limits = {
   expireMs: 10_000,
   /** How far a source's clock may be ahead; the vault takes as much. */
   factAheadMs: 5_000,
+  /** For how long health shows what left without a payment of ours. */
+  outflowAlarmMs: 7 * 86_400_000,
   /** When a transaction that is stuck and could not be repriced is looked at again. */
   repriceAgainMs: 60_000,
   log: {

@@ -20,6 +20,7 @@ import { jobs } from "../jobs/http.ts";
 import { type Keeper, lookAtJobs, type Workers } from "../jobs/jobs.ts";
 import { accounts, ledger } from "../ledger/http.ts";
 import { ledgerHealth, ledgerKeeper } from "../ledger/jobs.ts";
+import { lookAtOutflows } from "../outflows/jobs.ts";
 import { requests } from "../requests/http.ts";
 import { expiryKeeper, requestWorkers } from "../requests/jobs.ts";
 import { rulebooks } from "../rulebooks/http.ts";
@@ -31,7 +32,10 @@ import { wallets } from "../wallets/http.ts";
 import type { House } from "./context.ts";
 import { observers } from "./observers.ts";
 
-export const CHECKS: readonly Check[] = [...BASIC, ledgerHealth, lookAtChains, lookAtEvents, lookAtJobs, lookAtLog];
+export const CHECKS: readonly Check[] = [
+  ...BASIC,
+  ...[ledgerHealth, lookAtChains, lookAtOutflows, lookAtEvents, lookAtJobs, lookAtLog],
+];
 
 export const HANDLERS: AllHandlers = {
   ...accounts,

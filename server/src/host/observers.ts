@@ -2,7 +2,7 @@
  *  the block's own transaction. Here, because the chain gateway knows neither ledger nor executions. */
 import type { Transfer } from "@strongroom/core/ledger/transfer";
 import { executionsBehind } from "../chain/store.ts";
-import type { Deposit, Observers } from "../chain/types.ts";
+import type { Deposit, Observers, Outflow } from "../chain/types.ts";
 import type { Tx } from "../db/tables.ts";
 import { type Emitted, emitAll } from "../events/store.ts";
 import { observeExecutions } from "../executions/jobs.ts";
@@ -18,6 +18,7 @@ import {
   reverseDeposit,
 } from "../ledger/rules.ts";
 import { partiesOf, post } from "../ledger/store.ts";
+import { bookOutflows, explain, observeOutflows } from "../outflows/jobs.ts";
 import { findWallets, type WalletRow } from "../wallets/store.ts";
 import type { House } from "./context.ts";
 import { limits } from "./limits.ts";
@@ -28,13 +29,14 @@ type Shown = {
   readonly what: "seen" | "booked" | "reorged" | "suspected";
   readonly books: boolean;
 };
-/** What a block brings, written at its end: its accounts are locked once and in one order, and few statements do it all. */
-type Block = { readonly shown: Shown[]; readonly transfers: Transfer[] };
+/** What a block brings, written at its end: its accounts are locked once and in one order, and few statements do it all. Only
+ *  what left without a payment of ours, which is rare, is booked by itself: from what all else leaves there. */
+type Block = { readonly shown: Shown[]; readonly transfers: Transfer[]; readonly outflows: Outflow[] };
 
 export function observers(house: Pick<House, "now" | "db" | "vault" | "chains">): Observers {
   const blocks = new WeakMap<Tx, Block>();
   const blockOf = (tx: Tx): Block => {
-    const block = blocks.get(tx) ?? { shown: [], transfers: [] };
+    const block = blocks.get(tx) ?? { shown: [], transfers: [], outflows: [] };
     blocks.set(tx, block);
     return block;
   };
@@ -42,21 +44,28 @@ export function observers(house: Pick<House, "now" | "db" | "vault" | "chains">)
     (what: Shown["what"], books = true) =>
     async (tx: Tx, deposit: Deposit) =>
       void blockOf(tx).shown.push({ deposit, what, books });
+  const executions = observeExecutions(house, (tx, transfers) => void blockOf(tx).transfers.push(...transfers));
   return {
     depositSeen: show("seen"),
     depositFinal: show("booked"),
     depositReorged: show("reorged"),
     depositOdd: show("suspected", false),
     depositOddReorged: show("reorged", false),
-    ...observeExecutions(house, (tx, transfers) => void blockOf(tx).transfers.push(...transfers)),
+    ...executions,
+    ...observeOutflows((tx, outflow) => void blockOf(tx).outflows.push(outflow)),
+    async transactionIncluded(tx, it) {
+      await executions.transactionIncluded(tx, it);
+      await explain(tx, it);
+    },
     async blockEnded(tx) {
-      const { shown, transfers } = blockOf(tx);
+      const { shown, transfers, outflows } = blockOf(tx);
       blocks.delete(tx);
       await emitAll(tx, shown.map(eventOf));
       const booked = shown.filter(({ books }) => books);
       const all = [...(await bookings(tx, booked)), ...transfers];
       const most = limits.ledger.transfers;
       for (let at = 0; at < all.length; at += most) await post(tx, all.slice(at, at + most));
+      await bookOutflows(tx, outflows);
     },
   };
 }

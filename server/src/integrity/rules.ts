@@ -20,6 +20,7 @@ import { isOnChain, isReceiptWhole, progressOf } from "../executions/rules.ts";
 import type { ExecutionRow, ExecutionState } from "../executions/store.ts";
 import { factRecord, isFactWhole, readFact } from "../facts/rules.ts";
 import type { FactRow } from "../facts/store.ts";
+import type { OutflowRow } from "../outflows/store.ts";
 import { approvalOf, decisionRecord, intentOf, requestRecord } from "../requests/rules.ts";
 import type { DecisionRow, RequestRow } from "../requests/store.ts";
 import { isRulebookWhole, rulebookDecisionRecord, rulebookRecord } from "../rulebooks/rules.ts";
@@ -280,6 +281,27 @@ export function judgeDeposit(row: CameRow, told: Told): string | null {
   if (row.state !== "reorged" && row.followed !== null && row.followed !== row.block_hash) return "block_hash";
   const texts = { amount: `${row.amount}`, logged: `${row.logged}`, transaction: row.tx };
   return differing(told.data, { ...row, ...texts } as unknown as EventData) ?? asSeen(told, row);
+}
+
+/** What left an address, with that address. `followed`: the hash of its block, where that block is remembered. */
+export type LeftRow = OutflowRow & { readonly attested: string | null; readonly followed: string | null };
+
+const LEFT: { readonly [type: string]: readonly OutflowRow["state"][] } = {
+  "outflow.seen": ["seen"],
+  "outflow.booked": ["final"],
+  "outflow.reorged": ["reorged"],
+  "outflow.explained": ["explained"],
+};
+export const OUTFLOW_EVENTS = Object.keys(LEFT);
+
+export function judgeOutflow(row: LeftRow, told: Told): string | null {
+  if (row.attested !== row.address) return "address";
+  if (!(LEFT[told.type] ?? []).includes(row.state)) return "state";
+  if (row.state !== "reorged" && row.followed !== null && row.followed !== row.block_hash) return "block_hash";
+  const texts = { amount: `${row.amount}`, covered: row.covered?.toString() ?? null, transaction: row.tx };
+  return (
+    differing(told.data, { ...row, ...texts } as unknown as EventData) ?? differing({ unit: told.unit }, { unit: row.unit })
+  );
 }
 
 /** A followed block with the one before it. */

@@ -165,6 +165,16 @@ const DEPOSITS: Noun = {
   named: BARE_SUBJECT,
   judge: rules.judgeDeposit,
 };
+const OUTFLOWS: Noun = {
+  noun: "outflow",
+  rows: sql`select o.*, a.address as attested, b.hash as followed from outflow o
+    left join address a on a.wallet = o.wallet and a.index = o.index
+    left join chain_block b on b.chain = o.chain and b.number = o.block`,
+  key: sql`id::text`,
+  events: rules.OUTFLOW_EVENTS,
+  named: BARE_SUBJECT,
+  judge: rules.judgeOutflow,
+};
 const BLOCKS: Noun = {
   noun: "block",
   rows: sql`select chain, number, parent, lag(hash) over (partition by chain order by number) as before from chain_block`,
@@ -183,7 +193,7 @@ const PLACES: Noun = {
 
 const NOUNS: readonly Noun[] = [
   ...[UNITS, CLIENTS, USERS, TOKENS, WALLETS, ADDRESSES, WATCHES, ENTRIES, FACTS, RULEBOOKS, RULEBOOK_DECISIONS],
-  ...[REQUESTS, DECISIONS, EXECUTIONS, TRANSACTIONS, DEPOSITS, BLOCKS, PLACES],
+  ...[REQUESTS, DECISIONS, EXECUTIONS, TRANSACTIONS, DEPOSITS, OUTFLOWS, BLOCKS, PLACES],
 ];
 
 /** `rows`: how many were looked at. Stops after `limits.integrity.findings` findings. */

@@ -9,6 +9,7 @@ import type { Receipt } from "@strongroom/core/signed/receipt";
 import type { Tx } from "../db/tables.ts";
 import { entryRecord } from "../entries/rules.ts";
 import { insertEntry, retireEntry } from "../entries/store.ts";
+import { transact } from "../db/transact.ts";
 import { emit } from "../events/store.ts";
 import { type Acting, carryToChain, rehearse } from "../executions/jobs.ts";
 import { isOnChain } from "../executions/rules.ts";

@@ -43,6 +43,7 @@ export const balance: Verb = {
 export function nameOf({ type, subject, pool }: Pick<Account, "type" | "subject" | "pool">): string {
   if (type === "house") return "institution";
   if (type === "unassigned") return "nobody yet";
+  if (type === "unexplained") return "unexplained";
   return type === "wallet" ? `wallet ${subject}` : `${subject}${pool === "omnibus" ? "" : `, in wallet ${pool}`}`;
 }
 

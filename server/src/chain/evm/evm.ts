@@ -132,7 +132,7 @@ async function contentOf(
     amount: value,
   }));
   return {
-    listed: transactions.map(({ id, from, nonce }) => ({ id, slot: slotOf({ chain, from, nonce }) })),
+    listed: transactions.map(({ id, from, nonce, value }) => ({ id, slot: slotOf({ chain, from, nonce }), from, value })),
     movements: [...values, ...inner, ...logs.map(movementOf)],
   };
 }
