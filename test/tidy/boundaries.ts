@@ -135,9 +135,10 @@ function packagesOf(path: string): RegExp {
   return isPureVault(path) ? VAULT_PACKAGES : HOST_PACKAGES;
 }
 
-/** Pure code, and what runs in browsers too, reaches only the packages that it may. Tests excepted. */
+/** Pure code, and what runs in browsers too, reaches only the packages that it may. Tests excepted, and what they share. */
 export function purePackages(tree: Tree): Finding[] {
-  const wanted = (path: string) => (/^(?:core|vault)\//.test(path) || isSdk(path)) && !isTest(path);
+  const isShared = (path: string) => path.startsWith("core/test/");
+  const wanted = (path: string) => (/^(?:core|vault)\//.test(path) || isSdk(path)) && !isTest(path) && !isShared(path);
   return perImport("pure-packages", tree, wanted, (path, spec) => {
     if (spec === null) return null;
     if (isPureVault(path) && IMPURE_VAULT.test(target(path, spec) ?? "")) return `pure code imports ${spec}, which is not`;
@@ -266,6 +267,18 @@ export function readApart(tree: Tree): Finding[] {
     }
   }
   return out;
+}
+
+const ANALYSIS = /^core\/src\/rulebook\/analysis\//;
+
+/** The analysis of rulebooks advises people. What the vault decides with, in `vault/` and in core, imports nothing of it, so
+ *  that no verdict can hang on it. Tests excepted. */
+export function analysisApart(tree: Tree): Finding[] {
+  const wanted = (path: string) => /^(?:core|vault)\/src\//.test(path) && !ANALYSIS.test(path) && !isTest(path);
+  return perImport("analysis-apart", tree, wanted, (path, spec) => {
+    const to = spec === null ? null : target(path, spec);
+    return to !== null && ANALYSIS.test(to) ? `${spec} only advises; nothing that decides may import it` : null;
+  });
 }
 
 /** Only `http.ts` knows the HTTP framework; only `store.ts` and `db/` know SQL; in the server zod stops at `http.ts` and

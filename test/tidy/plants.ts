@@ -234,6 +234,12 @@ export const PLANTS: Record<string, readonly Plant[]> = {
     one("core/src/chain/evm/x.test.ts", 'import { a } from "../bitcoin/a.ts";'),
     { files: { "core/src/chain/bitcoin/read.ts": 'import "../table.ts";', "core/src/chain/bitcoin/build.ts": "go();" } },
   ],
+  "analysis-apart": [
+    one("core/src/rulebook/change.ts", 'import { differenceOf } from "./analysis/difference.ts";'),
+    one("core/src/rulebook/judge.ts", 'import type { Sets } from "./analysis/sets.ts";'),
+    one("vault/src/decide/rulebook.ts", 'import { findingsOf } from "@strongroom/core/rulebook/analysis/findings";'),
+    one("vault/src/host/run.ts", 'import "@strongroom/core/rulebook/analysis/query";'),
+  ],
   "read-apart": [
     ...lines(
       "core/src/chain/evm/read.ts",

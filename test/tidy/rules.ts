@@ -255,6 +255,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   "vault-json": boundaries.vaultJson,
   "chains-apart": boundaries.chainsApart,
   "read-apart": boundaries.readApart,
+  "analysis-apart": boundaries.analysisApart,
   frameworks: boundaries.frameworks,
   workspaces: packages.workspaces,
   "exact-versions": packages.exactVersions,
