@@ -10,7 +10,8 @@ import { fillsQuorum } from "@strongroom/core/rulebook/quorum";
 import { Entry } from "@strongroom/core/signed/entry";
 import type { Intent } from "@strongroom/core/signed/intent";
 import { decode } from "@strongroom/core/signed/object";
-import type { Limit, Quorum, Rule, Times } from "@strongroom/core/signed/rulebook";
+import type { Limit, Rule, Times } from "@strongroom/core/signed/rulebook";
+import { demandWords, quorumWords } from "@strongroom/core/text/demand";
 import { findChain, formatTime } from "@strongroom/core/text/render";
 import { VaultRefused } from "@strongroom/sdk/vault/session";
 import { fetchEntry } from "@strongroom/sdk/vault/show";
@@ -126,25 +127,7 @@ export function scopeWords(rule: Rule, book: Book): string {
 
 /** What a requirement asks for; for an allow or a deny, when it applies. */
 export function ruleWords(rule: Rule, book: Book): string {
-  if (rule.effect !== "require") return scopeWords(rule, book);
-  const demands = [
-    ...(rule.quorum === undefined ? [] : [quorumWords(rule.quorum)]),
-    rule.initiatorCounts ? "initiator counts" : "initiator excluded",
-    ...(rule.servedCounts ? ["served keys count"] : []),
-    ...(rule.distinctGroups > 0 ? [`${rule.distinctGroups} distinct groups`] : []),
-    ...rule.facts.map(
-      (need) => `${need.atLeast} of ${need.sources.join(", ")} on ${need.type}, at most ${duration(need.maxAgeMs)} old`,
-    ),
-    ...(rule.delayMs > 0 ? [`after ${duration(rule.delayMs)}`] : []),
-    ...(rule.approvalLifeMs === undefined ? [] : [`approvals valid for at most ${duration(rule.approvalLifeMs)}`]),
-    ...(rule.entryAgeMs > 0 ? [`destination in the book for ${duration(rule.entryAgeMs)}`] : []),
-  ];
-  return demands.join(", ");
-}
-
-export function quorumWords(quorum: Quorum): string {
-  if (quorum.type === "group") return `${quorum.count} of ${quorum.group}`;
-  return `${quorum.type}(${quorum.of.map(quorumWords).join("; ")})`;
+  return rule.effect === "require" ? demandWords(rule) : scopeWords(rule, book);
 }
 
 export function limitWords(limit: Limit, book: Book): string {

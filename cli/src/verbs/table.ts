@@ -12,7 +12,8 @@ import { freeze, unfreeze } from "./requests/freeze.ts";
 import { cancel, pay } from "./requests/pay.ts";
 import { requests, send } from "./requests/send.ts";
 import { address, walletNew, walletShow } from "./requests/wallet.ts";
-import { rulebookLint, rulebookPropose, rulebookShow } from "./rulebook/rulebook.ts";
+import { rulebookDiff, rulebookLint, rulebookQuery } from "./rulebook/analyse.ts";
+import { rulebookPropose, rulebookShow } from "./rulebook/rulebook.ts";
 import { api } from "./server/api.ts";
 import { balance, deposits } from "./server/books.ts";
 import { events, health } from "./server/operations.ts";
@@ -41,6 +42,8 @@ export const VERBS: readonly Verb[] = [
   unfreeze,
   rulebookShow,
   rulebookLint,
+  rulebookDiff,
+  rulebookQuery,
   rulebookPropose,
   keyNew,
   keyShow,

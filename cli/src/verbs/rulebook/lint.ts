@@ -1,6 +1,7 @@
-/** Warnings about a rulebook that is sound but rarely what people mean. They advise; nothing is refused because of them. */
+/** Warnings about a rulebook that is sound but rarely what people mean, from reading it line by line; what its rules mean
+ *  together is in core's analysis. They advise; nothing is refused because of them. */
 import { groupsIn } from "@strongroom/core/rulebook/quorum";
-import type { Rule, Rulebook } from "@strongroom/core/signed/rulebook";
+import type { Rulebook } from "@strongroom/core/signed/rulebook";
 
 export type Warning = { readonly at: string; readonly what: string };
 
@@ -18,39 +19,12 @@ export function warningsOf(book: Rulebook): readonly Warning[] {
   ];
 }
 
-type Conditions = Pick<Rule, "kinds" | "chains" | "assets" | "wallets" | "destinations" | "classes" | "initiators" | "methods">;
-const DIMENSIONS = ["kinds", "chains", "assets", "wallets", "destinations", "classes", "initiators", "methods"] as const;
-
-/** Whether every action that `inner` matches is matched by `outer` too. */
-function covers(outer: Conditions, inner: Conditions): boolean {
-  return DIMENSIONS.every((name) => {
-    const [wide, narrow] = [outer[name], inner[name]];
-    if (wide === "any") return true;
-    return narrow !== "any" && narrow.every((value) => (wide as readonly unknown[]).includes(value));
-  });
-}
-
-const isFull = (rule: Rule) => rule.amountFrom === undefined && rule.amountTo === undefined;
-
-/** One allow as several, one per kind, because people write one requirement per kind. */
-function perKind(rule: Rule): readonly Conditions[] {
-  const kinds = rule.kinds === "any" ? (["pay", "cancel", "wallet", "entry", "retire", "call"] as const) : rule.kinds;
-  return kinds.filter((kind) => kind !== "freeze" && kind !== "unfreeze").map((kind) => ({ ...rule, kinds: [kind] }));
-}
-
 function ruleWarnings({ rules, groups }: Rulebook): readonly Warning[] {
-  const demands = rules.filter((rule) => rule.effect === "require");
   const found: Warning[] = [];
   for (const rule of rules) {
     const at = `rules.${rule.id}`;
     if (rule.effect === "allow") {
-      const open = perKind(rule).filter(
-        (part) => !demands.some((demand) => demand.quorum !== undefined && isFull(demand) && covers(demand, part)),
-      );
-      const kinds = open.map((part) => (part.kinds === "any" ? "any" : part.kinds.join())).join(", ");
-      if (open.length > 0)
-        found.push({ at, what: `allows ${kinds}, and no single requirement with a quorum covers all of it` });
-      if (rule.initiators === "any") found.push({ at, what: "any enrolled person may initiate it" });
+      if (rule.initiators === "any" && rule.persons === "any") found.push({ at, what: "any enrolled person may initiate it" });
       const pays = rule.kinds === "any" || rule.kinds.includes("pay");
       if (pays && rule.destinations === "any" && rule.classes === "any")
         found.push({ at, what: "allows every class of destination" });
@@ -64,8 +38,6 @@ function ruleWarnings({ rules, groups }: Rulebook): readonly Warning[] {
         if (small) found.push({ at, what: "the initiator counts, and a group of the quorum has one member" });
       }
     }
-    const never = rule.kinds !== "any" && rule.kinds.every((kind) => kind === "freeze" || kind === "unfreeze");
-    if (never) found.push({ at, what: "rules do not apply to freezes; governance does" });
   }
   return found;
 }
@@ -93,10 +65,8 @@ function limitWarnings({ assets, limits }: Rulebook): readonly Warning[] {
     const mine = limits.filter(
       ({ assets: counted, measure }) => measure !== "count" && (counted === "any" || counted.includes(id)),
     );
-    if (!mine.some((limit) => limit.level === "institution")) {
-      const what = mine.length === 0 ? "has no limit at all" : "has no limit for the whole institution: many small ones add up";
-      found.push({ at: `assets.${id}`, what });
-    }
+    if (mine.length > 0 && !mine.some((limit) => limit.level === "institution"))
+      found.push({ at: `assets.${id}`, what: "has no limit for the whole institution: many small ones add up" });
   }
   for (const { id, window } of limits) {
     if (window.type === "rolling" && window.ms < HOUR_MS)

@@ -1,4 +1,4 @@
-/** `strongroom rulebook`: the rulebook in force, warnings about one that is being written, and proposing it. */
+/** `strongroom rulebook`: the rulebook in force, and proposing the next one. */
 
 import process from "node:process";
 import type { Hash } from "@strongroom/core/bytes";
@@ -7,22 +7,21 @@ import { DelayBody } from "@strongroom/core/protocol/command";
 import type { Book } from "@strongroom/core/rulebook/book";
 import { onlyTightens } from "@strongroom/core/rulebook/change";
 import { checkRulebook } from "@strongroom/core/rulebook/check";
-import type { Json } from "@strongroom/core/signed/codec";
-import { decode, encode, fromJson, idOf, type Kind, toJson } from "@strongroom/core/signed/object";
+import { decode, encode, idOf, type Kind, toJson } from "@strongroom/core/signed/object";
 import { Rulebook } from "@strongroom/core/signed/rulebook";
 import { renderChange } from "@strongroom/core/text/change";
+import { quorumWords } from "@strongroom/core/text/demand";
 import { formatTime } from "@strongroom/core/text/render";
 import type { Client } from "@strongroom/sdk/client";
 import { signDecision } from "@strongroom/sdk/device/decision";
 import { signObject } from "@strongroom/sdk/device/signer";
-import { parseJson, readWhole } from "../../device/files.ts";
 import { type DeviceKey, openKey } from "../../device/keyFile.ts";
 import { fault, Told } from "../../faults.ts";
 import { columns, duration, frame, paintsFor } from "../../screen.ts";
-import { limitWords, quorumWords, ruleWords, scopeWords } from "../../vault/advice.ts";
+import { limitWords, ruleWords, scopeWords } from "../../vault/advice.ts";
 import type { Session } from "../../vault/session.ts";
 import { type Answer, type Context, confirmText, named, SIGNING, type Verb, withSession } from "../../verb.ts";
-import { warningsOf } from "./lint.ts";
+import { readDocument } from "./analyse.ts";
 
 export const rulebookShow: Verb = {
   name: "rulebook show",
@@ -38,31 +37,6 @@ export const rulebookShow: Verb = {
     });
   },
 };
-
-export const rulebookLint: Verb = {
-  name: "rulebook lint",
-  takes: "FILE",
-  what: "check a rulebook in JSON and warn of what is sound but rarely meant; exit code 1 when it is not sound",
-  options: {},
-  examples: ["rulebook lint next.json"],
-  async run(context) {
-    const [path = ""] = named(context, "FILE");
-    const document = await readDocument(path);
-    checkRulebook(document);
-    const warnings = warningsOf(document);
-    const id = idOf(Rulebook, encode(Rulebook, document));
-    const lines = warnings.map(({ at, what }) => [at, what]);
-    const text = lines.length === 0 ? "sound, no warnings" : `sound, ${lines.length} warnings\n${columns(lines)}`;
-    return { text: `${text}\nid ${id}`, json: { id, warnings: warnings as unknown as Json } };
-  },
-};
-
-/** A rulebook in JSON; the `rulebook` part of what `rulebook show --json` prints is taken too. */
-async function readDocument(path: string): Promise<Rulebook> {
-  const json = parseJson(await readWhole(path), path);
-  const inner = typeof json === "object" && json !== null && "rulebook" in json ? json.rulebook : json;
-  return fromJson(Rulebook, inner);
-}
 
 export const rulebookPropose: Verb = {
   name: "rulebook propose",
