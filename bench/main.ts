@@ -13,6 +13,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { NURSERY } from "../vault/src/host/launch/launch.ts";
 import type { Figure, Table } from "./figure.ts";
+import { analysis } from "./figures/analysis.ts";
 import { api } from "./figures/api.ts";
 import { blocks } from "./figures/block.ts";
 import { codec } from "./figures/codec.ts";
@@ -32,6 +33,7 @@ const FIGURES: Readonly<Record<string, { readonly figure: Figure; readonly what:
   decide: { figure: judgement, what: "a payment judged in process: cryptography and everything else, with the profile" },
   vault: { figure: throughSocket, what: "the same through the vault's process, its socket and its durable journal" },
   judge: { figure: judging, what: "rule evaluation at 10, 100 and 1,000 rules" },
+  analysis: { figure: analysis, what: "a rulebook of 1,000 rules and its draft compared" },
   codec: { figure: codec, what: "encoding of intent, approval and signed envelope" },
   restart: { figure: restart, what: "restart with 10,000 and 1,000,000 records: time and memory" },
   start: { figure: starting, what: "from git clone to the first booked deposit and mined payment, cold and warm" },
