@@ -100,8 +100,16 @@ export const REFUSALS = {
     next: "Fetch the vault's head; if it is older than the one you have seen, show yours as a witness and raise the alarm.",
   },
   ROLLED_BACK: {
-    what: "The vault was shown a head that it signed and no longer has; it has stopped for good.",
-    next: "Do not use this vault; restore the newest journal or hand over to a successor.",
+    what: "The vault was shown a head that it signed and no longer has; it has stopped.",
+    next: "Do not use this vault; bring back the newest journal, or hold the ceremony of a repair (docs/operate/ceremonies.md).",
+  },
+  START_UNCONFIRMED: {
+    what: "The vault may have started on an older journal than it had; it does nothing until its administrators confirm it.",
+    next: "Compare the head with what devices and log have seen; then as enough administrators: strongroom vault confirm",
+  },
+  HEAD_LOST: {
+    what: "The journal was repaired and lacks this head, which the vault has signed.",
+    next: "Find out what was lost; what the administrators confirm with: strongroom vault confirm, is given up for good.",
   },
   // time
   EXPIRED: { what: "The object has expired.", next: "Make it again with a later expiry." },

@@ -175,6 +175,13 @@ const logging =
 const otherPayee: Builder = ({ transfer, ...order }, context) =>
   build({ ...order, transfer: { ...transfer, to: TOKEN } }, context);
 
+/** Shows the vault a head that it signed and does not have. */
+function lostHead(vault: Siege["vault"]): CommandOf<"witness"> {
+  const head = decode(Head, must(vault.send(world.command({ command: "head" }))).body);
+  const lost = world.signValue(Head, { ...head, head: { seq: 999, hash: world.ZERO } }, KEYS.vault);
+  return world.command({ command: "witness", head: lost }) as CommandOf<"witness">;
+}
+
 /** The rest of a command after its version and kind. */
 const HEADLESS = "02 50 00000000000000000000000000000000";
 
@@ -219,11 +226,15 @@ const WAYS: Readonly<Record<VaultCode, Way>> = {
   WRONG_RULEBOOK: approving(() => ({ epoch: 2 })),
   BOOT_STALE: approving(() => ({ boot: world.ZERO })),
   HEAD_UNKNOWN: approving(() => ({ head: { seq: 1, hash: world.ZERO } })),
-  ROLLED_BACK: ({ vault }) => {
-    const head = decode(Head, must(vault.send(world.command({ command: "head" }))).body);
-    const lost = world.signValue(Head, { ...head, head: { seq: 999, hash: world.ZERO } }, KEYS.vault);
-    return vault.send(world.command({ command: "witness", head: lost }));
+  START_UNCONFIRMED: (siege) => {
+    siege.vault.restart("behind");
+    return paying(() => ({}))(siege);
   },
+  HEAD_LOST: ({ vault }) => {
+    vault.feed({ now: vault.now, booted: someHash("repaired"), suspicion: "repaired" });
+    return vault.send(lostHead(vault));
+  },
+  ROLLED_BACK: ({ vault }) => vault.send(lostHead(vault)),
   EXPIRED: paying(() => ({ notAfter: world.NOW })),
   NOT_AFTER_TOO_FAR: approving(({ vault }) => ({ notAfter: vault.now.hi + DAY + 1 })),
   KEY_UNKNOWN: ({ vault, book }) => vault.run(world.pay(book), [KEYS.amy, KEYS.mallory]),

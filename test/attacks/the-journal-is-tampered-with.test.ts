@@ -268,7 +268,8 @@ async function fragile(house: RealVault, call: "write" | "datasync", code: strin
   const clock = clockFrom(mind.journaledAt(state));
   const receipts = receiptsOf(keystore.identity, boot);
   const fence = { held: () => true };
-  const loop = new Loop({ mind, state, boot, journal, fence, keystore: counting, receipts, clock });
+  const mark = () => Promise.resolve();
+  const loop = new Loop({ mind, state, boot, journal, mark, fence, keystore: counting, receipts, clock });
   const status = encode(Command, fresh({ command: "status" }));
   await new Promise<Uint8Array>((resolve) => loop.ask(status, resolve));
   const pay = (reference: string) => {

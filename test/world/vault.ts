@@ -9,11 +9,12 @@ import { derivePrivateKey, derivePublicNode } from "../../core/src/keys/hd.ts";
 import { Command, ExecutionBody } from "../../core/src/protocol/command.ts";
 import type { Book } from "../../core/src/rulebook/book.ts";
 import type { Entry } from "../../core/src/signed/entry.ts";
+import type { Start, Suspicion } from "../../core/src/signed/head.ts";
 import type { Intent } from "../../core/src/signed/intent.ts";
 import { decode, encode } from "../../core/src/signed/object.ts";
 import { decide } from "../../vault/src/decide/decide.ts";
 import { apply } from "../../vault/src/state/apply.ts";
-import { emptyState, type State } from "../../vault/src/state/state.ts";
+import { emptyState, type Founded, type State, startOf } from "../../vault/src/state/state.ts";
 import type { AccountKey, Answer, Effect, Input, Job, KeySpec, Now, Outcome } from "../../vault/src/types.ts";
 import type { Device } from "./keys.ts";
 import { someHash } from "./keys.ts";
@@ -87,15 +88,27 @@ export class MemoryVault {
   }
 
   /** A start: a fresh boot nonce; committed work is given out again. */
-  boot(): Answer[] {
+  boot(suspicion?: Suspicion): Answer[] {
     this.#boots += 1;
-    return this.feed({ now: this.now, booted: someHash(`boot ${this.#boots} ${this.state.seq}`) });
+    return this.feed({ now: this.now, booted: someHash(`boot ${this.#boots} ${this.state.seq}`), suspicion });
   }
 
   /** A restart from the journal alone. */
-  restart(): Answer[] {
+  restart(suspicion?: Suspicion): Answer[] {
     this.state = this.journal.map(openRecord).reduce(apply, emptyState(this.state.vaultKey));
-    return this.boot();
+    return this.boot(suspicion);
+  }
+
+  /** The start as administrators are shown it. */
+  start(): Start {
+    return startOf(this.state as Founded);
+  }
+
+  /** Confirms the start as these administrators. */
+  confirm(by: readonly Device[] = [world.KEYS.ada, world.KEYS.ben]): Answer {
+    const ground = this.ground();
+    const approvals = by.map((key) => world.approveStart(ground, this.start(), { key }));
+    return this.send(world.command({ command: "confirm", approvals }));
   }
 
   /** Moves both bounds of the time. */

@@ -12,11 +12,13 @@ import { Entry } from "../../core/src/signed/entry.ts";
 import { Fact } from "../../core/src/signed/fact.ts";
 import type { Nonce, Position } from "../../core/src/signed/fields.ts";
 import { Genesis } from "../../core/src/signed/genesis.ts";
+import { Start } from "../../core/src/signed/head.ts";
 import { Intent, type IntentOf } from "../../core/src/signed/intent.ts";
 import { challengeOf, encode, idOf, type Kind, Signed } from "../../core/src/signed/object.ts";
 import { Rulebook } from "../../core/src/signed/rulebook.ts";
 import { renderChange } from "../../core/src/text/change.ts";
 import { render, textHash } from "../../core/src/text/render.ts";
+import { renderStart } from "../../core/src/text/start.ts";
 import { type Device, device, someHash } from "./keys.ts";
 import { demoDocument } from "./rulebook.ts";
 
@@ -170,6 +172,12 @@ export function approveRulebook(
 ): Uint8Array {
   const subject = idOf(Rulebook, encode(Rulebook, next));
   return signApproval(ground, { subject, textHash: textHash(renderChange(ground.book, next)), decision: by.decision }, by);
+}
+
+/** An administrator's word that a start goes on from the newest record. */
+export function approveStart(ground: Ground, start: Start, by: { key: Device; change?: Partial<Approval> }): Uint8Array {
+  const text = textHash(renderStart(start, ground.book));
+  return signApproval(ground, { subject: idOf(Start, encode(Start, start)), textHash: text, decision: "confirm" }, by);
 }
 
 function signApproval(

@@ -1,6 +1,8 @@
 /** The pure side as the host drives it. No decision is made here. */
 import { decide } from "./decide/decide.ts";
+import { repaired } from "./decide/line/start.ts";
 import { apply } from "./state/apply.ts";
+import { hashAt } from "./state/positions.ts";
 import { emptyState, type State } from "./state/state.ts";
 
 export const mind = {
@@ -12,6 +14,10 @@ export const mind = {
   journaledAt: (state: State) => (state.seq === 0 ? null : state.at),
   /** Chain hash after the newest record. */
   head: (state: State) => state.head,
+  /** Chain hash after so many records, undefined for more than there are. */
+  hashAt: (state: State, seq: number) => hashAt(state.positions, seq),
+  repaired,
+  isHalted: (state: State) => state.halted,
   deployment: (state: State) => state.deployment,
   isDemonstration: (state: State) => state.genesis?.value.demonstration === true,
 };

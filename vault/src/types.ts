@@ -5,6 +5,7 @@
 import type { Hash, Time } from "@strongroom/core/bytes";
 import type { RefusalCode } from "@strongroom/core/errors";
 import type { Sealed } from "@strongroom/core/journal/record";
+import type { Suspicion } from "@strongroom/core/signed/head";
 
 /** What the vault knows of the time: it is at least `lo` and at most `hi`. What unlocks uses `lo`, what expires uses `hi`. */
 export type Now = { readonly lo: Time; readonly hi: Time };
@@ -28,7 +29,7 @@ export type Input = { readonly now: Now } & (
   | { readonly command: Uint8Array }
   | { readonly signed: JobId; readonly result: readonly Uint8Array[] | KeyFault }
   | { readonly created: JobId; readonly result: AccountKey | KeyFault }
-  | { readonly booted: Hash }
+  | { readonly booted: Hash; readonly suspicion?: Suspicion | undefined }
   | { readonly tick: true }
 );
 

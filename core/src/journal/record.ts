@@ -4,6 +4,7 @@
 import { MAX_ORIGIN } from "../audit/note.ts";
 import { amount, blob, choice, field, flag, hex, list, type Of, optional, slug, text, uint } from "../signed/codec.ts";
 import { addressText, chainId, hash32, time, version } from "../signed/fields.ts";
+import { suspicion } from "../signed/head.ts";
 import { decode, encode, kind, MAX_OBJECT_BYTES } from "../signed/object.ts";
 import { MAX_RULEBOOK_BYTES } from "../signed/rulebook.ts";
 import { record, variant } from "../signed/table.ts";
@@ -71,7 +72,13 @@ export const Record = kind(
     { name: "kind", key: 1, doc: "what happened" },
     { version, at: field(2, time, "the vault's lower bound of the time") },
     {
-      booted: { number: 1, table: { boot: field(20, hash32, "boot nonce") } },
+      booted: {
+        number: 1,
+        table: {
+          boot: field(20, hash32, "boot nonce"),
+          suspicion: optional(21, suspicion, "why it does nothing until administrators have confirmed the start"),
+        },
+      },
       founded: { number: 2, table: { genesis: field(20, blob(MAX_OBJECT_BYTES, 1), "signed genesis"), rulebook } },
       proposed: { number: 3, table: { rulebook, until: field(20, time, "end of the delay") } },
       adopted: { number: 4, table: { rulebook, approvals } },
@@ -126,6 +133,17 @@ export const Record = kind(
           root: field(22, hash32, "Merkle tree hash of these leaves"),
         },
       },
+      confirmed: { number: 25, table: { approvals } },
+      repaired: {
+        number: 26,
+        table: {
+          why: field(20, text(32), "refusal code with which reading the journal ended; empty when all of it could be read"),
+          segments: field(21, uint(), "number of its highest segment then"),
+          bytes: field(22, uint(), "how many bytes were set aside after the newest record that could be read"),
+          tail: field(23, hash32, "SHA-256 of these bytes"),
+        },
+      },
+      missed: { number: 27, table: { evidence: field(20, blob(MAX_OBJECT_BYTES, 1), "signed head that was lost to the repair") } },
     },
   ),
   1 << 20,

@@ -38,7 +38,7 @@ const Order = record({
   context: optional(1, EvmContext, "chain context, for kinds that sign a transaction"),
 });
 
-const approvals = field(21, list(blob(MAX_SIGNED_BYTES, 1), MAX_APPROVALS), "signed approvals of any of the intents");
+const approvals = field(21, list(blob(MAX_SIGNED_BYTES, 1), MAX_APPROVALS), "signed approvals of any of the intents, of the rulebook or the start");
 const facts = field(22, list(blob(MAX_SIGNED_BYTES, 1), MAX_FACTS), "signed facts");
 const signedRulebook = field(20, blob(MAX_RULEBOOK_BYTES + 65_536, 1), "rulebook signed by administrators");
 
@@ -88,6 +88,7 @@ export const Command = kind(
           context: field(21, EvmContext, "chain context with higher fee rates"),
         },
       },
+      confirm: { number: 15, table: { approvals } },
       checkpoint: {
         number: 13,
         table: {
@@ -141,6 +142,8 @@ export const StatusBody = kind(
       "freezes in force",
     ),
     live: field(7, uint(), "signed transactions that are not final"),
+    start: optional(8, blob(MAX_OBJECT_BYTES, 1), "bytes of this start, whose id administrators confirm"),
+    confirmed: optional(9, flag, "whether they have"),
   }),
   262_144,
 );
@@ -205,6 +208,17 @@ export const DelayBody = kind(
   }),
 );
 export type DelayBody = Of<(typeof DelayBody)["shape"]>;
+
+/** Answer to `witness` of a head that was given up: the start at which it was, and by whom. */
+export const GivenUpBody = kind(
+  "givenup",
+  record({
+    start: field(0, blob(MAX_OBJECT_BYTES, 1), "bytes of the start"),
+    approvals,
+  }),
+  MAX_COMMAND_BYTES,
+);
+export type GivenUpBody = Of<(typeof GivenUpBody)["shape"]>;
 
 /** A wallet as the vault knows it. */
 export const WalletBody = kind(

@@ -16,7 +16,8 @@ export const RENDERER = 1;
 /** What of a value stands on one line: as much as a hash has digits. */
 const LINE_OF_VALUE = /.{1,64}/g;
 
-type Line = readonly [label: string, value: string];
+/** A label and what stands beside it. */
+export type Line = readonly [label: string, value: string];
 
 /** What an approval's `textHash` must be. `hasher` may be a faster `hash`. */
 export function textHash(text: string, hasher: typeof hash = hash): Hash {
@@ -167,7 +168,7 @@ function initiatorName(intent: Intent, book: Book): string {
 
 /** Two columns, so that values line up; the demonstration mark first and last. A longer value goes on below itself, so that on
  *  a screen of 80 columns no value can pass for a line of its own. */
-function layout(title: string, lines: readonly Line[], demonstration: boolean): string {
+export function layout(title: string, lines: readonly Line[], demonstration: boolean): string {
   const width = Math.max(...lines.map(([label]) => label.length));
   const body = lines.flatMap(([label, value]) =>
     (value.match(LINE_OF_VALUE) ?? [""]).map((part, at) => `${(at === 0 ? label : "").padEnd(width)}  ${part}`),

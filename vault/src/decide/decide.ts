@@ -13,8 +13,9 @@ import { recordAt, refusal } from "./draft.ts";
 import { noticesOf, readFacts, type Stated } from "./evidence/facts.ts";
 import { execute, readExecute, recall } from "./execute.ts";
 import { checkpoint, settle, witness } from "./inform.ts";
+import { booted, confirm, demandConfirmed } from "./line/start.ts";
 import { object, register } from "./objection.ts";
-import { booted, created, signed } from "./outcome.ts";
+import { created, signed } from "./outcome.ts";
 import { reprice } from "./payment/reprice.ts";
 import { changeRulebook, found } from "./rulebook.ts";
 import { head, show, status } from "./show.ts";
@@ -54,6 +55,7 @@ function obey(state: State, now: Now, { command, kept }: Asked): Outcome {
   if (command.command === "head") return head(state, now);
   if (command.command === "show") return show(founded(state), command);
   demand(!state.halted, "ROLLED_BACK", "vault", "this vault was shown a head that it signed and does not have");
+  demandConfirmed(state, command);
   if (command.command === "found") return found(state, now, command);
   if (command.command === "witness") return witness(state, now, command);
   const known = founded(state);
@@ -75,6 +77,8 @@ function obey(state: State, now: Now, { command, kept }: Asked): Outcome {
       return attest(known, now, command);
     case "reprice":
       return reprice(known, now, command);
+    case "confirm":
+      return confirm(known, now, command);
     case "checkpoint":
       return checkpoint(known, now, command);
     case "protections":

@@ -5,13 +5,13 @@ import { emptyRoot, isConsistent } from "@strongroom/core/audit/tree";
 import { fromHex, type Hash, toHex } from "@strongroom/core/bytes";
 import { demand } from "@strongroom/core/errors";
 import type { Sealed } from "@strongroom/core/journal/record";
-import type { CommandOf } from "@strongroom/core/protocol/command";
+import { type CommandOf, GivenUpBody } from "@strongroom/core/protocol/command";
 import { Checkpoint } from "@strongroom/core/signed/checkpoint";
-import { Head } from "@strongroom/core/signed/head";
+import { Head, type Lost, Start } from "@strongroom/core/signed/head";
 import { challengeOf, decode, encode, Signed } from "@strongroom/core/signed/object";
 import { CHECKPOINT_WINDOW_MS, MAX_CHECKPOINTS } from "../limits.ts";
 import { hashAt } from "../state/positions.ts";
-import type { Founded, State } from "../state/state.ts";
+import { type Founded, isSuspect, type State } from "../state/state.ts";
 import { rollingSpan, used } from "../state/usage.ts";
 import type { Now, Outcome } from "../types.ts";
 import { ok, recordAt, refusal } from "./draft.ts";
@@ -46,8 +46,9 @@ function settleOne(state: Founded, now: Now, { subject, stated, ended }: Claim):
   return [recordAt(now, { kind: "settled", transaction: name, facts: mine.map(({ bytes }) => bytes) })];
 }
 
-/** Is shown a head. One that this vault signed and does not have proves that its disk was rolled back: it stops for good,
- *  founded or not. Fails: WRONG_VAULT, SIGNATURE_INVALID, ROLLED_BACK, codes of `decode`. */
+/** Is shown a head. One that this vault signed and does not have proves that its disk was rolled back: it stops, founded or
+ *  not. After a repair it only notes what is lost, for the administrators to see; what they have given up is answered with
+ *  their own word. Fails: WRONG_VAULT, SIGNATURE_INVALID, ROLLED_BACK, HEAD_LOST, codes of `decode`. */
 export function witness(state: State, now: Now, { head: bytes }: CommandOf<"witness">): Outcome {
   const { body, signatures } = decode(Signed, bytes);
   const shown = decode(Head, body);
@@ -58,11 +59,29 @@ export function witness(state: State, now: Now, { head: bytes }: CommandOf<"witn
   demand(good, "SIGNATURE_INVALID", "head", "it is not signed by this vault's identity key");
   const { seq, hash } = shown.head;
   if (hashAt(state.positions, seq) === hash) return { records: [], effects: [ok()] };
+  if (state.givenUp !== null && covers(givenUpIn(state.givenUp), shown))
+    return { records: [], effects: [ok(encode(GivenUpBody, state.givenUp))] };
+  if (isSuspect(state) && state.start?.suspicion === "repaired")
+    return miss(now, { evidence: bytes, known: covers(state.lost, shown), seq });
   const detail = `it signed position ${seq} and does not have it; from now on it refuses everything`;
   return {
     records: [recordAt(now, { kind: "halted", evidence: bytes })],
     effects: [refusal("ROLLED_BACK", { field: "head", detail })],
   };
+}
+
+function covers(lost: readonly Lost[], { boot, head }: Head): boolean {
+  return lost.some((one) => one.boot === boot && head.seq <= one.seq);
+}
+
+function givenUpIn({ start }: GivenUpBody): readonly Lost[] {
+  return decode(Start, start).lost as readonly Lost[];
+}
+
+/** Whoever confirms the start after a repair is shown what it has lost. */
+function miss(now: Now, { evidence, known, seq }: { evidence: Uint8Array; known: boolean; seq: number }): Outcome {
+  const records = known ? [] : [recordAt(now, { kind: "missed", evidence })];
+  return { records, effects: [refusal("HEAD_LOST", { field: "head", detail: `record ${seq} was lost to the repair` })] };
 }
 
 /** Has the audit log's size and root signed, once a proof shows that it continues the log that was signed last. There is one

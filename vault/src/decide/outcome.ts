@@ -5,8 +5,8 @@ import { chainOf } from "@strongroom/core/chain/table";
 import { attempt, type RefusalCode } from "@strongroom/core/errors";
 import { isPublicKey } from "@strongroom/core/keys/secp256k1";
 import { openedWallet, signedJob } from "../state/apply.ts";
-import { entries, get, has } from "../state/map.ts";
-import type { Founded, JobPart, JobState, State } from "../state/state.ts";
+import { get, has } from "../state/map.ts";
+import { type Founded, isSuspect, type JobPart, type JobState, type State } from "../state/state.ts";
 import type { AccountKey, Effect, Input, JobId, KeyFault, Outcome } from "../types.ts";
 import { recordAt, refusal } from "./draft.ts";
 import { touchedBy } from "./payment/resolve.ts";
@@ -17,10 +17,11 @@ import { keySpec } from "./wallet.ts";
 
 const NOTHING: Outcome = { records: [], effects: [] };
 
-/** A key store's answer to a signing job. A job that waits for no signature is ignored: answers may come twice. */
+/** A key store's answer to a signing job. A job that waits for no signature is ignored: answers may come twice. A suspected vault
+ *  gives nothing out to be signed, so it takes no answer. */
 export function signed(state: State, { now, signed: id, result }: Extract<Input, { signed: JobId }>): Outcome {
   const job = get(state.jobs, id);
-  if (job === undefined || job.status !== "committed") return NOTHING;
+  if (job === undefined || job.status !== "committed" || isSuspect(state)) return NOTHING;
   const why = hindrance(state, job);
   if (why !== undefined) {
     const detail = "it came before the signature, which was not given out";
@@ -58,7 +59,7 @@ function isSigned({ family, unsigned, from }: JobPart, signature: Uint8Array): b
 /** A key store's answer to the creation of an account key. */
 export function created(state: State, { now, created: id, result }: Extract<Input, { created: JobId }>): Outcome {
   const opening = get(state.openings, id);
-  if (opening === undefined) return NOTHING;
+  if (opening === undefined || isSuspect(state)) return NOTHING;
   if (isFault(result)) return fault(id, result, { create: keySpec(id, opening) });
   const { publicKey, chainCode } = result;
   const key = attempt(() => fromHex(publicKey));
@@ -90,12 +91,4 @@ function fault(id: JobId, { code, next }: KeyFault, again: Effect): Outcome {
 
 function answer(id: JobId, body: Uint8Array): Effect {
   return { reply: { to: id, code: "OK", field: "", detail: "", body } };
-}
-
-/** A start: older approvals are void from here on; what was committed and not signed is given out again, unless the vault
- *  has stopped for good. */
-export function booted(state: State, { now, booted: boot }: Extract<Input, { booted: unknown }>): Outcome {
-  const creates = [...entries(state.openings)].map(([id, opening]) => ({ create: keySpec(id as JobId, opening) }));
-  const signs = [...entries(state.pending)].map(([id]) => ({ sign: signingJob(get(state.jobs, id) as JobState) }));
-  return { records: [recordAt(now, { kind: "booted", boot })], effects: state.halted ? [] : [...creates, ...signs] };
 }

@@ -139,7 +139,7 @@ function demandAgreed(signers: Signers, { signed }: Read, threshold: number): Re
 }
 
 /** Keys by which administrators may sign: device keys, Ed25519. */
-function administrators(book: Book): Signers {
+export function administrators(book: Book): Signers {
   const names = new Set(book.document.governance.administrators);
   return new Map(
     [...book.holders].filter(([, { person, key }]) => names.has(person) && key.class === "device" && key.scheme === "ed25519"),

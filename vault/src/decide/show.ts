@@ -3,16 +3,18 @@ import type { Hash } from "@strongroom/core/bytes";
 import { demand, refuse } from "@strongroom/core/errors";
 import { type CommandOf, ExecutionBody, StatusBody, WalletBody } from "@strongroom/core/protocol/command";
 import { Entry } from "@strongroom/core/signed/entry";
-import { Head } from "@strongroom/core/signed/head";
+import { Head, Start } from "@strongroom/core/signed/head";
 import { encode } from "@strongroom/core/signed/object";
 import { get, values } from "../state/map.ts";
 import {
   type Founded,
+  isFounded,
   type JobPart,
   type JobState,
   type Place,
   partAt,
   type State,
+  startOf,
   versionsOf,
   type Wallet,
 } from "../state/state.ts";
@@ -34,6 +36,7 @@ export function status(state: State): Outcome {
       officer,
     })),
     live: state.live.size,
+    ...(isFounded(state) && { start: encode(Start, startOf(state)), confirmed: state.start?.confirmed === true }),
   });
   return { records: [], effects: [ok(body)] };
 }
@@ -50,6 +53,7 @@ export function head(state: State, now: Now): Outcome {
     boot: state.boot ?? ZERO,
     at: now.lo,
     halted: state.halted,
+    ...(state.boots.length > 1 && { earlier: state.boots.slice(1) }),
   });
   return { records: [], effects: [ok(body, "head")] };
 }

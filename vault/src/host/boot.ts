@@ -6,27 +6,38 @@ import { chmod, mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Hash, toHex } from "@strongroom/core/bytes";
 import { openRecord } from "@strongroom/core/journal/record";
+import { CHAIN_START } from "@strongroom/core/journal/segment";
+import type { Suspicion } from "@strongroom/core/signed/head";
 import { clockFrom } from "./clock.ts";
 import { diskOf, realFiles, sweep } from "./disk.ts";
 import { Fault, systemCode } from "./fault.ts";
 import { type Fence, takeFence } from "./journal/fence.ts";
+import { readMark, suspicionOf, writeMark } from "./journal/mark.ts";
 import { type Batch, mend, readJournal } from "./journal/read.ts";
-import { continueJournal, createJournal, type Place } from "./journal/write.ts";
+import { continueJournal, createJournal, type Head, type Place } from "./journal/write.ts";
 import { readNames, type Work } from "./keys/file.ts";
 import { createKeystore, openKeystore, type SoftwareKeystore } from "./keys/software.ts";
 import { receiptsOf } from "./receipts.ts";
 import { Loop, type Mind } from "./run.ts";
 
 /** The pure side with what a start needs of it. `empty`: state of an empty journal, for the identity key in lower-case hex.
- *  `journaledAt`: lower bound of the time in the newest record, null without one. `head`: chain hash after the newest. */
+ *  `journaledAt`: lower bound of the time in the newest record, null without one. `head`: chain hash after the newest.
+ *  `hashAt`: chain hash after so many records. */
 export type WholeMind<State> = Mind<State> & {
   empty(identityKey: string): State;
   journaledAt(state: State): number | null;
   head(state: State): Hash;
+  hashAt(state: State, seq: number): Hash | undefined;
 };
 
 /** What a replay found. */
-export type Replayed<State> = { readonly state: State; readonly last: Batch; readonly records: number; readonly ms: number };
+export type Replayed<State> = {
+  readonly state: State;
+  readonly last: Batch;
+  readonly records: number;
+  readonly suspicion: Suspicion | null;
+  readonly ms: number;
+};
 
 export type Vault<State> = {
   readonly loop: Loop<State>;
@@ -37,8 +48,8 @@ export type Vault<State> = {
   close(): Promise<void>;
 };
 
-const keystorePath = (data: string) => join(data, "keystore");
-const placeOf = (data: string, keystore: SoftwareKeystore): Place => ({ folder: join(data, "journal"), owner: keystore.owner });
+export const keystorePath = (data: string) => join(data, "keystore");
+export const placeOf = (data: string, keystore: SoftwareKeystore): Place => ({ folder: join(data, "journal"), owner: keystore.owner });
 
 /** Makes a vault: keystore, empty journal, intake and outtake. The folder may exist, but empty and this user's. Gives the
  *  identity key in lower-case hex. Fails: DATA_EXISTS, DATA_OWNER, PASSPHRASE, JOURNAL_WRITE. */
@@ -57,7 +68,9 @@ export async function initialise(data: string, passphrase: Buffer, work?: Work):
   await createKeystore(keystorePath(data), passphrase, work === undefined ? {} : { work });
   const keystore = await openKeystore(keystorePath(data), passphrase);
   try {
-    await createJournal(placeOf(data, keystore));
+    const place = placeOf(data, keystore);
+    await writeMark(place, { sequence: 0, chain: CHAIN_START });
+    await createJournal(place);
     return toHex(keystore.identity.publicKey);
   } finally {
     keystore.close();
@@ -110,7 +123,9 @@ export async function bootVault<State>(data: string, passphrase: Buffer, mind: W
     const { state } = replayed;
     const clock = clockFrom(mind.journaledAt(state));
     const receipts = receiptsOf(keystore.identity, boot);
-    const loop = new Loop({ mind, state, boot, journal, fence: held, keystore, receipts, clock });
+    const suspicion = replayed.suspicion ?? undefined;
+    const mark = (head: Head) => writeMark(place, head);
+    const loop = new Loop({ mind, state, boot, suspicion, journal, mark, fence: held, keystore, receipts, clock });
     const close = async () => {
       await loop.stop();
       await journal.close();
@@ -127,6 +142,8 @@ export async function bootVault<State>(data: string, passphrase: Buffer, mind: W
 
 async function replay<State>(place: Place, identityKey: string, mind: WholeMind<State>): Promise<Replayed<State>> {
   const begun = performance.now();
+  // Before the journal, which only grows while somebody verifies it.
+  const mark = await readMark(place);
   let state = mind.empty(identityKey);
   let last: Batch | undefined;
   for await (const batch of readJournal(place)) {
@@ -134,5 +151,6 @@ async function replay<State>(place: Place, identityKey: string, mind: WholeMind<
     last = { ...batch, records: [] };
   }
   if (last === undefined || mind.head(state) !== last.end.chain) throw new Fault("BUG", "The fold leads to another head.");
-  return { state, last, records: last.end.sequence, ms: Math.round(performance.now() - begun) };
+  const suspicion = suspicionOf(mark, (seq) => mind.hashAt(state, seq));
+  return { state, last, records: last.end.sequence, suspicion, ms: Math.round(performance.now() - begun) };
 }

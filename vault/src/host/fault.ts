@@ -44,6 +44,12 @@ export const FAULTS = {
   KEYSTORE_MODE: { exit: EXIT.denied, next: "ask", what: "The keystore may be read or changed by others than its owner." },
   KEYSTORE_CORRUPT: { exit: EXIT.data, next: "ask", what: "The keystore is damaged or not of this format." },
   KEYSTORE_LOCKED: { exit: EXIT.denied, next: "ask", what: "The passphrase does not open the keystore." },
+  REPAIR_HOPELESS: {
+    exit: EXIT.data,
+    next: "stop",
+    what: "Too little of this journal can be read: without its deployment nobody could confirm it. Nothing was changed.",
+  },
+  NOT_CONFIRMED: { exit: EXIT.usage, next: "ask", what: "The line that was asked for was not typed; nothing was changed." },
   UNPROTECTED: { exit: EXIT.denied, next: "ask", what: "The process can do what it must not be able to do." },
   PASSPHRASE: { exit: EXIT.denied, next: "ask", what: "The passphrase is missing, too short, too long or readable by others." },
 } as const satisfies Record<string, { exit: number; next: "retry" | "ask" | "stop"; what: string }>;

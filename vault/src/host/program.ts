@@ -1,4 +1,4 @@
-/** The vault's verbs: init, run, verify, launch, selfcheck. Nothing but the command line and the exit code.
+/** The vault's verbs: init, run, verify, repair, launch, selfcheck. Nothing but the command line and the exit code.
  *
  *  Standard output carries one line of JSON per event and the console's answers, standard error words for people.
  *  Exit codes: 0 done or asked to stop; 64 command line; 65 damaged or foreign data; 66 no vault there; 69 somebody else has
@@ -8,13 +8,15 @@ import { dirname, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { toHex } from "@strongroom/core/bytes";
 import { tightens } from "@strongroom/core/protocol/command";
-import { bootVault, demandVault, initialise, verifyData, type WholeMind } from "./boot.ts";
+import { bootVault, demandVault, initialise, verifyData } from "./boot.ts";
+import { realFiles } from "./disk.ts";
 import { EXIT, Fault, lastWords } from "./fault.ts";
 import { demandReadable, passphraseFromDescriptor, passphraseFromFile, passphraseFromLines } from "./keys/passphrase.ts";
 import { becomeVault } from "./launch/launch.ts";
 import { measure, type Subject } from "./launch/protections.ts";
 import { readList } from "./launch/readList.ts";
 import { tryForbidden } from "./launch/selfcheck.ts";
+import { type RepairMind, repairData, type Salvage } from "./repair.ts";
 import { type Lines, linesOf } from "./serve/console.ts";
 import { serveUntilEnd } from "./serve/serve.ts";
 import { clearPath } from "./serve/socket.ts";
@@ -23,6 +25,7 @@ const USAGE = `vault init --data DIR PASSPHRASE
 vault launch --data DIR [--socket PATH] [--check] (--stdin | --passphrase-file FILE)
 vault run --data DIR [--socket PATH] PASSPHRASE
 vault verify --data DIR PASSPHRASE
+vault repair --data DIR PASSPHRASE
 vault selfcheck --data DIR
 PASSPHRASE is --stdin (its first line), --passphrase-file FILE (mode 0600) or --passphrase-fd N.`;
 
@@ -94,9 +97,54 @@ async function init<State>(call: Call<State>): Promise<void> {
 async function verify<State>(call: Call<State>): Promise<void> {
   await demandVault(call.data);
   const { passphrase } = await passphraseOf(call);
-  const { last, ms } = await verifyData(call.data, passphrase, call.mind).finally(() => passphrase.fill(0));
+  const { last, suspicion, ms } = await verifyData(call.data, passphrase, call.mind).finally(() => passphrase.fill(0));
   const { segment, sequence, chain } = last.end;
-  say(call.streams, { event: "verified", segments: segment, records: sequence, head: chain, torn: last.torn, ms });
+  say(call.streams, { event: "verified", segments: segment, records: sequence, head: chain, torn: last.torn, suspicion, ms });
+}
+
+/** The ceremony of a repair: shows what can be read, and goes on once the line that it asks for was typed. Root takes on the
+ *  folder's owner, so that the vault can read what is made. Fails: as `repairData`. */
+async function repair<State>(call: Call<State>): Promise<void> {
+  const { data, mind, streams } = call;
+  await demandVault(data);
+  const { passphrase, lines } = await passphraseOf(call);
+  await actAsOwner(data);
+  const typed = lines ?? linesOf(streams.input);
+  const agreed = async (found: Salvage<State>) => {
+    const { last, why, segments, bytes } = found;
+    const { segment, sequence, chain } = last.end;
+    const halted = mind.isHalted(found.state);
+    say(streams, { event: "found", records: sequence, head: chain, segment, why, halted, segments, bytes });
+    streams.error(wordsOf(found, halted));
+    const line = await typed.next();
+    return line?.toString("latin1").trim() === phraseOf(chain);
+  };
+  const aside = await repairData(data, passphrase, mind, agreed).finally(() => passphrase.fill(0));
+  say(streams, { event: "repaired", aside });
+}
+
+const phraseOf = (head: string) => `repair ${head.slice(0, 12)}`;
+
+function wordsOf<State>({ last, why, segments, bytes }: Salvage<State>, halted: boolean): string {
+  const { sequence, chain, segment } = last.end;
+  return [
+    `Readable: ${sequence} records in ${segment} of ${segments} segments, up to the head`,
+    `  ${chain}`,
+    why === "" ? "Everything could be read." : `Reading ended there with ${why}.`,
+    `${bytes} bytes follow it; they are set aside and will not be part of the journal.`,
+    ...(halted ? ["The vault was halted, because it was shown a head that it lacks; this lifts the halt."] : []),
+    "Afterwards the vault does nothing until its administrators have confirmed the start.",
+    `To go on, type: ${phraseOf(chain)}`,
+    "",
+  ].join("\n");
+}
+
+async function actAsOwner(data: string): Promise<void> {
+  const { uid, gid } = await realFiles.stat(data);
+  if (process.geteuid?.() !== 0 || uid === 0) return;
+  process.setgroups?.([]);
+  process.setgid?.(gid);
+  process.setuid?.(uid);
 }
 
 async function run<State>(call: Call<State>): Promise<void> {
@@ -164,9 +212,13 @@ function codeRead({ data = "", socket }: Values): string[] {
 }
 
 /** `isDemonstration`: false as long as the deployment is not founded. */
-export type ProgramMind<State> = WholeMind<State> & { isDemonstration(state: State): boolean };
+export type ProgramMind<State> = RepairMind<State> & {
+  isDemonstration(state: State): boolean;
+  /** Whether the vault was shown a head that it lacks. */
+  isHalted(state: State): boolean;
+};
 
-const VERBS = { init, run, verify, selfcheck, launch } as const;
+const VERBS = { init, run, verify, repair, selfcheck, launch } as const;
 
 /** Carries out one command line and gives the exit code. */
 export async function program<State>(args: string[], mind: ProgramMind<State>, streams: Streams = STANDARD): Promise<number> {

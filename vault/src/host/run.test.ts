@@ -117,6 +117,7 @@ function start(t: TestContext, own: Partial<Parts<World>> = {}): Loop<World> {
     boot,
     journal: journalOf().journal,
     fence: { held: () => true },
+    mark: () => Promise.resolve(),
     keystore: keystoreOf(),
     receipts: receiptsOf(identity, boot),
     clock: () => ({ lo: 1000, hi: 2000 }),

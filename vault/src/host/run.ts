@@ -6,6 +6,7 @@
  *  no flood at the socket keeps a freeze out. The loop decides nothing; how questions arrive is in `serve/`. */
 import type { Hash } from "@strongroom/core/bytes";
 import type { Sealed } from "@strongroom/core/journal/record";
+import type { Suspicion } from "@strongroom/core/signed/head";
 import type { Answer, Effect, Input, JobId, Now, Outcome } from "../types.ts";
 import { Fault } from "./fault.ts";
 import type { Fence } from "./journal/fence.ts";
@@ -22,12 +23,15 @@ export type Mind<State> = {
   deployment(state: State): Hash | null;
 };
 
-/** What the loop works with. `boot`: 32 fresh bytes. */
+/** What the loop works with. `boot`: 32 fresh bytes. `suspicion`: why the journal may be an older one. `mark`: notes beside the
+ *  journal how far it goes. */
 export type Parts<State> = {
   readonly mind: Mind<State>;
   readonly state: State;
   readonly boot: Hash;
+  readonly suspicion?: Suspicion | undefined;
   readonly journal: Journal;
+  readonly mark: (head: Head) => Promise<void>;
   readonly fence: Pick<Fence, "held">;
   readonly keystore: Keystore;
   readonly receipts: Receipts;
@@ -61,6 +65,8 @@ export class Loop<State> {
   #draining: Promise<void> | null = null;
   #open = true;
   #failed = false;
+  /** How many records the mark names; null until this start is durable. */
+  #marked: number | null = null;
 
   constructor(parts: Parts<State>) {
     this.#parts = parts;
@@ -73,7 +79,7 @@ export class Loop<State> {
       fail: (error) => this.fail(error),
     });
     this.#tick = setInterval(() => this.#ticked(), limits.tickMs);
-    this.#enqueue({ input: { booted: parts.boot } }, this.#first);
+    this.#enqueue({ input: { booted: parts.boot, suspicion: parts.suspicion } }, this.#first);
   }
 
   get state(): State {
@@ -106,7 +112,16 @@ export class Loop<State> {
   async stop(): Promise<void> {
     this.#shut();
     await this.#draining;
+    if (this.#marked !== null && !this.#failed) await this.#mark().catch((error: unknown) => this.fail(error));
     this.#end.resolve();
+  }
+
+  /** Notes how far the journal goes. The start itself is durable by then, so no suspicion about it is lost. */
+  async #mark(): Promise<void> {
+    const head = this.#parts.journal.head();
+    if (head.sequence === this.#marked) return;
+    await this.#parts.mark(head);
+    this.#marked = head.sequence;
   }
 
   /** Ends the loop because of `error`; nothing is answered after it. */
@@ -142,6 +157,7 @@ export class Loop<State> {
       const { decided, records } = this.#decideSome();
       const head = await journal.append(records);
       if (!fence.held()) throw new Fault("DATA_FENCED", "");
+      if (this.#marked === null) await this.#mark();
       if (this.#failed) return;
       this.#stand = this.#standAt(head);
       for (const one of decided) this.#perform(one);

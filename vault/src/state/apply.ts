@@ -9,7 +9,9 @@ import { Entry } from "@strongroom/core/signed/entry";
 import { Fact } from "@strongroom/core/signed/fact";
 import { Genesis } from "@strongroom/core/signed/genesis";
 import type { Intent, IntentKind, IntentOf } from "@strongroom/core/signed/intent";
-import { decode, idOf, Signed } from "@strongroom/core/signed/object";
+import { Head, MAX_EARLIER_STARTS, MAX_LOST, Start } from "@strongroom/core/signed/head";
+import type { Position } from "@strongroom/core/signed/fields";
+import { decode, encode, idOf, Signed } from "@strongroom/core/signed/object";
 import { Rulebook } from "@strongroom/core/signed/rulebook";
 import { CHECKPOINT_WINDOW_MS, MAX_REGISTERED } from "../limits.ts";
 import { hashBytes } from "./hash.ts";
@@ -17,12 +19,15 @@ import { type Read, readIntent } from "./intent.ts";
 import { entries, get, type PMap, remove, set } from "./map.ts";
 import { append } from "./positions.ts";
 import {
+  type Founded,
   type JobPart,
   type JobState,
   type Opening,
   type Place,
   partAt,
+  type Started,
   type State,
+  startOf,
   type Used,
   versionsOf,
   type Waiting,
@@ -35,13 +40,14 @@ export function apply(state: State, record: Sealed): State {
   const chain = advance(fromHex(state.head), record.bytes, hashBytes);
   const head = toHex(chain) as Hash;
   const moved = { ...state, seq: state.seq + 1, head, positions: append(state.positions, chain), at: record.value.at };
+  if (record.value.kind === "booted") return booted(moved, record.value, { seq: state.seq, hash: state.head });
   return change(moved, record.value);
 }
 
-function change(state: State, record: Record): State {
+type Later = Exclude<Record, RecordOf<"booted">>;
+
+function change(state: State, record: Later): State {
   switch (record.kind) {
-    case "booted":
-      return { ...state, boot: record.boot };
     case "founded":
       return founded(state, record);
     case "proposed":
@@ -83,12 +89,42 @@ function change(state: State, record: Record): State {
     case "settled":
       return settled(state, record);
     case "halted":
-      return { ...state, halted: true };
+      return { ...missed(state, record.evidence), halted: true };
+    case "missed":
+      return missed(state, record.evidence);
+    case "confirmed":
+      return confirmed(state, record.approvals);
+    case "repaired":
+      return { ...state, halted: false, start: { ...(state.start as Started), suspicion: "repaired", confirmed: false } };
     case "ticked":
       return { ...state, registered: unexpired(state) };
     case "checkpointed":
       return checkpointed(state, record);
   }
+}
+
+/** What an earlier start brought back counts again only together with that start. */
+function booted(state: State, { boot, at, suspicion }: RecordOf<"booted">, head: Position): State {
+  const before = state.boots.slice(0, MAX_EARLIER_STARTS);
+  const number = (state.start?.number ?? 0) + 1;
+  const start: Started = { number, boot, head, at, suspicion: suspicion ?? null, confirmed: false, before };
+  return { ...state, boot, boots: [boot], start };
+}
+
+/** Whoever confirms a suspected start brings back no approval: what it was used for may be among what was lost. */
+function confirmed(state: State, approvals: readonly Uint8Array[]): State {
+  const start = state.start as Started;
+  const boots = start.suspicion === null ? [start.boot, ...start.before] : state.boots;
+  const givenUp = state.lost.length === 0 ? null : { start: encode(Start, startOf(state as Founded)), approvals };
+  return { ...state, boots, givenUp, start: { ...start, confirmed: true } };
+}
+
+/** Of each start the newest head that is known to be lost. */
+function missed(state: State, evidence: Uint8Array): State {
+  const { boot, head } = decode(Head, decode(Signed, evidence).body);
+  const others = state.lost.filter((one) => one.boot !== boot);
+  const before = state.lost.find((one) => one.boot === boot)?.seq ?? 0;
+  return { ...state, lost: [...others, { boot, seq: Math.max(before, head.seq) }].slice(-MAX_LOST) };
 }
 
 /** A signed rulebook made ready for use, with the keys that signed it. */

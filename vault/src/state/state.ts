@@ -6,10 +6,12 @@ import type { Part } from "@strongroom/core/journal/record";
 import { CHAIN_START } from "@strongroom/core/journal/segment";
 import { keyId } from "@strongroom/core/keys/id";
 import type { Price } from "@strongroom/core/money/value";
+import type { GivenUpBody } from "@strongroom/core/protocol/command";
 import type { Book } from "@strongroom/core/rulebook/book";
 import type { Entry } from "@strongroom/core/signed/entry";
-import type { FreezeLevel } from "@strongroom/core/signed/fields";
+import type { FreezeLevel, Position } from "@strongroom/core/signed/fields";
 import type { Genesis } from "@strongroom/core/signed/genesis";
+import type { Lost, Start, Suspicion } from "@strongroom/core/signed/head";
 import type { IntentOf } from "@strongroom/core/signed/intent";
 import { emptyMap, get, type PMap } from "./map.ts";
 import { noPositions, type Positions } from "./positions.ts";
@@ -79,6 +81,18 @@ export type Waiting = {
   readonly until: Time;
 };
 
+/** A start of the vault. `head`: what it went on from. `before`: earlier starts whose approvals count once it is confirmed.
+ *  `suspicion`: null when nothing speaks for a rollback. */
+export type Started = {
+  readonly number: number;
+  readonly boot: Hash;
+  readonly head: Position;
+  readonly at: Time;
+  readonly suspicion: Suspicion | null;
+  readonly confirmed: boolean;
+  readonly before: readonly Hash[];
+};
+
 export type State = {
   readonly vaultKey: string;
   readonly vault: Hash;
@@ -87,7 +101,15 @@ export type State = {
   readonly positions: Positions;
   readonly at: Time;
   readonly boot: Hash | null;
+  /** The newest start; null as long as there was none. */
+  readonly start: Started | null;
+  /** Boot nonces that approvals may name: that of this start first, then earlier ones that its confirmation brought back. */
+  readonly boots: readonly Hash[];
   readonly halted: boolean;
+  /** Heads that the vault has signed and lacks, the newest of each start; confirmed ones are given up. */
+  readonly lost: readonly Lost[];
+  /** What proves that the administrators have given them up. */
+  readonly givenUp: GivenUpBody | null;
   readonly deployment: Hash | null;
   readonly genesis: { readonly signed: Uint8Array; readonly value: Genesis } | null;
   readonly book: Book | null;
@@ -141,6 +163,18 @@ export function isFounded(state: State): state is Founded {
   return state.deployment !== null;
 }
 
+/** The newest start of a vault, as administrators confirm it. */
+export function startOf({ deployment, vault, start, lost }: Founded): Start {
+  const { number, boot, head, at, suspicion } = start as Started;
+  const why = suspicion === null ? {} : { suspicion };
+  return { version: 1, deployment, vault, number, boot, head, at, ...why, ...(lost.length > 0 && { lost }) };
+}
+
+/** Whether the journal may be an older one, and nobody has confirmed that it is not. */
+export function isSuspect({ start }: Pick<State, "start">): boolean {
+  return start !== null && start.suspicion !== null && !start.confirmed;
+}
+
 /** The transaction at a place that the state itself names. */
 export function partAt({ jobs }: Pick<State, "jobs">, { job, part }: Place): JobPart {
   return (get(jobs, job) as JobState).parts[part] as JobPart;
@@ -165,7 +199,11 @@ export function emptyState(vaultKey: string): State {
     positions: noPositions(),
     at: 0,
     boot: null,
+    start: null,
+    boots: [],
     halted: false,
+    lost: [],
+    givenUp: null,
     deployment: null,
     genesis: null,
     book: null,

@@ -80,7 +80,7 @@ export function readApproval(state: Founded, now: Now, bytes: Uint8Array, expect
 function demandCurrent(state: Founded, { approval, at }: Checked): void {
   const current = approval.rulebook === state.book.id && approval.epoch === state.book.document.epoch;
   demand(current, "WRONG_RULEBOOK", at, `the rulebook in force is epoch ${state.book.document.epoch}`);
-  demand(approval.boot === state.boot, "BOOT_STALE", at, "the vault was started since");
+  demand(state.boots.includes(approval.boot), "BOOT_STALE", at, "the vault was started since");
   const known = hashAt(state.positions, approval.head.seq) === approval.head.hash;
   demand(known, "HEAD_UNKNOWN", at, `this journal has no such position ${approval.head.seq}`);
 }

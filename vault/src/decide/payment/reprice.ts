@@ -78,7 +78,7 @@ function callOf(intent: IntentOf<"call">): Pick<Order, "transfer" | "call"> {
 
 /** Refuses once the approvals of the commitment would not count any more. */
 function demandApproved(state: Founded, now: Now, { boot, rulebook }: JobState, { pay }: JobPart): void {
-  demand(boot === state.boot, "BOOT_STALE", "intent", "it was approved before this start of the vault");
+  demand(boot !== null && state.boots.includes(boot), "BOOT_STALE", "intent", "it was approved before this start of the vault");
   demand(rulebook === state.book.id, "WRONG_RULEBOOK", "intent", "it was approved under another rulebook");
   demand(pay.notAfter > now.hi, "EXPIRED", "intent.notAfter", "the intent has expired");
 }

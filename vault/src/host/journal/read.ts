@@ -36,19 +36,23 @@ export type Batch = {
 /** Yields all records, in batches; the last batch (it may be empty) tells where the journal ends.
  *  Fails: every JOURNAL_ code of core's table. */
 export async function* readJournal(place: Place): AsyncGenerator<Batch, void> {
+  yield* readSegments(place, await countSegments(place));
+}
+
+/** The same for the segments up to number `count`, whatever `last` says. What could be read is yielded before a refusal. */
+export async function* readSegments(place: Place, count: number): AsyncGenerator<Batch, void> {
   const files = place.files ?? realFiles;
-  const count = await countSegments(place);
   let end: Position = { segment: 0, sequence: 0, chain: CHAIN_START };
   for (let number = 1; number <= count; number++) {
     const handle = await files.open(join(place.folder, segmentName(number)), "r").catch(absent);
     if (handle === null) return refuse("JOURNAL_GAP", segmentName(number), "the segment is not there");
     try {
       for await (const batch of readSegment(place, handle, end)) {
+        end = batch.end;
+        yield batch;
         if (batch.torn > 0 && number < count) {
           refuse("JOURNAL_TRUNCATED", segmentName(number), "the segment ends inside a record although another one follows");
         }
-        end = batch.end;
-        yield batch;
       }
     } finally {
       await handle.close();
@@ -86,9 +90,7 @@ async function copy(from: FileHandle, to: FileHandle, size: number): Promise<voi
 /** How many segments there are. Fails: JOURNAL_MISSING when there is none or the newest is not there. */
 async function countSegments(place: Place): Promise<number> {
   const files = place.files ?? realFiles;
-  const names = await files.readdir(place.folder).catch(absent);
-  const numbers = (names ?? []).flatMap((name) => (/^[0-9]{8}\.seg$/.test(name) ? [Number(name.slice(0, 8))] : []));
-  const highest = numbers.reduce((most, number) => Math.max(most, number), 0);
+  const highest = await highestSegment(place);
   const last = await diskOf(files).readSmall(join(place.folder, "last"), LAST_BYTES).catch(absent);
   if (highest === 0 || last === null)
     return refuse("JOURNAL_MISSING", "journal", "there is no journal, or part of it is not there");
@@ -96,6 +98,13 @@ async function countSegments(place: Place): Promise<number> {
   const expected = openLast(place.owner, last.bytes);
   if (highest < expected) refuse("JOURNAL_MISSING", segmentName(expected), "the newest segment is not there");
   return highest;
+}
+
+/** The highest number that a segment there has; 0 when there is none. */
+export async function highestSegment({ folder, files = realFiles }: Pick<Place, "folder" | "files">): Promise<number> {
+  const names = await files.readdir(folder).catch(absent);
+  const numbers = (names ?? []).flatMap((name) => (/^[0-9]{8}\.seg$/.test(name) ? [Number(name.slice(0, 8))] : []));
+  return numbers.reduce((most, number) => Math.max(most, number), 0);
 }
 
 /** A window onto a file: `bytes[start..end)` are read and not yet used; `offset` is the file offset of `bytes[0]`. */
@@ -132,9 +141,12 @@ async function* readSegment(place: Place, handle: FileHandle, before: Position):
     await fill(window);
     // A frame that is still incomplete although the window was filled up is the file's end.
     const isEnd = stopped === "short" && window.end === left;
-    const torn = isEnd ? left : stopped === "bad" ? await unwritten(reader) : 0;
-    yield { records, end, size, torn };
-    if (isEnd || torn > 0) return;
+    yield { records, end, size, torn: isEnd ? left : 0 };
+    if (isEnd) return;
+    if (stopped === "bad") {
+      yield { records: [], end, size, torn: await unwritten(reader) };
+      return;
+    }
   }
 }
 

@@ -12,7 +12,7 @@ import {
   type KeyObject,
   randomBytes,
 } from "node:crypto";
-import { fromHex, type Hash } from "@strongroom/core/bytes";
+import { fromHex, type Hash, toHex } from "@strongroom/core/bytes";
 import { refuse } from "@strongroom/core/errors";
 import {
   decodeHeader,
@@ -39,6 +39,8 @@ const TAG = { authTagLength: TAG_BYTES };
 const CHAIN_TAG = Buffer.from("\x13strongroom/record/1", "latin1");
 /** Bytes of the file that names the newest segment: u32 number, nonce, tag. */
 export const LAST_BYTES = 4 + 12 + TAG_BYTES;
+/** Bytes of the mark: u64 sequence, chain hash, nonce, tag. */
+export const MARK_BYTES = 40 + 12 + TAG_BYTES;
 
 /** Room for what one record needs, used over and over; nothing here is secret, and no call returns any of it. */
 const room = { context: Buffer.alloc(72), nonce: Buffer.alloc(12), text: Buffer.alloc(64 * 1024) };
@@ -105,27 +107,55 @@ export function openSegment(owner: Owner, bytes: Uint8Array, accept: (header: He
 
 /** The number of the highest segment that was begun, authenticated. */
 export function sealLast(owner: Owner, segment: number): Uint8Array {
-  const nonce = randomBytes(12);
   const number = Buffer.alloc(4);
   number.writeUInt32BE(segment);
-  const cipher = createCipheriv(CIPHER, owner.key, nonce, TAG);
-  cipher.setAAD(lastContext(owner, number));
-  cipher.final();
-  return Buffer.concat([number, nonce, cipher.getAuthTag()]);
+  return attest(owner, "strongroom/last/1", number);
 }
 
 /** Fails: JOURNAL_CORRUPT. */
 export function openLast(owner: Owner, bytes: Buffer): number {
-  if (bytes.length !== LAST_BYTES) refuse("JOURNAL_CORRUPT", "last", "not of this format");
-  const decipher = createDecipheriv(CIPHER, owner.key, bytes.subarray(4, 16), TAG);
-  decipher.setAAD(lastContext(owner, bytes.subarray(0, 4)));
-  decipher.setAuthTag(bytes.subarray(16));
-  if (!authentic(decipher)) refuse("JOURNAL_CORRUPT", "last", "the file that names the newest segment was changed");
-  return bytes.readUInt32BE();
+  const number = attested(owner, "strongroom/last/1", bytes);
+  if (number?.length !== 4) refuse("JOURNAL_CORRUPT", "last", "the file that names the newest segment was changed");
+  return number.readUInt32BE();
 }
 
-function lastContext(owner: Owner, number: Uint8Array): Uint8Array {
-  return Buffer.concat([Buffer.from("strongroom/last/1", "latin1"), fromHex(owner.journal), fromHex(owner.identity), number]);
+/** A position of the journal, authenticated: u64 sequence, chain hash. */
+export function sealMark(owner: Owner, { sequence, chain }: Omit<Position, "segment">): Uint8Array {
+  const open = Buffer.alloc(40);
+  open.writeBigUInt64BE(BigInt(sequence));
+  open.set(fromHex(chain), 8);
+  return attest(owner, "strongroom/mark/1", open);
+}
+
+/** The position in a mark, or null when it is none of this journal. */
+export function openMark(owner: Owner, bytes: Buffer): Omit<Position, "segment"> | null {
+  const open = attested(owner, "strongroom/mark/1", bytes);
+  if (open?.length !== 40) return null;
+  return { sequence: Number(open.readBigUInt64BE()), chain: toHex(open.subarray(8)) as Hash };
+}
+
+/** What stands in the open, then nonce and tag: AES-256-GCM over no plaintext. */
+function attest(owner: Owner, tag: string, open: Buffer): Uint8Array {
+  const nonce = randomBytes(12);
+  const cipher = createCipheriv(CIPHER, owner.key, nonce, TAG);
+  cipher.setAAD(openContext(owner, tag, open));
+  cipher.final();
+  return Buffer.concat([open, nonce, cipher.getAuthTag()]);
+}
+
+/** What stands in the open, or null when the tag does not fit. */
+function attested(owner: Owner, tag: string, bytes: Buffer): Buffer | null {
+  const size = bytes.length - 12 - TAG_BYTES;
+  if (size < 0) return null;
+  const open = bytes.subarray(0, size);
+  const decipher = createDecipheriv(CIPHER, owner.key, bytes.subarray(size, size + 12), TAG);
+  decipher.setAAD(openContext(owner, tag, open));
+  decipher.setAuthTag(bytes.subarray(size + 12));
+  return authentic(decipher) ? open : null;
+}
+
+function openContext({ journal, identity }: Owner, tag: string, open: Uint8Array): Buffer {
+  return Buffer.concat([Buffer.from(tag, "latin1"), fromHex(journal), fromHex(identity), open]);
 }
 
 /** Whether the tag fits; node:crypto says so by throwing. */

@@ -80,6 +80,13 @@ export async function continueJournal(place: Place, end: Position): Promise<Jour
   };
 }
 
+/** Names the highest segment. Fails: JOURNAL_WRITE. */
+export async function nameLast(place: Place, segment: number): Promise<void> {
+  await diskOf(place.files ?? realFiles)
+    .replace(join(place.folder, "last"), sealLast(place.owner, segment))
+    .catch(stopWriting);
+}
+
 /** A header is written whole to a file of another name, synced, and only then named as a segment; a segment that is already
  *  there is never replaced. */
 async function newSegment(place: Place, end: Position): Promise<Segment> {
@@ -90,7 +97,7 @@ async function newSegment(place: Place, end: Position): Promise<Segment> {
   const path = join(place.folder, segmentName(number));
   const create = async (): Promise<FileHandle> => {
     await disk.place(path, header);
-    await disk.replace(join(place.folder, "last"), sealLast(place.owner, number));
+    await nameLast(place, number);
     return await files.open(path, "r+");
   };
   return { key, tie, number, handle: await create().catch(stopWriting), size: header.length, count: 0 };
