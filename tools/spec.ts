@@ -13,27 +13,28 @@ import { Entry } from "@strongroom/core/signed/entry";
 import { Fact } from "@strongroom/core/signed/fact";
 import { time } from "@strongroom/core/signed/fields";
 import { Genesis } from "@strongroom/core/signed/genesis";
-import { Head } from "@strongroom/core/signed/head";
+import { Head, Start } from "@strongroom/core/signed/head";
 import { Intent } from "@strongroom/core/signed/intent";
 import { type Kind, Signed } from "@strongroom/core/signed/object";
 import { Receipt } from "@strongroom/core/signed/receipt";
 import { Rulebook } from "@strongroom/core/signed/rulebook";
 import type { Line } from "@strongroom/core/signed/table";
 
-const { Command, StatusBody, ExecutionBody, FreezeBody, DelayBody, WalletBody, CheckpointBody, ProtectionsBody } = protocol;
+const { Command, StatusBody, ExecutionBody, FreezeBody, DelayBody, GivenUpBody, WalletBody, CheckpointBody, ProtectionsBody } =
+  protocol;
 
 /** Everything that has a table, in the order of the page. */
 const SECTIONS: readonly { readonly title: string; readonly kinds: readonly Kind<unknown>[] }[] = [
   {
     title: "Signed kinds",
-    kinds: [Genesis, Rulebook, Intent, Approval, Entry, Fact, Attestation, Receipt, Head, Checkpoint],
+    kinds: [Genesis, Rulebook, Intent, Approval, Entry, Fact, Attestation, Receipt, Head, Start, Checkpoint],
   },
   { title: "The envelope", kinds: [Signed] },
   { title: "The audit log", kinds: [Leaf] },
   { title: "Commands", kinds: [Command] },
   {
     title: "Bodies of receipts",
-    kinds: [StatusBody, ExecutionBody, FreezeBody, DelayBody, WalletBody, CheckpointBody, ProtectionsBody],
+    kinds: [StatusBody, ExecutionBody, FreezeBody, DelayBody, GivenUpBody, WalletBody, CheckpointBody, ProtectionsBody],
   },
   { title: "Journal records", kinds: [Record] },
 ];

@@ -4,6 +4,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { attempt } from "@strongroom/core/errors";
 import { DelayBody, type EvmContext } from "@strongroom/core/protocol/command";
+import { countsAt } from "@strongroom/core/signed/head";
 import { decode } from "@strongroom/core/signed/object";
 import { shortId } from "@strongroom/sdk/device/show";
 import { VaultRefused } from "@strongroom/sdk/vault/session";
@@ -56,15 +57,15 @@ export function currentApprovals(
   session: Session,
   { approvals, intent }: Request,
 ): { readonly sent: readonly Uint8Array[]; readonly left: readonly string[] } {
-  const [book, { boot, at }] = [session.book(), session.head()];
+  const [book, head] = [session.book(), session.head()];
   const sent: Uint8Array[] = [];
   const left: string[] = [];
   for (const { approval, bytes } of approvals) {
     const person = book.holders.get(approval.key)?.person;
     if (person === undefined) left.push("that of a key that is not enrolled");
     else if (approval.rulebook !== book.id) left.push(`${person}'s, given under another rulebook`);
-    else if (approval.boot !== boot) left.push(`${person}'s, given before the vault's last start`);
-    else if (approval.notAfter <= at) left.push(`${person}'s, which has expired`);
+    else if (!countsAt(head, approval.boot)) left.push(`${person}'s, given before the vault's last start`);
+    else if (approval.notAfter <= head.at) left.push(`${person}'s, which has expired`);
     else sent.push(bytes);
   }
   const initiated = approvals.some(({ approval, bytes }) => approval.key === intent.initiator && sent.includes(bytes));

@@ -2,9 +2,12 @@
 
 import process from "node:process";
 import { ProtectionsBody, StatusBody } from "@strongroom/core/protocol/command";
+import type { Json } from "@strongroom/core/signed/codec";
+import { Start } from "@strongroom/core/signed/head";
 import { decode } from "@strongroom/core/signed/object";
 import { formatTime } from "@strongroom/core/text/render";
 import { asDeployment } from "@strongroom/sdk/verify/rulebook";
+import { showStart } from "@strongroom/sdk/verify/start";
 import { reachFrom } from "../desk/reach.ts";
 import { fault } from "../faults.ts";
 import { columns, paintsFor } from "../screen.ts";
@@ -53,6 +56,7 @@ async function describe(session: Session): Promise<Answer> {
     ["head", `record ${head.head.seq}, ${head.head.hash}`],
     ["vault's time", `at least ${formatTime(head.at)}`],
     ["live", `${body.live} signed transaction${body.live === 1 ? " is" : "s are"} not final`],
+    ["start", startWords(body, session)],
     ["rule change", waitingOf(body)],
     ...(body.freezes.length === 0 ? [["freezes", "none"]] : body.freezes.map((item) => ["freeze", freezeWords(item)])),
   ]);
@@ -70,6 +74,7 @@ async function describe(session: Session): Promise<Answer> {
       head: { ...head.head },
       boot: head.boot,
       halted: head.halted,
+      ...startJson(body),
       live: body.live,
       freezes: body.freezes.map((item) => ({ ...item })),
       ...(body.waiting === undefined ? {} : { waiting: body.waiting }),
@@ -77,6 +82,22 @@ async function describe(session: Session): Promise<Answer> {
       protections: protections.map((item) => ({ ...item })),
     },
   };
+}
+
+/** The start, and whether it is confirmed or suspected. */
+function startWords({ start: bytes, confirmed }: StatusBody, session: Session): string {
+  if (bytes === undefined) return "none";
+  const { deployment, vault } = session;
+  const { number, head, suspicion } = showStart(bytes, { deployment, vault, book: session.book() }).start;
+  const words = `number ${number}, on record ${head.seq}`;
+  if (confirmed === true) return `${words}, confirmed`;
+  return suspicion === undefined ? words : `${words}, SUSPECTED (${suspicion}): nothing is done until: vault confirm`;
+}
+
+function startJson({ start: bytes, confirmed = false }: StatusBody): { readonly [name: string]: Json } {
+  if (bytes === undefined) return {};
+  const { number, head, suspicion } = decode(Start, bytes);
+  return { start: { number, head: { ...head }, ...(suspicion !== undefined && { suspicion }), confirmed } };
 }
 
 function waitingOf({ waiting, waitingUntil }: StatusBody): string {

@@ -22,6 +22,7 @@ import { source } from "./source/source.ts";
 import { sourceState } from "./source/state.ts";
 import { status } from "./status.ts";
 import { ceremonyDemo, up } from "./up.ts";
+import { vaultConfirm } from "./vault.ts";
 
 export const VERBS: readonly Verb[] = [
   up,
@@ -56,6 +57,7 @@ export const VERBS: readonly Verb[] = [
   api,
   source,
   sourceState,
+  vaultConfirm,
   journalVerify,
   auditVerify,
   auditExport,

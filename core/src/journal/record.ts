@@ -143,7 +143,10 @@ export const Record = kind(
           tail: field(23, hash32, "SHA-256 of these bytes"),
         },
       },
-      missed: { number: 27, table: { evidence: field(20, blob(MAX_OBJECT_BYTES, 1), "signed head that was lost to the repair") } },
+      missed: {
+        number: 27,
+        table: { evidence: field(20, blob(MAX_OBJECT_BYTES, 1), "signed head that was lost to the repair") },
+      },
     },
   ),
   1 << 20,

@@ -38,7 +38,11 @@ const Order = record({
   context: optional(1, EvmContext, "chain context, for kinds that sign a transaction"),
 });
 
-const approvals = field(21, list(blob(MAX_SIGNED_BYTES, 1), MAX_APPROVALS), "signed approvals of any of the intents, of the rulebook or the start");
+const approvals = field(
+  21,
+  list(blob(MAX_SIGNED_BYTES, 1), MAX_APPROVALS),
+  "signed approvals of any of the intents, of the rulebook or the start",
+);
 const facts = field(22, list(blob(MAX_SIGNED_BYTES, 1), MAX_FACTS), "signed facts");
 const signedRulebook = field(20, blob(MAX_RULEBOOK_BYTES + 65_536, 1), "rulebook signed by administrators");
 

@@ -1,5 +1,6 @@
 /** Head: the vault's signed statement how far its journal goes. Devices keep the newest one they have seen.
  *  Start: what a start of the vault went on from, for administrators to confirm. */
+import type { Hash } from "../bytes.ts";
 import { choice, field, flag, list, type Of, optional, uint } from "./codec.ts";
 import { hash32, head, time, version } from "./fields.ts";
 import { kind } from "./object.ts";
@@ -30,9 +31,12 @@ export const Head = kind(
 );
 export type Head = Of<(typeof Head)["shape"]>;
 
-/** Whether approvals that name this boot nonce count where this head is the newest. */
-export function countsAt({ boot, earlier = [] }: Pick<Head, "boot" | "earlier">, named: string): boolean {
-  return named === boot || earlier.some((one) => one === named);
+/** The starts that approvals may name. */
+export type Starts = { readonly boot: Hash; readonly earlier?: Head["earlier"] };
+
+/** Whether approvals that name the boot nonce `named` count where this head is the newest. */
+export function countsAt({ boot, earlier = [] }: Starts, named: Hash): boolean {
+  return named === boot || earlier.includes(named);
 }
 
 /** Why a start may go on from an older journal than there was. `behind`: the journal lacks the record that the file beside it

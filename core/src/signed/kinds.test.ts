@@ -15,7 +15,7 @@ import type { Shape } from "./codec.ts";
 import { Entry } from "./entry.ts";
 import { Fact } from "./fact.ts";
 import { Genesis } from "./genesis.ts";
-import { Head } from "./head.ts";
+import { Head, Start } from "./head.ts";
 import { Intent } from "./intent.ts";
 import { challengeOf, decode, encode, fromJson, idOf, type Kind, Signed, toJson } from "./object.ts";
 import { Receipt } from "./receipt.ts";
@@ -25,9 +25,10 @@ import type { Line } from "./table.ts";
 type Loose = { readonly [name: string]: unknown };
 type AnyKind = Kind<Loose>;
 
-const SIGNED = [Genesis, Intent, Approval, Rulebook, Entry, Fact, Attestation, Receipt, Head, Checkpoint];
-const { Command, StatusBody, ExecutionBody, FreezeBody, DelayBody, WalletBody, CheckpointBody, ProtectionsBody } = protocol;
-const BODIES = [StatusBody, ExecutionBody, FreezeBody, DelayBody, WalletBody, CheckpointBody, ProtectionsBody];
+const SIGNED = [Genesis, Intent, Approval, Rulebook, Entry, Fact, Attestation, Receipt, Head, Start, Checkpoint];
+const { Command, StatusBody, ExecutionBody, FreezeBody, DelayBody, GivenUpBody, WalletBody, CheckpointBody, ProtectionsBody } =
+  protocol;
+const BODIES = [StatusBody, ExecutionBody, FreezeBody, DelayBody, GivenUpBody, WalletBody, CheckpointBody, ProtectionsBody];
 const ALL = [...SIGNED, Signed, Leaf, Command, JournalRecord, ...BODIES] as unknown as readonly AnyKind[];
 
 /** Whether the shape stands for another one by name, so that the tree may go on for ever. */

@@ -19,7 +19,7 @@ export function renderStart(start: Start, book: Book): string {
     ["nonce", boot],
     ["suspected", suspicion === undefined ? "no" : SUSPICIONS[suspicion]],
     ...lost.flatMap((one): Line[] => [
-      ["given up", `every record after ${head.seq} up to ${one.seq} of the start`],
+      ["given up", `what the vault wrote elsewhere up to record ${one.seq}, in its start`],
       ["", one.boot],
     ]),
     ["confirm only", "if no device and no log has seen a newer record than these"],

@@ -17,6 +17,7 @@ import { raise } from "../faults.ts";
 import { HERE, type Here } from "../here.ts";
 import { checkHead, checkReceipt, type Expected, NO_DEPLOYMENT, openObject, peek, vaultOf } from "../verify/receipt.ts";
 import { openGenesis, openRulebook } from "../verify/rulebook.ts";
+import { demandGivenUp } from "../verify/start.ts";
 
 /** What carries one command to the vault and its reply back: a socket, or the server. It need not be trusted. */
 export type Wire = {
@@ -84,8 +85,15 @@ export function commandBytes(command: Ask, here: Here = HERE): Uint8Array {
   return encode(Command, { version: 1, nonce: toHex(here.random(16)) as Nonce, ...command } as Command);
 }
 
-/** How to reach a vault, and what is believed of it. */
-export type Way = { readonly wire: Wire; readonly memory: Memory; readonly pin: Hash; readonly here?: Here };
+/** How to reach a vault, and what is believed of it. `lossy`: whoever asks wants to see what a repaired vault has lost, so it is
+ *  no alarm that this device has seen more; nothing is kept then. */
+export type Way = {
+  readonly wire: Wire;
+  readonly memory: Memory;
+  readonly pin: Hash;
+  readonly here?: Here;
+  readonly lossy?: boolean;
+};
 
 /** Opens a session with the vault at the end of the wire, and closes the wire when that fails.
  *  Fails: GENESIS_FOREIGN, RECEIPT_FORGED, and as `refresh`. */
@@ -150,7 +158,7 @@ export async function fetchGenesis(wire: Wire, pin: Hash, here: Here = HERE): Pr
   return { genesis, boot };
 }
 
-async function begin({ wire, memory, pin, here = HERE }: Way): Promise<Session> {
+async function begin({ wire, memory, pin, here = HERE, lossy = false }: Way): Promise<Session> {
   const { genesis, boot } = await fetchGenesis(wire, pin, here);
   const { vaultKey } = genesis;
   const expected: Expected = { vaultKey, deployment: pin, boot };
@@ -168,17 +176,24 @@ async function begin({ wire, memory, pin, here = HERE }: Way): Promise<Session> 
     if (receipt.code !== "OK") throw new VaultRefused(receipt);
     return receipt.body;
   };
-  const witness = async (seen: Uint8Array): Promise<void> => {
+  /** Whether the vault has the head, or can prove that the administrators have given it up. */
+  const witness = async (seen: Uint8Array): Promise<"there" | "given up" | "lost"> => {
     const receipt = await ask({ command: "witness", head: seen });
-    if (receipt.code === "ROLLED_BACK") raise("VAULT_ROLLED_BACK", receipt.field, receipt.detail);
+    if (receipt.code === "HEAD_LOST" && lossy) return "lost";
+    if (["ROLLED_BACK", "HEAD_LOST"].includes(receipt.code)) raise("VAULT_ROLLED_BACK", receipt.field, receipt.detail);
     if (receipt.code !== "OK") throw new VaultRefused(receipt);
+    if (receipt.body.length === 0) return "there";
+    const known = (await keptBook(memory)) ?? raise("MEMORY_UNFIT", "rulebook", "a head is kept without its rulebook");
+    const about = { deployment: pin, vault: vaultOf(vaultKey), book: known };
+    demandGivenUp(receipt.body, openObject(Head, seen, expected), about);
+    return "given up";
   };
   const refresh = async (): Promise<void> => {
     const seen = await memory.read("head");
-    if (seen !== null) await witness(seen);
+    const state = seen === null ? "there" : await witness(seen);
     const signed = await demand({ command: "head" });
     const next = openObject(Head, signed, expected);
-    if (seen !== null) checkHead(openObject(Head, seen, expected), next);
+    if (seen !== null && state === "there") checkHead(openObject(Head, seen, expected), next);
     if (next.halted) raise("VAULT_ROLLED_BACK", "head.halted", "the vault has stopped for good");
     const known = await keptBook(memory);
     if (known?.id === next.rulebook) book = known;
@@ -188,7 +203,8 @@ async function begin({ wire, memory, pin, here = HERE }: Way): Promise<Session> 
       if (book.document.vault !== vaultOf(vaultKey)) raise("RULEBOOK_UNTRUSTED", "rulebook.vault", "it names another vault");
       await memory.write("rulebook", shown);
     }
-    await keepHead(memory, signed);
+    if (state === "there") await keepHead(memory, signed);
+    if (state === "given up") await memory.write("head", signed);
     head = next;
   };
   return {

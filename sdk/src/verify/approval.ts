@@ -48,7 +48,7 @@ export function openDecision(signed: Uint8Array, intent: Uint8Array, book: Book)
   if (!read.ok || subject !== idOf(Intent, intent)) return wrong("subject", "it is on another intent");
   if (rulebook !== book.id || epoch !== book.document.epoch) wrong("rulebook", "it was given under another rulebook");
   if (!text.ok || renderer !== RENDERER || shown !== textHash(text.value)) wrong("textHash", "another text was shown");
-  if (decision === "veto" || decision === "seen") wrong("decision", `${decision} is no decision on an intent`);
+  if (["veto", "seen", "confirm"].includes(decision)) wrong("decision", `${decision} is no decision on an intent`);
   if (decision === "initiate" && key !== read.value.initiator) wrong("decision", "another key initiates this intent");
   return given;
 }

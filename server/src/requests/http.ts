@@ -46,7 +46,7 @@ const standingOf = ({ deployment, vault, book, head }: View): Standing => ({
   deployment,
   vault,
   book,
-  boot: head.boot,
+  starts: head,
   at: head.at,
 });
 

@@ -43,7 +43,7 @@ const GRACE_MS = 50;
 export async function currentApprovals(house: House, request: Pick<RequestRow, "id" | "kind">): Promise<readonly Uint8Array[]> {
   const { book, head } = await house.vault.view();
   // What expires does so by the later clock.
-  const standing = { book, boot: head.boot, at: Math.max(head.at, house.now()) };
+  const standing = { book, starts: head, at: Math.max(head.at, house.now()) };
   const newest = new Map<string, Uint8Array>();
   for (const row of await decisionsOn(house.db, [request.id])) {
     const read = approvalOf(row, book);

@@ -5,6 +5,7 @@ import { attempt } from "@strongroom/core/errors";
 import type { Book } from "@strongroom/core/rulebook/book";
 import { nextTurn } from "@strongroom/core/rulebook/calendar";
 import { Approval } from "@strongroom/core/signed/approval";
+import { countsAt, type Starts } from "@strongroom/core/signed/head";
 import { Intent } from "@strongroom/core/signed/intent";
 import { decode, idOf, Signed } from "@strongroom/core/signed/object";
 import type { Calendar } from "@strongroom/core/signed/rulebook";
@@ -16,7 +17,7 @@ import type { DecisionRow, RequestRow } from "./store.ts";
 export type Standing = {
   readonly deployment: Hash;
   readonly vault: Hash;
-  readonly boot: Hash;
+  readonly starts: Starts;
   readonly book: Book;
   readonly at: number;
 };
@@ -70,9 +71,9 @@ export function readDecision(
 }
 
 /** Why an approval can no longer count, or null. */
-export function staleness(approval: Approval, { book, boot, at }: Pick<Standing, "book" | "boot" | "at">): string | null {
+export function staleness(approval: Approval, { book, starts, at }: Pick<Standing, "book" | "starts" | "at">): string | null {
   if (approval.rulebook !== book.id) return "it was given under a rulebook that is not in force";
-  if (approval.boot !== boot) return "it was given before the vault's last start";
+  if (!countsAt(starts, approval.boot)) return "it was given before the vault's last start";
   return approval.notAfter > at ? null : "it has expired";
 }
 
@@ -162,6 +163,7 @@ const MEANINGS: { readonly [code: string]: Meaning } = {
   FEE_TOO_HIGH: "wait",
   TABLE_FULL: "wait",
   OVERLOADED: "wait",
+  START_UNCONFIRMED: "wait",
   KEYSTORE_FAULT: "wait",
   EXPIRED: "expired",
   INTENT_REJECTED: "rejected",

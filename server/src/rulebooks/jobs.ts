@@ -30,7 +30,7 @@ export function outcomeOf({ code, field, detail, body }: Pick<Receipt, "code" | 
 /** Asks the vault to propose or adopt a rulebook, with the `seen` statements that can count now. */
 export async function bringRulebook(house: House, rulebook: Uint8Array, seen: readonly Uint8Array[]): Promise<RulebookChange> {
   const { book, head } = await house.vault.view();
-  const standing = { book, boot: head.boot, at: head.at };
+  const standing = { book, starts: head, at: head.at };
   const approvals = seen.filter((bytes) => {
     const read = attempt(() => decode(Approval, decode(Signed, bytes).body));
     return read.ok && staleness(read.value, standing) === null;

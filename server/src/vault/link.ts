@@ -51,7 +51,8 @@ export type VaultLink = {
 /** Who answers: learnt once from the genesis whose hash is pinned. */
 type Identity = Pick<View, "genesis" | "signedGenesis" | "deployment" | "vaultKey" | "vault">;
 
-const READ_ONLY: readonly Command["command"][] = ["status", "head", "show", "protections", "witness"];
+/** What anybody may send through the server; a start is confirmed by signatures alone. */
+const CARRIED: readonly Command["command"][] = ["status", "head", "show", "protections", "witness", "confirm"];
 
 export type LinkOptions = {
   readonly socket: string;
@@ -103,13 +104,14 @@ function refused({ code, field, detail }: Receipt): never {
   throw new Problem("SIGNED_WRONG", { field, detail, vaultCode: code });
 }
 
-/** Only what reads, shows a head or tightens goes through unseen; everything else has an endpoint of its own. */
+/** Only what reads, shows a head, confirms a start or tightens goes through unseen; everything else has an endpoint of its
+ *  own. */
 function demandHarmless(bytes: Uint8Array): void {
   const parsed = attempt(() => decode(Command, bytes));
   if (!parsed.ok) problem("BAD_REQUEST", `command.${parsed.field}`, `it is no command of the vault: ${parsed.code}`);
   const { command } = parsed.value;
-  if (READ_ONLY.includes(command) || tightens(bytes)) return;
-  problem("FORBIDDEN", "command", `${command} is not relayed; only what reads or tightens is`);
+  if (CARRIED.includes(command) || tightens(bytes)) return;
+  problem("FORBIDDEN", "command", `${command} is not relayed; only what reads, tightens or confirms a start is`);
 }
 
 function unreachable(field: string, detail: string): never {

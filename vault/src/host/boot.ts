@@ -49,7 +49,10 @@ export type Vault<State> = {
 };
 
 export const keystorePath = (data: string) => join(data, "keystore");
-export const placeOf = (data: string, keystore: SoftwareKeystore): Place => ({ folder: join(data, "journal"), owner: keystore.owner });
+export const placeOf = (data: string, keystore: SoftwareKeystore): Place => ({
+  folder: join(data, "journal"),
+  owner: keystore.owner,
+});
 
 /** Makes a vault: keystore, empty journal, intake and outtake. The folder may exist, but empty and this user's. Gives the
  *  identity key in lower-case hex. Fails: DATA_EXISTS, DATA_OWNER, PASSPHRASE, JOURNAL_WRITE. */

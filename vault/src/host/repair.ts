@@ -8,11 +8,10 @@
 import { createHash, type Hash as Hasher } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
-import { toHex } from "@strongroom/core/bytes";
+import { type Hash, toHex } from "@strongroom/core/bytes";
 import { type RefusalCode, Refused } from "@strongroom/core/errors";
 import { openRecord, type RecordOf, type Sealed } from "@strongroom/core/journal/record";
 import { segmentName } from "@strongroom/core/journal/segment";
-import { openKeystore } from "./keys/software.ts";
 import type { Now } from "../types.ts";
 import { keystorePath, placeOf, type WholeMind } from "./boot.ts";
 import { clockFrom } from "./clock.ts";
@@ -22,6 +21,7 @@ import { takeFence } from "./journal/fence.ts";
 import { markPath } from "./journal/mark.ts";
 import { type Batch, highestSegment, mend, readSegments } from "./journal/read.ts";
 import { continueJournal, nameLast, type Place, stopWriting } from "./journal/write.ts";
+import { openKeystore } from "./keys/software.ts";
 import { limits } from "./limits.ts";
 
 /** The pure side with what a repair needs of it. */
@@ -37,7 +37,7 @@ export type Salvage<State> = {
   readonly why: RefusalCode | "";
   readonly segments: number;
   readonly bytes: number;
-  readonly tail: string;
+  readonly tail: Hash;
 };
 
 /** Shows what is there, and repairs once `agreed` says so. Gives the folder in which everything is kept.
@@ -58,11 +58,11 @@ export async function repairData<State>(
     if (!fence.held()) throw new Fault("DATA_FENCED", "");
     const aside = await setAside(data, place).catch(stopWriting);
     await cut(data, place, found);
-    const journal = await continueJournal(place, found.last.end);
     const { why, segments, bytes, tail } = found;
     const now = clockFrom(mind.journaledAt(found.state))();
-    await journal.append([mind.repaired(now, { why, segments, bytes, tail } as RecordOf<"repaired">).bytes]);
-    await journal.close();
+    const record = mind.repaired(now, { why, segments, bytes, tail });
+    const journal = await continueJournal(place, found.last.end);
+    await journal.append([record.bytes]).finally(() => journal.close());
     return aside;
   } finally {
     await fence.close();
@@ -93,13 +93,13 @@ async function salvage<State>(place: Place, identityKey: string, mind: WholeMind
 }
 
 /** What follows the newest good record, of its segment and the later ones, in their order. */
-async function digestTail(place: Place, { end, size }: Batch, segments: number): Promise<{ bytes: number; tail: string }> {
+async function digestTail(place: Place, { end, size }: Batch, segments: number): Promise<{ bytes: number; tail: Hash }> {
   const hasher = createHash("sha256");
   let bytes = await digestFile(join(place.folder, segmentName(end.segment)), size, hasher);
   for (let number = end.segment + 1; number <= segments; number++) {
     bytes += await digestFile(join(place.folder, segmentName(number)), 0, hasher);
   }
-  return { bytes, tail: hasher.digest("hex") };
+  return { bytes, tail: hasher.digest("hex") as Hash };
 }
 
 /** A file that is not there has no bytes. */
