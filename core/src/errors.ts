@@ -101,15 +101,23 @@ export const REFUSALS = {
   },
   ROLLED_BACK: {
     what: "The vault was shown a head that it signed and no longer has; it has stopped.",
-    next: "Do not use this vault; bring back the newest journal, or hold the ceremony of a repair (docs/operate/ceremonies.md).",
+    next: "Do not use this vault; bring back its newest journal, or repair it by the ceremony.",
   },
   START_UNCONFIRMED: {
-    what: "The vault may have started on an older journal than it had; it does nothing until its administrators confirm it.",
-    next: "Compare the head with what devices and log have seen; then as enough administrators: strongroom vault confirm",
+    what: "The vault may have started on an older journal than it had; it waits for its administrators.",
+    next: "Compare the head with what devices and log have seen; then enough administrators type: strongroom vault confirm.",
   },
   HEAD_LOST: {
     what: "The journal was repaired and lacks this head, which the vault has signed.",
     next: "Find out what was lost; what the administrators confirm with: strongroom vault confirm, is given up for good.",
+  },
+  VAULT_RETIRED: {
+    what: "The rulebook in force makes another vault the active one.",
+    next: "Ask the vault that the rulebook names; this one only shows what it has.",
+  },
+  SUCCESSION_WAITS: {
+    what: "The vault has taken over from another one, and approvals for that one may still live.",
+    next: "Wait; the detail says until when. Everything but transactions is done already.",
   },
   // time
   EXPIRED: { what: "The object has expired.", next: "Make it again with a later expiry." },

@@ -226,6 +226,14 @@ const WAYS: Readonly<Record<VaultCode, Way>> = {
   WRONG_RULEBOOK: approving(() => ({ epoch: 2 })),
   BOOT_STALE: approving(() => ({ boot: world.ZERO })),
   HEAD_UNKNOWN: approving(() => ({ head: { seq: 1, hash: world.ZERO } })),
+  VAULT_RETIRED: (siege) => {
+    siege.vault.state = { ...siege.vault.state, vault: KEYS.mallory.id };
+    return paying(() => ({}))(siege);
+  },
+  SUCCESSION_WAITS: (siege) => {
+    siege.vault.state = { ...siege.vault.state, succession: { lifeMs: DAY, until: siege.vault.now.lo + 1 } };
+    return paying(() => ({}))(siege);
+  },
   START_UNCONFIRMED: (siege) => {
     siege.vault.restart("behind");
     return paying(() => ({}))(siege);

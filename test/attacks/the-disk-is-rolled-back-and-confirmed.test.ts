@@ -2,13 +2,14 @@
  *  old head; or it was given, and what it brings back is more than it may be. */
 import assert from "node:assert/strict";
 import { openRecord } from "../../core/src/journal/record.ts";
+import { OPEN } from "../../core/src/rulebook/open.ts";
 import type { Approval } from "../../core/src/signed/approval.ts";
 import { Head, type Start, type Suspicion } from "../../core/src/signed/head.ts";
 import { Intent } from "../../core/src/signed/intent.ts";
 import { decode, encode } from "../../core/src/signed/object.ts";
 import { Rulebook } from "../../core/src/signed/rulebook.ts";
 import { renderStart } from "../../core/src/text/start.ts";
-import { repaired } from "../../vault/src/decide/line/start.ts";
+import { repaired } from "../../vault/src/decide/govern/start.ts";
 import { apply } from "../../vault/src/state/apply.ts";
 import { emptyState } from "../../vault/src/state/state.ts";
 import { type Device, someHash } from "../world/keys.ts";
@@ -26,6 +27,7 @@ import {
   type Siege,
   TWO,
   withKeys,
+  withRule,
 } from "./attack.ts";
 
 const { KEYS } = world;
@@ -160,7 +162,7 @@ attacks("what a confirmed start brings back is used once more, late, or after a 
     refused(vault, "FROZEN", "after a freeze", () => vault.send(command));
   });
   aside(vault, () => {
-    const stricter = world.nextRulebook(book, { limits: book.document.limits.map((one) => ({ ...one, amount: 1n })) });
+    const stricter = world.nextRulebook(book, withRule(book.document, { ...OPEN, id: "stop", effect: "deny" }));
     const rulebook = world.signValue(Rulebook, stricter, ...QUORUM);
     must(vault.send(world.command({ command: "rulebook", rulebook, approvals: [] })));
     refused(vault, "WRONG_RULEBOOK", "after a change of the rulebook", () => vault.send(command));

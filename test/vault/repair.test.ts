@@ -1,5 +1,5 @@
-/** The ceremony of a repair on real files: what is shown, what is kept aside, and that no step of it leaves a journal that passes
- *  for whole. */
+/** The ceremony of a repair on real files: what is shown, what is kept aside, and that no step of it leaves a journal that
+ *  passes for whole. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import * as fs from "node:fs/promises";
@@ -14,11 +14,11 @@ import { Command } from "../../core/src/protocol/command.ts";
 import { decode, encode, Signed } from "../../core/src/signed/object.ts";
 import { Receipt } from "../../core/src/signed/receipt.ts";
 import { bootVault, initialise, keystorePath, placeOf, verifyData } from "../../vault/src/host/boot.ts";
+import { repairData } from "../../vault/src/host/ceremony/repair.ts";
 import { EXIT } from "../../vault/src/host/fault.ts";
 import { readJournal } from "../../vault/src/host/journal/read.ts";
 import { openKeystore } from "../../vault/src/host/keys/software.ts";
 import { program } from "../../vault/src/host/program.ts";
-import { repairData } from "../../vault/src/host/repair.ts";
 import { mind } from "../../vault/src/mind.ts";
 import { isSuspect, type State } from "../../vault/src/state/state.ts";
 import * as world from "../world/world.ts";
@@ -212,7 +212,7 @@ test("what fails in the middle leaves a journal that is suspected, and another p
   );
 });
 
-test("a journal that is older than its mark, or has none, starts suspected; a vault that stops in order starts unsuspected", async (t) => {
+test("a journal that is older than its mark, or has none, starts suspected", async (t) => {
   const { data } = await made(t);
   assert.equal(await suspicionOf(data), null);
   const journal = join(data, "journal");

@@ -5,7 +5,7 @@ import { openRecord } from "../../core/src/journal/record.ts";
 import { ExecutionBody, GivenUpBody, StatusBody } from "../../core/src/protocol/command.ts";
 import { countsAt, Head, MAX_EARLIER_STARTS, MAX_LOST, Start } from "../../core/src/signed/head.ts";
 import { decode, encode } from "../../core/src/signed/object.ts";
-import { repaired } from "../../vault/src/decide/line/start.ts";
+import { repaired } from "../../vault/src/decide/govern/start.ts";
 import { apply } from "../../vault/src/state/apply.ts";
 import { emptyState, isSuspect } from "../../vault/src/state/state.ts";
 import { someHash } from "../world/keys.ts";

@@ -49,8 +49,9 @@ export class MemoryVault {
   hold = false;
   #boots = 0;
 
-  constructor(state: State = emptyState(toHex(world.KEYS.vault.publicKey))) {
+  constructor(state: State = emptyState(toHex(world.KEYS.vault.publicKey)), now?: Now) {
     this.state = state;
+    this.now = now ?? this.now;
     this.boot();
   }
 

@@ -129,7 +129,8 @@ export function makeWorld(
 
 /** The rulebook that continues `book` with these fields changed. */
 export function nextRulebook(book: Book, change: Partial<Rulebook> = {}): Rulebook {
-  return { ...book.document, epoch: book.document.epoch + 1, base: book.id, ...change };
+  const { handover: _, ...document } = book.document;
+  return { ...document, epoch: book.document.epoch + 1, base: book.id, ...change };
 }
 
 // signatures

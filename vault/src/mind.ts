@@ -1,9 +1,9 @@
 /** The pure side as the host drives it. No decision is made here. */
 import { decide } from "./decide/decide.ts";
-import { repaired } from "./decide/line/start.ts";
+import { repaired } from "./decide/govern/start.ts";
 import { apply } from "./state/apply.ts";
 import { hashAt } from "./state/positions.ts";
-import { emptyState, type State } from "./state/state.ts";
+import { emptyState, isHeir, type State } from "./state/state.ts";
 
 export const mind = {
   decide,
@@ -17,6 +17,7 @@ export const mind = {
   /** Chain hash after so many records, undefined for more than there are. */
   hashAt: (state: State, seq: number) => hashAt(state.positions, seq),
   repaired,
+  isHeir,
   isHalted: (state: State) => state.halted,
   deployment: (state: State) => state.deployment,
   isDemonstration: (state: State) => state.genesis?.value.demonstration === true,

@@ -10,8 +10,8 @@ import { openWire } from "./wire.ts";
 /** A session, and the folder that it is of. */
 export type Session = sdk.Session & { readonly home: string };
 
-/** Opens a session with the vault at the end of the wire that `connect` opens. `lossy`: as in the library. Fails: NO_PIN, what the wire fails with, the
- *  alarms. */
+/** Opens a session with the vault at the end of the wire that `connect` opens. `lossy`: as in the library. Fails: NO_PIN, what
+ *  the wire fails with, the alarms. */
 export async function openSession(home: string, connect: () => Promise<sdk.Wire>, lossy = false): Promise<Session> {
   const pin = await pinOf(home);
   return { ...(await sdk.openSession({ wire: await connect(), memory: fileMemory(home), pin, lossy })), home };

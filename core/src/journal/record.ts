@@ -143,6 +143,13 @@ export const Record = kind(
           tail: field(23, hash32, "SHA-256 of these bytes"),
         },
       },
+      succeeded: {
+        number: 28,
+        table: {
+          rulebookId,
+          vaultKey: field(20, hex(32), "identity key of the vault that goes on with this journal"),
+        },
+      },
       missed: {
         number: 27,
         table: { evidence: field(20, blob(MAX_OBJECT_BYTES, 1), "signed head that was lost to the repair") },

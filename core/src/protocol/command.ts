@@ -46,6 +46,9 @@ const approvals = field(
 const facts = field(22, list(blob(MAX_SIGNED_BYTES, 1), MAX_FACTS), "signed facts");
 const signedRulebook = field(20, blob(MAX_RULEBOOK_BYTES + 65_536, 1), "rulebook signed by administrators");
 
+/** Vaults that one journal may have had. */
+export const MAX_LINE = 64;
+
 export const Command = kind(
   "request",
   variant(
@@ -148,6 +151,9 @@ export const StatusBody = kind(
     live: field(7, uint(), "signed transactions that are not final"),
     start: optional(8, blob(MAX_OBJECT_BYTES, 1), "bytes of this start, whose id administrators confirm"),
     confirmed: optional(9, flag, "whether they have"),
+    line: optional(10, list(hex(32), MAX_LINE, 1), "identity keys of all vaults that this journal has had, the newest last"),
+    succession: optional(11, time, "for a successor: until when it signs no transaction, by its lower bound of the time"),
+    retired: optional(12, hash32, "hash of the identity key of the vault that has taken over"),
   }),
   262_144,
 );

@@ -18,8 +18,10 @@ function tightened(current: Rulebook, next: Rulebook): Rulebook {
   const persons = keptPersons(current, next);
   const kept = new Set(persons.map((person) => person.id));
   const { epoch, base, createdAt } = next;
+  // A hand-over is said once, by the rulebook that makes it.
+  const { handover: _, ...lasting } = current;
   return {
-    ...current,
+    ...lasting,
     epoch,
     base,
     createdAt,

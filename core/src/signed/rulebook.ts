@@ -22,6 +22,7 @@ import {
   chainId,
   DESTINATION_CLASSES,
   hash32,
+  head,
   keyClass,
   method,
   offset,
@@ -259,6 +260,11 @@ const Governance = record({
   ),
 });
 
+const Handover = record({
+  vault: field(0, hash32, "hash of the identity key of the vault that was the active one"),
+  head: field(1, head, "a position of its journal, which the successor must have"),
+});
+
 export const Rulebook = kind(
   "rulebook",
   record({
@@ -282,6 +288,7 @@ export const Rulebook = kind(
     calendars: field(19, list(Calendar, 16), "local times"),
     valuation: optional(20, Valuation, "how amounts are valued in one currency"),
     clock: optional(21, Clock, "whose word on the time schedules go by"),
+    handover: optional(22, Handover, "that another vault takes over; exactly when `vault` is another one than before"),
   }),
   MAX_RULEBOOK_BYTES,
 );

@@ -85,8 +85,8 @@ export function commandBytes(command: Ask, here: Here = HERE): Uint8Array {
   return encode(Command, { version: 1, nonce: toHex(here.random(16)) as Nonce, ...command } as Command);
 }
 
-/** How to reach a vault, and what is believed of it. `lossy`: whoever asks wants to see what a repaired vault has lost, so it is
- *  no alarm that this device has seen more; nothing is kept then. */
+/** How to reach a vault, and what is believed of it. `lossy`: whoever asks wants to see what a repaired vault has lost, so it
+ *  is no alarm that this device has seen more; nothing is kept then. */
 export type Way = {
   readonly wire: Wire;
   readonly memory: Memory;

@@ -7,17 +7,18 @@ import { Command } from "@strongroom/core/protocol/command";
 import { decode } from "@strongroom/core/signed/object";
 import { TICK_MS } from "../limits.ts";
 import { notice } from "../state/apply.ts";
-import { type Founded, isFounded, type State } from "../state/state.ts";
+import { type Founded, isFounded, type State, waitsUntil } from "../state/state.ts";
 import type { Input, Now, Outcome } from "../types.ts";
 import { recordAt, refusal } from "./draft.ts";
 import { noticesOf, readFacts, type Stated } from "./evidence/facts.ts";
 import { execute, readExecute, recall } from "./execute.ts";
+import { changeRulebook, found } from "./govern/rulebook.ts";
+import { booted, confirm, demandConfirmed } from "./govern/start.ts";
+import { demandActive } from "./govern/succession.ts";
 import { checkpoint, settle, witness } from "./inform.ts";
-import { booted, confirm, demandConfirmed } from "./line/start.ts";
 import { object, register } from "./objection.ts";
 import { created, signed } from "./outcome.ts";
 import { reprice } from "./payment/reprice.ts";
-import { changeRulebook, found } from "./rulebook.ts";
 import { head, show, status } from "./show.ts";
 import { attest } from "./wallet.ts";
 
@@ -31,7 +32,8 @@ export function decide(state: State, input: Input): Outcome {
 
 /** Time moves on in the journal while something waits for it, so that a restart does not lose all of a delay. */
 function tick(state: State, now: Now): Outcome {
-  const waits = state.registered.size > 0 || (state.waiting !== null && state.at < state.waiting.until);
+  const delayed = state.registered.size > 0 || (state.waiting !== null && state.at < state.waiting.until);
+  const waits = delayed || waitsUntil(state, state.at) !== null;
   const due = waits && now.lo >= state.at + TICK_MS;
   return { records: due ? [recordAt(now, { kind: "ticked" })] : [], effects: [] };
 }
@@ -51,10 +53,11 @@ function answerCommand(state: State, { command: bytes, now }: Extract<Input, { c
 type Asked = { readonly command: Command; readonly kept: Sealed[] };
 
 function obey(state: State, now: Now, { command, kept }: Asked): Outcome {
-  if (command.command === "status") return status(state);
+  if (command.command === "status") return status(state, now);
   if (command.command === "head") return head(state, now);
   if (command.command === "show") return show(founded(state), command);
   demand(!state.halted, "ROLLED_BACK", "vault", "this vault was shown a head that it signed and does not have");
+  demandActive(state, now, command);
   demandConfirmed(state, command);
   if (command.command === "found") return found(state, now, command);
   if (command.command === "witness") return witness(state, now, command);

@@ -5,6 +5,7 @@ import { emptyRoot, isConsistent } from "@strongroom/core/audit/tree";
 import { fromHex, type Hash, toHex } from "@strongroom/core/bytes";
 import { demand } from "@strongroom/core/errors";
 import type { Sealed } from "@strongroom/core/journal/record";
+import { keyId } from "@strongroom/core/keys/id";
 import { type CommandOf, GivenUpBody } from "@strongroom/core/protocol/command";
 import { Checkpoint } from "@strongroom/core/signed/checkpoint";
 import { Head, type Lost, Start } from "@strongroom/core/signed/head";
@@ -48,17 +49,20 @@ function settleOne(state: Founded, now: Now, { subject, stated, ended }: Claim):
 
 /** Is shown a head. One that this vault signed and does not have proves that its disk was rolled back: it stops, founded or
  *  not. After a repair it only notes what is lost, for the administrators to see; what they have given up is answered with
- *  their own word. Fails: WRONG_VAULT, SIGNATURE_INVALID, ROLLED_BACK, HEAD_LOST, codes of `decode`. */
+ *  their own word. A head of a vault before this one stops nothing: that one may have written it after it handed over. Fails: WRONG_VAULT, SIGNATURE_INVALID, HEAD_UNKNOWN, ROLLED_BACK, HEAD_LOST, codes of `decode`. */
 export function witness(state: State, now: Now, { head: bytes }: CommandOf<"witness">): Outcome {
   const { body, signatures } = decode(Signed, bytes);
   const shown = decode(Head, body);
   const [signature, ...more] = signatures;
-  const mine = shown.vault === state.vault && signature?.key === state.vault && more.length === 0;
+  const key = [state.vaultKey, ...state.line].find((one) => keyId("ed25519", fromHex(one)) === shown.vault);
+  const mine = key !== undefined && signature?.key === shown.vault && more.length === 0;
   demand(mine, "WRONG_VAULT", "head", "another vault signed it");
-  const good = isPlainlySigned(fromHex(state.vaultKey), challengeOf(Head, body), signature);
-  demand(good, "SIGNATURE_INVALID", "head", "it is not signed by this vault's identity key");
+  const good = isPlainlySigned(fromHex(key), challengeOf(Head, body), signature);
+  demand(good, "SIGNATURE_INVALID", "head", "it is not signed by that vault's identity key");
   const { seq, hash } = shown.head;
   if (hashAt(state.positions, seq) === hash) return { records: [], effects: [ok()] };
+  const own = shown.vault === state.vault;
+  demand(own, "HEAD_UNKNOWN", "head", `the vault before signed position ${seq}, and this journal does not have it`);
   if (state.givenUp !== null && covers(givenUpIn(state.givenUp), shown))
     return { records: [], effects: [ok(encode(GivenUpBody, state.givenUp))] };
   if (isSuspect(state) && state.start?.suspicion === "repaired")

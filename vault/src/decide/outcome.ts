@@ -6,7 +6,7 @@ import { attempt, type RefusalCode } from "@strongroom/core/errors";
 import { isPublicKey } from "@strongroom/core/keys/secp256k1";
 import { openedWallet, signedJob } from "../state/apply.ts";
 import { get, has } from "../state/map.ts";
-import { type Founded, isSuspect, type JobPart, type JobState, type State } from "../state/state.ts";
+import { type Founded, isRetired, isSuspect, type JobPart, type JobState, type State } from "../state/state.ts";
 import type { AccountKey, Effect, Input, JobId, KeyFault, Outcome } from "../types.ts";
 import { recordAt, refusal } from "./draft.ts";
 import { touchedBy } from "./payment/resolve.ts";
@@ -17,8 +17,8 @@ import { keySpec } from "./wallet.ts";
 
 const NOTHING: Outcome = { records: [], effects: [] };
 
-/** A key store's answer to a signing job. A job that waits for no signature is ignored: answers may come twice. A suspected vault
- *  gives nothing out to be signed, so it takes no answer. */
+/** A key store's answer to a signing job. A job that waits for no signature is ignored: answers may come twice. A suspected
+ *  vault gives nothing out to be signed, so it takes no answer. */
 export function signed(state: State, { now, signed: id, result }: Extract<Input, { signed: JobId }>): Outcome {
   const job = get(state.jobs, id);
   if (job === undefined || job.status !== "committed" || isSuspect(state)) return NOTHING;
@@ -45,6 +45,7 @@ export function signed(state: State, { now, signed: id, result }: Extract<Input,
 function hindrance(state: State, job: JobState): { code: RefusalCode; field: string } | undefined {
   const { parts } = job;
   if (state.halted) return { code: "ROLLED_BACK", field: "vault" };
+  if (isRetired(state)) return { code: "VAULT_RETIRED", field: "vault" };
   if (!parts.every((part) => holdsSlots(state, job, part))) return { code: "SLOT_TAKEN", field: "orders" };
   if (parts.some((part) => has(state.rejected, part.id))) return { code: "INTENT_REJECTED", field: "intent" };
   const touched = parts.map(({ pay, persons }) => ({ ...touchedBy(state as Founded, pay), persons }));
@@ -59,7 +60,7 @@ function isSigned({ family, unsigned, from }: JobPart, signature: Uint8Array): b
 /** A key store's answer to the creation of an account key. */
 export function created(state: State, { now, created: id, result }: Extract<Input, { created: JobId }>): Outcome {
   const opening = get(state.openings, id);
-  if (opening === undefined || isSuspect(state)) return NOTHING;
+  if (opening === undefined || isSuspect(state) || isRetired(state)) return NOTHING;
   if (isFault(result)) return fault(id, result, { create: keySpec(id, opening) });
   const { publicKey, chainCode } = result;
   const key = attempt(() => fromHex(publicKey));

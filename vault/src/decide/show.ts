@@ -9,6 +9,7 @@ import { get, values } from "../state/map.ts";
 import {
   type Founded,
   isFounded,
+  isRetired,
   type JobPart,
   type JobState,
   type Place,
@@ -17,6 +18,7 @@ import {
   startOf,
   versionsOf,
   type Wallet,
+  waitsUntil,
 } from "../state/state.ts";
 import type { Now, Outcome } from "../types.ts";
 import { ok } from "./draft.ts";
@@ -24,8 +26,9 @@ import { ok } from "./draft.ts";
 const ZERO = "00".repeat(32) as Hash;
 
 /** What the vault is: genesis, waiting rulebook, freezes. */
-export function status(state: State): Outcome {
+export function status(state: State, now: Now): Outcome {
   const { genesis, waiting } = state;
+  const until = waitsUntil(state, now.lo);
   const body = encode(StatusBody, {
     ...(genesis && { genesis: genesis.signed }),
     ...(waiting && { waiting: waiting.book.id, waitingUntil: waiting.until }),
@@ -37,6 +40,9 @@ export function status(state: State): Outcome {
     })),
     live: state.live.size,
     ...(isFounded(state) && { start: encode(Start, startOf(state)), confirmed: state.start?.confirmed === true }),
+    ...(state.line.length > 0 && { line: state.line }),
+    ...(until !== null && { succession: until }),
+    ...(isRetired(state) && { retired: state.book?.document.vault as Hash }),
   });
   return { records: [], effects: [ok(body)] };
 }

@@ -57,17 +57,7 @@ export const placeOf = (data: string, keystore: SoftwareKeystore): Place => ({
 /** Makes a vault: keystore, empty journal, intake and outtake. The folder may exist, but empty and this user's. Gives the
  *  identity key in lower-case hex. Fails: DATA_EXISTS, DATA_OWNER, PASSPHRASE, JOURNAL_WRITE. */
 export async function initialise(data: string, passphrase: Buffer, work?: Work): Promise<string> {
-  await mkdir(dirname(data), { recursive: true });
-  await mkdir(data, { mode: 0o700 }).catch((error: unknown) => {
-    if (systemCode(error) !== "EEXIST") throw error;
-  });
-  await demandOwn(data);
-  await demandEmpty(data);
-  await chmod(data, 0o700);
-  // Once more, now that nobody else can put anything in it.
-  await demandEmpty(data);
-  await diskOf(realFiles).syncFolder(dirname(data));
-  for (const name of ["journal", "intake", "outtake"]) await mkdir(join(data, name), { mode: 0o700 });
+  await makeFolders(data, ["journal", "intake", "outtake"]);
   await createKeystore(keystorePath(data), passphrase, work === undefined ? {} : { work });
   const keystore = await openKeystore(keystorePath(data), passphrase);
   try {
@@ -78,6 +68,21 @@ export async function initialise(data: string, passphrase: Buffer, work?: Work):
   } finally {
     keystore.close();
   }
+}
+
+/** A data folder with these folders in it; it may be there already, but empty and this user's. Fails: DATA_EXISTS, DATA_OWNER. */
+export async function makeFolders(data: string, names: readonly string[]): Promise<void> {
+  await mkdir(dirname(data), { recursive: true });
+  await mkdir(data, { mode: 0o700 }).catch((error: unknown) => {
+    if (systemCode(error) !== "EEXIST") throw error;
+  });
+  await demandOwn(data);
+  await demandEmpty(data);
+  await chmod(data, 0o700);
+  // Once more, now that nobody else can put anything in it.
+  await demandEmpty(data);
+  await diskOf(realFiles).syncFolder(dirname(data));
+  for (const name of names) await mkdir(join(data, name), { mode: 0o700 });
 }
 
 async function demandEmpty(data: string): Promise<void> {

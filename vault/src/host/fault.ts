@@ -49,6 +49,7 @@ export const FAULTS = {
     next: "stop",
     what: "Too little of this journal can be read: without its deployment nobody could confirm it. Nothing was changed.",
   },
+  SUCCESSION_UNFIT: { exit: EXIT.data, next: "ask", what: "This vault cannot succeed that one; nothing was changed." },
   NOT_CONFIRMED: { exit: EXIT.usage, next: "ask", what: "The line that was asked for was not typed; nothing was changed." },
   UNPROTECTED: { exit: EXIT.denied, next: "ask", what: "The process can do what it must not be able to do." },
   PASSPHRASE: { exit: EXIT.denied, next: "ask", what: "The passphrase is missing, too short, too long or readable by others." },

@@ -1,4 +1,5 @@
-/** The vault's verbs: init, run, verify, repair, launch, selfcheck. Nothing but the command line and the exit code.
+/** The vault's verbs: init, run, verify, repair, heir, inherit, launch,
+ *  selfcheck. Nothing but the command line and the exit code.
  *
  *  Standard output carries one line of JSON per event and the console's answers, standard error words for people.
  *  Exit codes: 0 done or asked to stop; 64 command line; 65 damaged or foreign data; 66 no vault there; 69 somebody else has
@@ -6,9 +7,12 @@
  *  77 passphrase or file rights. */
 import { dirname, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { toHex } from "@strongroom/core/bytes";
+import { fromHex, toHex } from "@strongroom/core/bytes";
+import { keyId } from "@strongroom/core/keys/id";
 import { tightens } from "@strongroom/core/protocol/command";
 import { bootVault, demandVault, initialise, verifyData } from "./boot.ts";
+import { type HeirMind, inherit, makeHeir, type Opened } from "./ceremony/inherit.ts";
+import { type RepairMind, repairData, type Salvage } from "./ceremony/repair.ts";
 import { realFiles } from "./disk.ts";
 import { EXIT, Fault, lastWords } from "./fault.ts";
 import { demandReadable, passphraseFromDescriptor, passphraseFromFile, passphraseFromLines } from "./keys/passphrase.ts";
@@ -16,7 +20,6 @@ import { becomeVault } from "./launch/launch.ts";
 import { measure, type Subject } from "./launch/protections.ts";
 import { readList } from "./launch/readList.ts";
 import { tryForbidden } from "./launch/selfcheck.ts";
-import { type RepairMind, repairData, type Salvage } from "./repair.ts";
 import { type Lines, linesOf } from "./serve/console.ts";
 import { serveUntilEnd } from "./serve/serve.ts";
 import { clearPath } from "./serve/socket.ts";
@@ -26,6 +29,8 @@ vault launch --data DIR [--socket PATH] [--check] (--stdin | --passphrase-file F
 vault run --data DIR [--socket PATH] PASSPHRASE
 vault verify --data DIR PASSPHRASE
 vault repair --data DIR PASSPHRASE
+vault heir --data DIR --from DIR --from-passphrase-file FILE PASSPHRASE
+vault inherit --data DIR --from DIR --from-passphrase-file FILE PASSPHRASE
 vault selfcheck --data DIR
 PASSPHRASE is --stdin (its first line), --passphrase-file FILE (mode 0600) or --passphrase-fd N.`;
 
@@ -34,6 +39,8 @@ const OPTIONS = {
   socket: { type: "string" },
   stdin: { type: "boolean", default: false },
   check: { type: "boolean", default: false },
+  from: { type: "string" },
+  "from-passphrase-file": { type: "string" },
   "passphrase-file": { type: "string" },
   "passphrase-fd": { type: "string" },
   "socket-group": { type: "boolean", default: false },
@@ -121,6 +128,33 @@ async function repair<State>(call: Call<State>): Promise<void> {
   };
   const aside = await repairData(data, passphrase, mind, agreed).finally(() => passphrase.fill(0));
   say(streams, { event: "repaired", aside });
+}
+
+/** The two vaults of a succession with their passphrases; `work` clears neither, this does. */
+async function withBoth<T>(call: Call<never>, work: (to: Opened, from: Opened) => Promise<T>): Promise<T> {
+  const { from, "from-passphrase-file": file } = call.values;
+  if (from === undefined || file === undefined) throw new Fault("USAGE", USAGE);
+  const other = { data: resolve(from), passphrase: passphraseFromFile(file) };
+  const { passphrase } = await passphraseOf(call);
+  try {
+    return await work({ data: call.data, passphrase }, other);
+  } finally {
+    other.passphrase.fill(0);
+    passphrase.fill(0);
+  }
+}
+
+/** Makes a vault that can succeed another one. */
+async function heir<State>(call: Call<State>): Promise<void> {
+  const identityKey = await withBoth(call as Call<never>, (to, from) => makeHeir(to, from));
+  say(call.streams, { event: "made", identityKey, vault: keyId("ed25519", fromHex(identityKey)) });
+}
+
+/** Has it take over the other one's journal. */
+async function takeOver<State>(call: Call<State>): Promise<void> {
+  await demandVault(call.data);
+  const head = await withBoth(call as Call<never>, (to, from) => inherit(to, from, call.mind));
+  say(call.streams, { event: "inherited", records: head.sequence, head: head.chain });
 }
 
 const phraseOf = (head: string) => `repair ${head.slice(0, 12)}`;
@@ -212,13 +246,14 @@ function codeRead({ data = "", socket }: Values): string[] {
 }
 
 /** `isDemonstration`: false as long as the deployment is not founded. */
-export type ProgramMind<State> = RepairMind<State> & {
-  isDemonstration(state: State): boolean;
-  /** Whether the vault was shown a head that it lacks. */
-  isHalted(state: State): boolean;
-};
+export type ProgramMind<State> = RepairMind<State> &
+  HeirMind<State> & {
+    isDemonstration(state: State): boolean;
+    /** Whether the vault was shown a head that it lacks. */
+    isHalted(state: State): boolean;
+  };
 
-const VERBS = { init, run, verify, repair, selfcheck, launch } as const;
+const VERBS = { init, run, verify, repair, heir, inherit: takeOver, selfcheck, launch } as const;
 
 /** Carries out one command line and gives the exit code. */
 export async function program<State>(args: string[], mind: ProgramMind<State>, streams: Streams = STANDARD): Promise<number> {

@@ -3,6 +3,7 @@
 import { fromHex, type Hash, toHex } from "@strongroom/core/bytes";
 import type { Part, Record, RecordOf, Sealed } from "@strongroom/core/journal/record";
 import { advance } from "@strongroom/core/journal/segment";
+import { MAX_LINE } from "@strongroom/core/protocol/command";
 import { type Book, openBook } from "@strongroom/core/rulebook/book";
 import { Approval } from "@strongroom/core/signed/approval";
 import { Entry } from "@strongroom/core/signed/entry";
@@ -94,6 +95,8 @@ function change(state: State, record: Later): State {
       return missed(state, record.evidence);
     case "confirmed":
       return confirmed(state, record.approvals);
+    case "succeeded":
+      return succeeded(state, record);
     case "repaired":
       return { ...state, halted: false, start: { ...(state.start as Started), suspicion: "repaired", confirmed: false } };
     case "ticked":
@@ -136,10 +139,25 @@ export function signedBook(signed: Uint8Array): Omit<Waiting, "until"> {
 function founded(state: State, record: RecordOf<"founded">): State {
   const { body } = decode(Signed, record.genesis);
   const genesis = { signed: record.genesis, value: decode(Genesis, body) };
-  return adopted({ ...state, genesis, deployment: idOf(Genesis, body) }, record.rulebook);
+  const line = [genesis.value.vaultKey];
+  return inForce({ ...state, genesis, line, deployment: idOf(Genesis, body) }, record.rulebook);
 }
 
+/** Approvals for a vault that hands over may live as long as the rulebook before says. */
 function adopted(state: State, signed: Uint8Array): State {
+  const { vault, approvalLifeMs: lifeMs } = (state.book as Book).document;
+  const next = inForce(state, signed);
+  return next.book?.document.vault === vault ? next : { ...next, succession: { lifeMs, until: null } };
+}
+
+/** The vault that the rulebook names goes on, and no approval that was given before counts for it. */
+function succeeded(state: State, { vaultKey, at }: RecordOf<"succeeded">): State {
+  const { lifeMs } = state.succession as NonNullable<State["succession"]>;
+  const line = [...state.line, vaultKey].slice(-MAX_LINE);
+  return { ...state, line, boots: [], succession: { lifeMs, until: at + lifeMs } };
+}
+
+function inForce(state: State, signed: Uint8Array): State {
   return { ...state, book: signedBook(signed).book, signedBook: signed, waiting: null };
 }
 

@@ -110,6 +110,10 @@ export type State = {
   readonly lost: readonly Lost[];
   /** What proves that the administrators have given them up. */
   readonly givenUp: GivenUpBody | null;
+  /** Identity keys of the vaults that have written this journal, the newest last; none before the founding. */
+  readonly line: readonly string[];
+  /** Until when a successor signs no transaction: the longest life of an approval for the vault before. */
+  readonly succession: { readonly lifeMs: number; readonly until: Time | null } | null;
   readonly deployment: Hash | null;
   readonly genesis: { readonly signed: Uint8Array; readonly value: Genesis } | null;
   readonly book: Book | null;
@@ -170,6 +174,22 @@ export function startOf({ deployment, vault, start, lost }: Founded): Start {
   return { version: 1, deployment, vault, number, boot, head, at, ...why, ...(lost.length > 0 && { lost }) };
 }
 
+/** Whether the rulebook in force makes another vault the active one. */
+export function isRetired({ book, vault }: Pick<State, "book" | "vault">): boolean {
+  return book !== null && book.document.vault !== vault;
+}
+
+/** Whether this vault goes on with the journal of another one, and has not said so yet. */
+export function isHeir({ book, vault, vaultKey, line }: State): boolean {
+  return book?.document.vault === vault && line.at(-1) !== vaultKey;
+}
+
+/** Until when a successor signs no transaction, where that lies ahead; else null. */
+export function waitsUntil({ succession }: Pick<State, "succession">, lo: Time): Time | null {
+  const until = succession?.until ?? null;
+  return until !== null && lo < until ? until : null;
+}
+
 /** Whether the journal may be an older one, and nobody has confirmed that it is not. */
 export function isSuspect({ start }: Pick<State, "start">): boolean {
   return start !== null && start.suspicion !== null && !start.confirmed;
@@ -204,6 +224,8 @@ export function emptyState(vaultKey: string): State {
     halted: false,
     lost: [],
     givenUp: null,
+    line: [],
+    succession: null,
     deployment: null,
     genesis: null,
     book: null,

@@ -13,12 +13,13 @@ import { challengeOf, decode, encode, idOf, Signed } from "@strongroom/core/sign
 import { type Key, Rulebook } from "@strongroom/core/signed/rulebook";
 import { renderChange } from "@strongroom/core/text/change";
 import { textHash } from "@strongroom/core/text/render";
-import { has } from "../state/map.ts";
-import type { Founded, State, Waiting } from "../state/state.ts";
-import type { Now, Outcome } from "../types.ts";
-import { ok, recordAt } from "./draft.ts";
-import { readApprovals } from "./evidence/approvals.ts";
-import { demandSignature } from "./evidence/verify.ts";
+import { has } from "../../state/map.ts";
+import { hashAt } from "../../state/positions.ts";
+import type { Founded, State, Waiting } from "../../state/state.ts";
+import type { Now, Outcome } from "../../types.ts";
+import { ok, recordAt } from "../draft.ts";
+import { readApprovals } from "../evidence/approvals.ts";
+import { demandSignature } from "../evidence/verify.ts";
 
 /** A key that may sign, by its id. */
 type Signers = ReadonlyMap<string, { readonly person: string; readonly key: Key }>;
@@ -56,7 +57,9 @@ export function found(state: State, now: Now, command: CommandOf<"found">): Outc
   );
   const book = readBook(command.rulebook);
   const deployment = idOf(Genesis, signed.body);
-  demandPlace(book, { state, deployment, base: deployment, epoch: 1, demonstration: genesis.demonstration });
+  demandPlace(book, { deployment, base: deployment, epoch: 1, demonstration: genesis.demonstration });
+  const own = book.value.vault === state.vault && book.value.handover === undefined;
+  demand(own, "WRONG_VAULT", "rulebook.vault", "it makes another vault the active one");
   demandAgreed(signers, book, genesis.threshold);
   checkRulebook(book.value);
   demandSameGovernance(genesis, book.value);
@@ -108,16 +111,14 @@ function readBook(bytes: Uint8Array): Read {
 }
 
 type Place = {
-  readonly state: State;
   readonly deployment: Hash;
   readonly base: Hash;
   readonly epoch: number;
   readonly demonstration: boolean;
 };
 
-function demandPlace({ value }: Read, { state, deployment, base, epoch, demonstration }: Place): void {
+function demandPlace({ value }: Read, { deployment, base, epoch, demonstration }: Place): void {
   demand(value.deployment === deployment, "WRONG_DEPLOYMENT", "rulebook.deployment", "it is for another deployment");
-  demand(value.vault === state.vault, "WRONG_VAULT", "rulebook.vault", "it makes another vault the active one");
   demand(value.demonstration === demonstration, "RULEBOOK_INVALID", "rulebook.demonstration", "it must be as in the genesis");
   demand(
     value.base === base && value.epoch === epoch,
@@ -125,6 +126,18 @@ function demandPlace({ value }: Read, { state, deployment, base, epoch, demonstr
     "rulebook.base",
     `base ${base} and epoch ${epoch} are expected`,
   );
+}
+
+/** A rulebook names this vault, or hands over from it to another one at a position that this journal has. */
+function demandVault({ vault, positions }: State, { vault: next, handover }: Rulebook): void {
+  if (next === vault) {
+    demand(handover === undefined, "RULEBOOK_INVALID", "rulebook.handover", "the vault stays the same");
+    return;
+  }
+  const from = handover?.vault === vault;
+  demand(from, "WRONG_VAULT", "rulebook.vault", "it makes another vault the active one and does not hand over from this one");
+  const { seq, hash } = handover.head;
+  demand(hashAt(positions, seq) === hash, "HEAD_UNKNOWN", "rulebook.handover.head", `this journal has no such position ${seq}`);
 }
 
 function demandAgreed(signers: Signers, { signed }: Read, threshold: number): ReadonlySet<string> {
@@ -153,7 +166,8 @@ export function changeRulebook(state: Founded, now: Now, command: CommandOf<"rul
   const next = readBook(command.rulebook);
   const { document, id: base } = state.book;
   const { deployment } = state;
-  demandPlace(next, { state, deployment, base, epoch: document.epoch + 1, demonstration: document.demonstration });
+  demandPlace(next, { deployment, base, epoch: document.epoch + 1, demonstration: document.demonstration });
+  demandVault(state, next.value);
   demand(!has(state.vetoed, next.id), "RULEBOOK_VETOED", "rulebook", "an administrator has vetoed it");
   const signers = demandAgreed(administrators(state.book), next, document.governance.threshold);
   checkRulebook(next.value);

@@ -12,25 +12,25 @@ import { type Hash, toHex } from "@strongroom/core/bytes";
 import { type RefusalCode, Refused } from "@strongroom/core/errors";
 import { openRecord, type RecordOf, type Sealed } from "@strongroom/core/journal/record";
 import { segmentName } from "@strongroom/core/journal/segment";
-import type { Now } from "../types.ts";
-import { keystorePath, placeOf, type WholeMind } from "./boot.ts";
-import { clockFrom } from "./clock.ts";
-import { diskOf, realFiles, sweep, writeAll } from "./disk.ts";
-import { Fault, systemCode } from "./fault.ts";
-import { takeFence } from "./journal/fence.ts";
-import { markPath } from "./journal/mark.ts";
-import { type Batch, highestSegment, mend, readSegments } from "./journal/read.ts";
-import { continueJournal, nameLast, type Place, stopWriting } from "./journal/write.ts";
-import { openKeystore } from "./keys/software.ts";
-import { limits } from "./limits.ts";
+import type { Now } from "../../types.ts";
+import { keystorePath, placeOf, type WholeMind } from "../boot.ts";
+import { clockFrom } from "../clock.ts";
+import { diskOf, realFiles, sweep, writeAll } from "../disk.ts";
+import { Fault, systemCode } from "../fault.ts";
+import { takeFence } from "../journal/fence.ts";
+import { markPath } from "../journal/mark.ts";
+import { type Batch, highestSegment, mend, readSegments } from "../journal/read.ts";
+import { continueJournal, nameLast, type Place, stopWriting } from "../journal/write.ts";
+import { openKeystore } from "../keys/software.ts";
+import { limits } from "../limits.ts";
 
 /** The pure side with what a repair needs of it. */
 export type RepairMind<State> = WholeMind<State> & {
   repaired(now: Now, tail: Pick<RecordOf<"repaired">, "why" | "segments" | "bytes" | "tail">): Sealed;
 };
 
-/** What of a journal can be read. `why`: the code with which reading ended. `bytes`: what follows the newest good record, in its
- *  own segment and all later ones. `tail`: their SHA-256. */
+/** What of a journal can be read. `why`: the code with which reading ended. `bytes`: what follows the newest good record, in
+ *  its own segment and all later ones. `tail`: their SHA-256. */
 export type Salvage<State> = {
   readonly state: State;
   readonly last: Batch;

@@ -15,22 +15,36 @@ import { renderStart } from "@strongroom/core/text/start";
 import { hash, idOf } from "../../state/hash.ts";
 import { readIntent } from "../../state/intent.ts";
 import { entries, get } from "../../state/map.ts";
-import { type Founded, isSuspect, type JobState, type Started, type State, startOf } from "../../state/state.ts";
+import {
+  type Founded,
+  isHeir,
+  isRetired,
+  isSuspect,
+  type JobState,
+  type Started,
+  type State,
+  startOf,
+  waitsUntil,
+} from "../../state/state.ts";
 import type { Effect, Input, JobId, Now, Outcome } from "../../types.ts";
 import { ok, recordAt } from "../draft.ts";
 import { readApprovals } from "../evidence/approvals.ts";
 import { signingJob } from "../payment/transaction.ts";
-import { administrators } from "../rulebook.ts";
 import { personsOf } from "../rules.ts";
 import { keySpec } from "../wallet.ts";
+import { administrators } from "./rulebook.ts";
+import { successions } from "./succession.ts";
 
 /** A start: older approvals are void from here on. What was committed and not signed is given out again, unless the vault has
  *  stopped or is suspected; a suspicion stays until the administrators have confirmed a start. */
 export function booted(state: State, { now, booted: boot, suspicion }: Extract<Input, { booted: unknown }>): Outcome {
   const why = isSuspect(state) ? ((state.start as Started).suspicion as Suspicion) : suspicion;
   const record = recordAt(now, { kind: "booted", boot, ...(why !== undefined && { suspicion: why }) });
-  const stands = state.halted || why !== undefined;
-  return { records: [record], effects: stands ? [] : [...creations(state), ...signings(state)] };
+  const records = [...successions(state, now), record];
+  const stands = state.halted || why !== undefined || isRetired(state);
+  if (stands) return { records, effects: [] };
+  const waits = isHeir(state) || waitsUntil(state, now.lo) !== null;
+  return { records, effects: waits ? creations(state) : [...creations(state), ...signings(state)] };
 }
 
 function creations(state: State): readonly Effect[] {
