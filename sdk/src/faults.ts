@@ -29,6 +29,11 @@ export const FAULTS = {
     what: "The vault lacks a journal position that it signed and this device has seen.",
     next: "Stop using this vault and call the administrators: its disk was put back or it has a twin.",
   },
+  VAULT_INACTIVE: {
+    alarm: true,
+    what: "This vault is not the active one: the rulebook that the administrators have signed names another.",
+    next: "Reach the vault that the rulebook names; if nobody has handed over, call the administrators.",
+  },
   ATTESTATION_WRONG: {
     alarm: true,
     what: "The vault's attestation does not fit what was asked.",

@@ -2,6 +2,7 @@
  *  which a trace shows it. People approve whatever they are asked to; the sender chooses which approvals he sends. */
 import { Head } from "../../core/src/signed/head.ts";
 import { get } from "../../vault/src/state/map.ts";
+import { type Founded, startOf } from "../../vault/src/state/state.ts";
 import * as world from "../world/world.ts";
 import type { Move, Sent } from "./ghost.ts";
 import type { Event, Node } from "./node.ts";
@@ -17,6 +18,7 @@ import {
   INTENTS,
   type IntentName,
   onBook,
+  onStart,
   PEOPLE,
   START,
   STEP,
@@ -105,6 +107,16 @@ export function reprice(intent: IntentName, tenths: bigint): Letter {
   return () => [{ name: `reprice ${intent} at ${tenths} tenths`, event }];
 }
 
+/** Administrators say that this start goes on from the newest record. */
+export function confirm(...who: readonly string[]): Letter {
+  return (node) => {
+    const start = startOf(node.state as Founded);
+    const approvals = who.map((name) => onStart(present(node), start, name));
+    const event = command({ command: { command: "confirm", approvals }, move: { does: "confirm", who } });
+    return [{ name: `confirm the start as ${who.join(", ")}`, event }];
+  };
+}
+
 /** An approver says no. */
 export function reject(intent: IntentName): Letter {
   const bytes = world.approve({ book: BOOKS.first, head: START.head, boot: world.ZERO }, INTENTS[intent], {
@@ -171,6 +183,14 @@ export function crash(most: number, steps = 0): Letter {
       name: downMs === 0 ? "killed, started again" : "killed, down for a step, started again",
       event: { kind: "crash", downMs } as const,
     }));
+  };
+}
+
+/** The same, but the host suspects that the journal is an older one. */
+export function suspectedCrash(most: number): Letter {
+  return ({ ghost }) => {
+    if (ghost.boot >= most) return [];
+    return [{ name: "killed, started on a suspected journal", event: { kind: "crash", downMs: 0, suspicion: "behind" } }];
   };
 }
 

@@ -40,6 +40,7 @@ export type Move =
   | { readonly does: "reprice"; readonly intent: IntentName; readonly rate: bigint }
   | { readonly does: "book"; readonly book: BookName; readonly signers: readonly string[]; readonly seen: readonly string[] }
   | { readonly does: "veto"; readonly book: BookName }
+  | { readonly does: "confirm"; readonly who: readonly string[] }
   | { readonly does: "other" };
 
 type Committed = {
@@ -62,6 +63,10 @@ type Version = Pick<Committed, "job" | "status" | "clock"> & { readonly of: Inte
 export type Ghost = {
   readonly clock: number;
   readonly boot: number;
+  /** The starts whose approvals count, and those that would once this one is confirmed. */
+  readonly starts: readonly number[];
+  readonly before: readonly number[];
+  readonly suspect: boolean;
   readonly book: BookName;
   readonly proposed: { readonly book: BookName; readonly clock: number; readonly signers: readonly string[] } | null;
   readonly vetoed: Table<true>;
@@ -79,7 +84,7 @@ export type Ghost = {
 type Table<V> = { readonly [name: string]: V };
 
 export const BEGINNING: Ghost = {
-  ...{ clock: 0, boot: 0, book: "first", proposed: null, vetoed: {}, registered: {}, rejected: {} },
+  ...{ clock: 0, boot: 0, starts: [0], before: [], suspect: false, book: "first", proposed: null, vetoed: {}, registered: {}, rejected: {} },
   ...{ freezes: {}, committed: {}, versions: {}, released: {}, final: {}, halted: false },
 };
 
@@ -95,6 +100,7 @@ export const PROMISES = [
   "lowering waits",
   "delays run",
   "a dearer version stays within its approvals",
+  "a start counts once it is confirmed",
   "a restart loses nothing",
   "an answer is true",
 ] as const;
@@ -125,8 +131,28 @@ function drop<V>(table: Table<V>, name: string): Table<V> {
  *  idly. */
 export type Seen = { readonly move: Move; readonly lo: number; readonly hi: number; readonly note: (goal: string) => void };
 
+/** What a vault still writes whose start is suspected. */
+const STOPPING: readonly Journaled["kind"][] = [
+  ...(["booted", "confirmed", "withheld", "froze", "rejected", "vetoed", "halted", "ticked"] as const),
+];
+
+/** A start: what was approved before counts no more. */
+export function started(ghost: Ghost, boot: number, suspected: boolean): Ghost {
+  return { ...ghost, boot, starts: [boot], before: ghost.starts, suspect: ghost.suspect || suspected };
+}
+
+/** Two administrators bring the starts before back, unless the start was suspected. */
+function confirmed(ghost: Ghost, { move }: Seen): Ghost {
+  const who = move.does === "confirm" ? new Set(move.who.filter((name) => ["ada", "ben", "cleo"].includes(name))) : new Set();
+  hold(who.size >= 2, "a start counts once it is confirmed", `${[...who]} have confirmed it`);
+  const { suspect, starts, before } = ghost;
+  return suspect ? { ...ghost, suspect: false, before: [] } : { ...ghost, starts: [...starts, ...before], before: [] };
+}
+
 /** What the onlooker knows after a record. Fails: `Broken`. */
 export function afterRecord(ghost: Ghost, record: Journaled, seen: Seen): Ghost {
+  const stops = !ghost.suspect || STOPPING.includes(record.kind);
+  hold(stops, "a start counts once it is confirmed", `${record.kind} although the start is suspected`);
   const next = change(ghost, record, seen);
   seen.note(record.kind);
   return next;
@@ -160,6 +186,8 @@ function change(ghost: Ghost, record: Journaled, seen: Seen): Ghost {
       return { ...ghost, proposed: null, vetoed: put(ghost.vetoed, seen.move.does === "veto" ? seen.move.book : "", true) };
     case "halted":
       return { ...ghost, halted: true };
+    case "confirmed":
+      return confirmed(ghost, seen);
     default:
       return ghost;
   }
@@ -169,7 +197,7 @@ function change(ghost: Ghost, record: Journaled, seen: Seen): Ghost {
 function personsFor(ghost: Ghost, intent: IntentName, { sent, hi }: { sent: readonly Sent[]; hi: number }): readonly string[] {
   const { holders } = LAWS[ghost.book];
   const good = sent.filter(
-    ({ key, boot, book, until }) => holders.has(key) && boot === ghost.boot && book === ghost.book && until > hi,
+    ({ key, boot, book, until }) => holders.has(key) && ghost.starts.includes(boot) && book === ghost.book && until > hi,
   );
   const { initiator } = INTENTS[intent];
   const first = good.filter(({ key, decision }) => key === initiator && decision === "initiate");
@@ -302,7 +330,7 @@ function repriced(ghost: Ghost, { job, part }: RecordOf<"repriced">, { move, hi 
     throw new Broken(promise, `nobody asked for ${name}`);
   const intent = INTENTS[name];
   hold(own.status === "signed", promise, `${name} is made dearer, it is ${own.status}`);
-  hold(own.boot === ghost.boot && own.book === ghost.book, promise, `the approvals of ${name} do not count any more`);
+  hold(ghost.starts.includes(own.boot) && own.book === ghost.book, promise, `the approvals of ${name} do not count any more`);
   hold(intent.notAfter > NOW + hi, promise, `${name} has expired`);
   const pays = (intent.kind === "pay" || intent.kind === "cancel") && BigInt(CONTEXT.gasLimit) * move.rate <= intent.totalFee;
   hold(pays, promise, `${name} costs more than was approved`);

@@ -4,6 +4,7 @@
  *  after each of these, so every input that writes also leads to the point where the vault died before it acted. */
 import { type Hash, toHex } from "../../core/src/bytes.ts";
 import { openRecord, type Sealed } from "../../core/src/journal/record.ts";
+import type { Suspicion } from "../../core/src/signed/head.ts";
 import { Command, ExecutionBody, FreezeBody } from "../../core/src/protocol/command.ts";
 import { decode, encode } from "../../core/src/signed/object.ts";
 import { entries, get, type PMap } from "../../vault/src/state/map.ts";
@@ -38,7 +39,7 @@ export type Event =
   | { readonly kind: "settle"; readonly intent: ghosts.Released; readonly command: Command }
   | { readonly kind: "time" }
   | { readonly kind: "wall"; readonly ms: number }
-  | { readonly kind: "crash"; readonly downMs: number };
+  | { readonly kind: "crash"; readonly downMs: number; readonly suspicion?: Suspicion };
 
 /** What a step tells: refusal codes and goals that were reached. */
 export type Notes = { readonly code: (code: string) => void; readonly goal: (goal: string) => void };
@@ -70,7 +71,7 @@ export function step(mind: Mind, node: Node, event: Event, notes: Notes, boots: 
     case "wall":
       return [{ ...node, wall: node.wall + event.ms }];
     case "crash":
-      return [restart(mind, node, notes, event.downMs)];
+      return [restart(mind, node, notes, event)];
   }
 }
 
@@ -82,7 +83,7 @@ function input(mind: Mind, node: Node, bare: Bare<Input>, move: ghosts.Move, not
   const durable = write(mind, node, records, { move, lo: now.lo - START.now, hi: now.hi - START.now, note: notes.goal });
   const done = perform(durable, effects, move, notes);
   const dies = records.length > 0 && node.ghost.boot < boots;
-  return dies ? [done, restart(mind, durable, notes, 0)] : [done];
+  return dies ? [done, restart(mind, durable, notes, { downMs: 0 })] : [done];
 }
 
 const judged = new WeakMap<Mind, Map<string, Outcome>>();
@@ -134,13 +135,14 @@ function heard(ghost: ghosts.Ghost, { to, code, body }: Answer, move: ghosts.Mov
 }
 
 /** A start from the journal alone. What was held in memory is lost, and the lower bound of the time stands still meanwhile. */
-function restart(mind: Mind, node: Node, notes: Notes, downMs: number): Node {
+function restart(mind: Mind, node: Node, notes: Notes, how: Omit<Extract<Event, { kind: "crash" }>, "kind">): Node {
+  const { downMs, suspicion } = how;
   const folded = foldOf(mind, node.journal);
   ghosts.hold(whole(folded) === whole(node.state), "a restart loses nothing", "the fold is not what the vault was");
   const boot = node.ghost.boot + 1;
-  const ghost = { ...ghosts.later(node.ghost, downMs), boot };
+  const ghost = ghosts.started(ghosts.later(node.ghost, downMs), boot, suspicion !== undefined);
   const down: Node = { ...node, state: folded, lo: folded.at, wall: node.wall + downMs, given: [], ghost };
-  const { records: made, effects } = mind.decide(folded, { now: nowOf(down), booted: bootOf(boot) });
+  const { records: made, effects } = mind.decide(folded, { now: nowOf(down), booted: bootOf(boot), suspicion });
   const seen = { move: { does: "other" }, lo: 0, hi: 0, note: notes.goal } as const;
   const up = perform(write(mind, down, made, seen), effects, { does: "other" }, notes);
   demandKept(mind, up);
@@ -226,13 +228,14 @@ function dump(state: State): string {
 }
 
 function spell(state: State): string {
-  const { book, waiting, genesis, positions, seq, head, signedBook, ...rest } = state;
+  const { book, waiting, genesis, positions, seq, head, signedBook, start, ...rest } = state;
+  const { suspicion, confirmed, before } = start ?? {};
   const waits = waiting === null ? "" : `${waiting.book.id} ${waiting.until} ${waiting.signers}`;
   const fields = Object.entries(rest).map(([name, value]) => {
     const isMap = typeof value === "object" && value !== null && "root" in value;
     return `${name}=${isMap ? dumpMap(value) : JSON.stringify(value, replacer)}`;
   });
-  return `${book?.id} ${waits} ${fields.join(" ")}`;
+  return `${book?.id} ${waits} ${suspicion} ${confirmed} ${before} ${fields.join(" ")}`;
 }
 
 function whole(state: State): string {

@@ -79,7 +79,29 @@ function placesGivenBack(state: State): State {
   return { ...state, live };
 }
 
+/** Every start passes for confirmed. */
+function trusting(state: State): State {
+  return { ...state, boots: [...state.boots, ...(state.start?.before ?? [])] };
+}
+
+/** A suspicion is forgotten at the next start. */
+function forgetful(state: State): State {
+  return state.start === null ? state : { ...state, start: { ...state.start, suspicion: null } };
+}
+
 export const PLANTS: readonly Plant[] = [
+  {
+    name: "a start brings approvals back that nobody has confirmed",
+    world: "starts that are confirmed",
+    promise: "no signature without quorum",
+    mind: seeing(trusting),
+  },
+  {
+    name: "a start that is suspected goes on by itself",
+    world: "starts that are confirmed",
+    promise: "a start counts once it is confirmed",
+    mind: seeing(forgetful),
+  },
   {
     name: "a payment is made dearer on approvals that a start has voided",
     world: "a dearer version",

@@ -9,6 +9,7 @@ import { type Book, openBook } from "../../core/src/rulebook/book.ts";
 import { NOTHING, OPEN } from "../../core/src/rulebook/open.ts";
 import type { Approval } from "../../core/src/signed/approval.ts";
 import type { Position } from "../../core/src/signed/fields.ts";
+import type { Start } from "../../core/src/signed/head.ts";
 import { Intent } from "../../core/src/signed/intent.ts";
 import { encode, idOf } from "../../core/src/signed/object.ts";
 import { Rulebook } from "../../core/src/signed/rulebook.ts";
@@ -218,6 +219,12 @@ export function onBook(ground: Ground, next: BookName, by: { who: string; decisi
   const key = PEOPLE[by.who] as Device;
   const name = `${nameOfGround(ground)} ${next} ${by.who} ${by.decision}`;
   return once(name, () => world.approveRulebook(groundOf(ground), BOOKS[next].document, { key, decision: by.decision }));
+}
+
+/** An administrator's word that a start goes on from the newest record. */
+export function onStart(ground: Ground, start: Start, who: string): Uint8Array {
+  const name = `${nameOfGround(ground)} ${start.head.hash} ${start.suspicion} ${who}`;
+  return once(name, () => world.approveStart(groundOf(ground), start, { key: PEOPLE[who] as Device }));
 }
 
 /** The bytes of an intent. */

@@ -3,7 +3,7 @@
 import * as letter from "./alphabet.ts";
 import type { World } from "./search.ts";
 
-const { execute, register, reject, reprice, keystore, crash, time, settle, settleDearer, book } = letter;
+const { execute, register, reject, reprice, keystore, confirm, crash, time, settle, settleDearer, book } = letter;
 const BOTH = ["amy", "bob"];
 const LIFTERS = ["ben", "olga"];
 
@@ -12,7 +12,7 @@ const MOST = 60_000;
 
 /** All worlds. Deep ones have more time, more kills and more that may come in between. */
 export function worlds(deep: boolean): readonly World[] {
-  const small = [quorum, freezing, thief, replacing, withholding, repricing, repricedLate, pairs, limits, delays, rulebooks];
+  const small = [quorum, freezing, thief, replacing, withholding, repricing, repricedLate, pairs, limits, delays, rulebooks, starts];
   return [...small, ...(deep ? [everything] : [])].map((make) => make(deep));
 }
 
@@ -251,6 +251,28 @@ function rulebooks(deep: boolean): World {
       crash(1, deep ? 2 : 0),
     ],
     goals: ["proposed", "adopted", "vetoed", "released first"],
+  };
+}
+
+/** A start brings approvals back when it is confirmed, and only then; one that is suspected does nothing before. */
+function starts(deep: boolean): World {
+  return {
+    name: "starts that are confirmed",
+    boots: deep ? 3 : 2,
+    letters: [
+      execute(["first"], BOTH),
+      execute(["first"], BOTH, "past"),
+      execute(["first"], BOTH, "mixed"),
+      confirm("ada", "ben"),
+      confirm("ada", "olga"),
+      reprice("first", 12n),
+      ...(deep ? [execute(["freeze"], []), reject("first")] : []),
+      keystore("right"),
+      time(2),
+      crash(deep ? 3 : 2),
+      letter.suspectedCrash(deep ? 3 : 2),
+    ],
+    goals: ["confirmed", "withheld", "resumed", "released first", "released first, dearer"],
   };
 }
 

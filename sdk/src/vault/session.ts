@@ -144,9 +144,13 @@ export async function askUnfounded(wire: Wire, vaultKey: string, ask: Ask, here:
   return checkReceipt(await wire.call(command), command, { vaultKey, deployment: null });
 }
 
-/** The genesis of the vault at the end of the wire, when it is the pinned one, and the vault's boot nonce.
+/** Who answers: `vaultKey` is the identity key that the vault claims, the genesis' own or that of a successor. Only the rulebook
+ *  says whether that vault is the active one. */
+export type Answering = { readonly genesis: Genesis; readonly boot: Hash; readonly vaultKey: string };
+
+/** The genesis of the vault at the end of the wire, when it is the pinned one, and who answers there.
  *  Fails: GENESIS_FOREIGN, RECEIPT_FORGED, what the wire fails with. */
-export async function fetchGenesis(wire: Wire, pin: Hash, here: Here = HERE): Promise<{ genesis: Genesis; boot: Hash }> {
+export async function fetchGenesis(wire: Wire, pin: Hash, here: Here = HERE): Promise<Answering> {
   const command = commandBytes({ command: "status" }, here);
   const reply = await wire.call(command);
   const { body, deployment } = peek(reply);
@@ -154,13 +158,22 @@ export async function fetchGenesis(wire: Wire, pin: Hash, here: Here = HERE): Pr
   const status = attempt(() => decode(StatusBody, body));
   if (!status.ok || status.value.genesis === undefined) raise("RECEIPT_FORGED", "status", "it shows no genesis");
   const genesis = openGenesis(status.value.genesis, pin);
-  const { boot } = checkReceipt(reply, command, { vaultKey: genesis.vaultKey, deployment: pin });
-  return { genesis, boot };
+  const vaultKey = status.value.line?.at(-1) ?? genesis.vaultKey;
+  const { boot } = checkReceipt(reply, command, { vaultKey, deployment: pin });
+  return { genesis, boot, vaultKey };
+}
+
+/** What a vault answers that lacks a head which this device has seen. */
+const MISSES: readonly string[] = ["ROLLED_BACK", "HEAD_LOST", "HEAD_UNKNOWN"];
+
+/** Whether a head is of a vault that had handed over by then: its successor need not have it. */
+async function isAfterHandover(memory: Memory, { vault, rulebook }: Head): Promise<boolean> {
+  const known = await keptBook(memory);
+  return known?.id === rulebook && known.document.vault !== vault;
 }
 
 async function begin({ wire, memory, pin, here = HERE, lossy = false }: Way): Promise<Session> {
-  const { genesis, boot } = await fetchGenesis(wire, pin, here);
-  const { vaultKey } = genesis;
+  const { genesis, boot, vaultKey } = await fetchGenesis(wire, pin, here);
   const expected: Expected = { vaultKey, deployment: pin, boot };
   let book: Book | null = null;
   let head: Head | null = null;
@@ -176,35 +189,38 @@ async function begin({ wire, memory, pin, here = HERE, lossy = false }: Way): Pr
     if (receipt.code !== "OK") throw new VaultRefused(receipt);
     return receipt.body;
   };
-  /** Whether the vault has the head, or can prove that the administrators have given it up. */
-  const witness = async (seen: Uint8Array): Promise<"there" | "given up" | "lost"> => {
-    const receipt = await ask({ command: "witness", head: seen });
+  /** Whether the vault has the head that this device has seen, or can prove that the administrators have given it up. */
+  const witness = async (signed: Uint8Array, seen: Head): Promise<"there" | "given up" | "lost"> => {
+    const receipt = await ask({ command: "witness", head: signed });
     if (receipt.code === "HEAD_LOST" && lossy) return "lost";
-    if (["ROLLED_BACK", "HEAD_LOST"].includes(receipt.code)) raise("VAULT_ROLLED_BACK", receipt.field, receipt.detail);
+    if (receipt.code === "HEAD_UNKNOWN" && (await isAfterHandover(memory, seen))) return "there";
+    if (MISSES.includes(receipt.code)) raise("VAULT_ROLLED_BACK", receipt.field, receipt.detail);
     if (receipt.code !== "OK") throw new VaultRefused(receipt);
     if (receipt.body.length === 0) return "there";
     const known = (await keptBook(memory)) ?? raise("MEMORY_UNFIT", "rulebook", "a head is kept without its rulebook");
-    const about = { deployment: pin, vault: vaultOf(vaultKey), book: known };
-    demandGivenUp(receipt.body, openObject(Head, seen, expected), about);
+    demandGivenUp(receipt.body, seen, { deployment: pin, vault: vaultOf(vaultKey), book: known });
     return "given up";
   };
   const refresh = async (): Promise<void> => {
-    const seen = await memory.read("head");
-    const state = seen === null ? "there" : await witness(seen);
+    const kept = await memory.read("head");
+    const seen = kept === null ? null : keptHead(kept);
+    const state = kept === null || seen === null ? "there" : await witness(kept, seen);
     const signed = await demand({ command: "head" });
     const next = openObject(Head, signed, expected);
-    if (seen !== null && state === "there") checkHead(openObject(Head, seen, expected), next);
-    if (next.halted) raise("VAULT_ROLLED_BACK", "head.halted", "the vault has stopped for good");
+    const same = seen === null || seen.vault === next.vault;
+    if (seen !== null && same && state === "there") checkHead(seen, next);
+    if (next.halted) raise("VAULT_ROLLED_BACK", "head.halted", "the vault has stopped");
     const known = await keptBook(memory);
     if (known?.id === next.rulebook) book = known;
     else {
       const shown = await demand({ command: "show", what: "rulebook", name: "" });
       book = openRulebook(shown, genesis, known);
-      if (book.document.vault !== vaultOf(vaultKey)) raise("RULEBOOK_UNTRUSTED", "rulebook.vault", "it names another vault");
       await memory.write("rulebook", shown);
     }
-    if (state === "there") await keepHead(memory, signed);
-    if (state === "given up") await memory.write("head", signed);
+    const active = book.document.vault;
+    if (active !== next.vault) raise("VAULT_INACTIVE", "rulebook.vault", `the rulebook makes ${active} the active one`);
+    if (state === "there" && same) await keepHead(memory, signed);
+    else if (state !== "lost") await memory.write("head", signed);
     head = next;
   };
   return {
