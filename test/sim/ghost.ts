@@ -84,7 +84,18 @@ export type Ghost = {
 type Table<V> = { readonly [name: string]: V };
 
 export const BEGINNING: Ghost = {
-  ...{ clock: 0, boot: 0, starts: [0], before: [], suspect: false, book: "first", proposed: null, vetoed: {}, registered: {}, rejected: {} },
+  ...{
+    clock: 0,
+    boot: 0,
+    starts: [0],
+    before: [],
+    suspect: false,
+    book: "first",
+    proposed: null,
+    vetoed: {},
+    registered: {},
+    rejected: {},
+  },
   ...{ freezes: {}, committed: {}, versions: {}, released: {}, final: {}, halted: false },
 };
 

@@ -4,8 +4,8 @@
  *  after each of these, so every input that writes also leads to the point where the vault died before it acted. */
 import { type Hash, toHex } from "../../core/src/bytes.ts";
 import { openRecord, type Sealed } from "../../core/src/journal/record.ts";
-import type { Suspicion } from "../../core/src/signed/head.ts";
 import { Command, ExecutionBody, FreezeBody } from "../../core/src/protocol/command.ts";
+import type { Suspicion } from "../../core/src/signed/head.ts";
 import { decode, encode } from "../../core/src/signed/object.ts";
 import { entries, get, type PMap } from "../../vault/src/state/map.ts";
 import { emptyState, type State } from "../../vault/src/state/state.ts";

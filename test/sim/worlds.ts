@@ -12,7 +12,20 @@ const MOST = 60_000;
 
 /** All worlds. Deep ones have more time, more kills and more that may come in between. */
 export function worlds(deep: boolean): readonly World[] {
-  const small = [quorum, freezing, thief, replacing, withholding, repricing, repricedLate, pairs, limits, delays, rulebooks, starts];
+  const small = [
+    quorum,
+    freezing,
+    thief,
+    replacing,
+    withholding,
+    repricing,
+    repricedLate,
+    pairs,
+    limits,
+    delays,
+    rulebooks,
+    starts,
+  ];
   return [...small, ...(deep ? [everything] : [])].map((make) => make(deep));
 }
 

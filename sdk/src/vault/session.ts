@@ -194,6 +194,7 @@ async function begin({ wire, memory, pin, here = HERE, lossy = false }: Way): Pr
     const receipt = await ask({ command: "witness", head: signed });
     if (receipt.code === "HEAD_LOST" && lossy) return "lost";
     if (receipt.code === "HEAD_UNKNOWN" && (await isAfterHandover(memory, seen))) return "there";
+    if (receipt.code === "WRONG_VAULT") raise("VAULT_INACTIVE", receipt.field, `this device has met vault ${seen.vault}`);
     if (MISSES.includes(receipt.code)) raise("VAULT_ROLLED_BACK", receipt.field, receipt.detail);
     if (receipt.code !== "OK") throw new VaultRefused(receipt);
     if (receipt.body.length === 0) return "there";

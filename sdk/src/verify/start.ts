@@ -7,7 +7,7 @@ import { governs } from "@strongroom/core/rulebook/check";
 import { type Head, Start } from "@strongroom/core/signed/head";
 import { decode, idOf } from "@strongroom/core/signed/object";
 import { renderStart } from "@strongroom/core/text/start";
-import { raise } from "../faults.ts";
+import { raise, SdkFault } from "../faults.ts";
 import { openApproval } from "./approval.ts";
 
 /** A start with the text that an administrator reads before he confirms it. */
@@ -30,14 +30,21 @@ export function demandGivenUp(body: Uint8Array, seen: Pick<Head, "boot" | "head"
   if (!opened.ok) raise("RECEIPT_FORGED", "witness", `it cannot be read: ${opened.code}`);
   const { id, start } = showStart(opened.value.start, about);
   const covered = start.lost?.some(({ boot, seq }) => boot === seen.boot && seen.head.seq <= seq) === true;
-  const { administrators, threshold } = about.book.document.governance;
-  const persons = opened.value.approvals.flatMap((signed) => {
-    const given = attempt(() => openApproval(signed, about.book));
-    const { key, subject, decision } = given.ok ? given.value.approval : { key: "", subject: "", decision: "" };
-    const holder = about.book.holders.get(key as Hash);
-    const counts = holder !== undefined && governs(holder.key) && administrators.includes(holder.person);
-    return counts && subject === id && decision === "confirm" ? [holder.person] : [];
-  });
-  const enough = covered && new Set(persons).size >= threshold;
+  const persons = new Set(opened.value.approvals.map((signed) => confirmerOf(signed, id, about.book)));
+  persons.delete(null);
+  const enough = covered && persons.size >= about.book.document.governance.threshold;
   if (!enough) raise("VAULT_ROLLED_BACK", "head", "the administrators have not given up the head that this device has seen");
+}
+
+/** The administrator who has confirmed the start; null for whatever this device cannot count. */
+function confirmerOf(signed: Uint8Array, id: Hash, book: Book): string | null {
+  try {
+    const { person, approval } = openApproval(signed, book);
+    const holder = book.holders.get(approval.key);
+    const counts = holder !== undefined && governs(holder.key) && book.document.governance.administrators.includes(person);
+    return counts && approval.subject === id && approval.decision === "confirm" ? person : null;
+  } catch (error) {
+    if (error instanceof SdkFault) return null;
+    throw error;
+  }
 }

@@ -49,7 +49,8 @@ function settleOne(state: Founded, now: Now, { subject, stated, ended }: Claim):
 
 /** Is shown a head. One that this vault signed and does not have proves that its disk was rolled back: it stops, founded or
  *  not. After a repair it only notes what is lost, for the administrators to see; what they have given up is answered with
- *  their own word. A head of a vault before this one stops nothing: that one may have written it after it handed over. Fails: WRONG_VAULT, SIGNATURE_INVALID, HEAD_UNKNOWN, ROLLED_BACK, HEAD_LOST, codes of `decode`. */
+ *  their own word. A head of a vault before this one stops nothing: that one may have written it after it handed over.
+ *  Fails: WRONG_VAULT, SIGNATURE_INVALID, HEAD_UNKNOWN, ROLLED_BACK, HEAD_LOST, codes of `decode`. */
 export function witness(state: State, now: Now, { head: bytes }: CommandOf<"witness">): Outcome {
   const { body, signatures } = decode(Signed, bytes);
   const shown = decode(Head, body);

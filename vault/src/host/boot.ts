@@ -70,7 +70,8 @@ export async function initialise(data: string, passphrase: Buffer, work?: Work):
   }
 }
 
-/** A data folder with these folders in it; it may be there already, but empty and this user's. Fails: DATA_EXISTS, DATA_OWNER. */
+/** A data folder with these folders in it; it may be there already, but empty and this user's. Fails: DATA_EXISTS,
+ *  DATA_OWNER. */
 export async function makeFolders(data: string, names: readonly string[]): Promise<void> {
   await mkdir(dirname(data), { recursive: true });
   await mkdir(data, { mode: 0o700 }).catch((error: unknown) => {

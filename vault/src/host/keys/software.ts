@@ -67,7 +67,8 @@ const ADDRESS = /^(m\/44'\/60'\/(?:0|[1-9][0-9]{0,9})')\/0\/(0|[1-9][0-9]{0,9})$
 /** PKCS#8 of an Ed25519 private key up to its 32 bytes. Source: RFC 8410, section 7. */
 const PKCS8 = Buffer.from("302e020100300506032b657004220420", "hex");
 
-/** Makes a keystore with fresh secrets; its key tree is that of `entropy` where that is given. Fails: DATA_EXISTS, PASSPHRASE. */
+/** Makes a keystore with fresh secrets; its key tree is that of `entropy` where that is given. Fails: DATA_EXISTS,
+ *  PASSPHRASE. */
 export async function createKeystore(
   path: string,
   passphrase: Buffer,
