@@ -71,7 +71,7 @@ async function handOver(vault: Vault, book: Book, to: Hash): Promise<void> {
   assert.equal(openBook(next).id, vault.loop.state.book?.id);
 }
 
-test("a successor holds the same key tree under its own passphrase and identity, and goes on where the journal ends", async (t) => {
+test("a successor holds the same key tree under its own identity, and goes on where the journal ends", async (t) => {
   const { old, heir, book, vault } = await made(t);
   const key = await makeHeir(...both(heir, old), work);
   assert.notEqual(key, vault.loop.state.vaultKey);

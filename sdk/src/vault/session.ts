@@ -144,8 +144,8 @@ export async function askUnfounded(wire: Wire, vaultKey: string, ask: Ask, here:
   return checkReceipt(await wire.call(command), command, { vaultKey, deployment: null });
 }
 
-/** Who answers: `vaultKey` is the identity key that the vault claims, the genesis' own or that of a successor. Only the rulebook
- *  says whether that vault is the active one. */
+/** Who answers: `vaultKey` is the identity key that the vault claims, the genesis' own or that of a successor. Only the
+ *  rulebook says whether that vault is the active one. */
 export type Answering = { readonly genesis: Genesis; readonly boot: Hash; readonly vaultKey: string };
 
 /** The genesis of the vault at the end of the wire, when it is the pinned one, and who answers there.
