@@ -38,7 +38,7 @@ async function demandWhole(db: Reader, told: number): Promise<void> {
   const rows = await readEvents(db, { from: 0, to: told + 1 });
   assert.equal(rows.length, told);
   assert.equal(new Set(rows.map((row) => row.subject)).size, told);
-  const nobody = { deployment: DEPLOYMENT, vault: DEPLOYMENT, vaultKey: new Uint8Array(32) };
+  const nobody = { deployment: DEPLOYMENT, line: [] };
   assert.deepEqual(await checkLog({ db, view: nobody }), { size: told, checkpoints: 0, wrong: null });
 }
 

@@ -18,7 +18,7 @@ import { type AddressRow, findAddress, insertAddress, listAddresses, nextIndex }
 const IndexText = z.string().regex(/^(?:0|[1-9]\d{0,9})$/);
 
 /** An address as it is shown. Fails: RECORD_TAMPERED. */
-function show(row: AddressRow, view: Pick<View, "vaultKey" | "deployment">): Address {
+function show(row: AddressRow, view: Pick<View, "line" | "deployment">): Address {
   const whole = attestationOf(row, view) !== null;
   if (!whole)
     problem("RECORD_TAMPERED", "address", `address ${row.index} of wallet ${row.wallet} is not what the vault attested`);
@@ -67,8 +67,8 @@ async function attest(call: Call, wallet: WalletRow, it: { index: number; client
   return row;
 }
 
-function addressIn(attestation: Uint8Array, view: Pick<View, "vaultKey">): string {
-  return openSigned(Attestation, attestation, view.vaultKey)?.address ?? "";
+function addressIn(attestation: Uint8Array, view: Pick<View, "line">): string {
+  return openSigned(Attestation, attestation, view.line)?.address ?? "";
 }
 
 export const addresses: Handlers<"addresses"> = {

@@ -18,9 +18,9 @@ export type AddressColumns = {
  *  client of an omnibus address is the server's own note; that of a segregated one is attested. */
 export function attestationOf(
   row: AddressColumns,
-  { vaultKey, deployment }: { readonly vaultKey: Uint8Array; readonly deployment: Hash },
+  { line, deployment }: { readonly line: readonly Uint8Array[]; readonly deployment: Hash },
 ): Attestation | null {
-  const it = openSigned(Attestation, row.attestation, vaultKey);
+  const it = openSigned(Attestation, row.attestation, line);
   if (it === null || it.deployment !== deployment) return null;
   const placed = it.wallet === row.wallet && it.index === row.index && it.chain === row.chain && it.address === row.address;
   const owned = it.client === undefined || it.client === row.client;

@@ -10,7 +10,7 @@ import { entryOf } from "./rules.ts";
 import { currentEntry, type EntryRow, listEntries } from "./store.ts";
 
 /** An entry as it is shown. Fails: RECORD_TAMPERED. */
-function show(row: EntryRow, view: Pick<View, "vaultKey" | "deployment">): BookEntry {
+function show(row: EntryRow, view: Pick<View, "line" | "deployment">): BookEntry {
   const signed = entryOf(row, view);
   if (signed === null)
     problem("RECORD_TAMPERED", "entry", `the record of entry ${row.name} is not what the vault has in force`);

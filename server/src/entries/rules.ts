@@ -23,9 +23,9 @@ export type EntryColumns = {
 /** The entry, or null when bytes, columns and receipt do not belong together. */
 export function entryOf(
   row: EntryColumns,
-  { vaultKey, deployment }: { readonly vaultKey: Uint8Array; readonly deployment: Hash },
+  { line, deployment }: { readonly line: readonly Uint8Array[]; readonly deployment: Hash },
 ): Entry | null {
-  const receipt = openSigned(Receipt, row.receipt, vaultKey);
+  const receipt = openSigned(Receipt, row.receipt, line);
   const entry = attempt(() => decode(Entry, row.entry));
   if (receipt === null || receipt.code !== "OK" || !entry.ok || !equal(receipt.body, row.entry)) return null;
   const { name, chain, address, class: kind, party } = entry.value;

@@ -69,10 +69,10 @@ export function progressOf(body: Uint8Array, intent: string): Progress | null {
  *  yet. */
 export function isReceiptWhole(
   row: { readonly request: string; readonly receipt: Uint8Array | null },
-  { vaultKey, deployment }: { readonly vaultKey: Uint8Array; readonly deployment: Hash },
+  { line, deployment }: { readonly line: readonly Uint8Array[]; readonly deployment: Hash },
 ): boolean {
   if (row.receipt === null) return true;
-  const receipt = openSigned(Receipt, row.receipt, vaultKey);
+  const receipt = openSigned(Receipt, row.receipt, line);
   if (receipt === null || receipt.deployment !== deployment || receipt.code !== "OK") return false;
   return progressOf(receipt.body, row.request)?.transaction != null;
 }

@@ -38,7 +38,7 @@ export function readFact(envelope: Uint8Array, book: Book): ReadFact {
   if (claimed.deployment !== book.document.deployment) return { ok: false, detail: "it is for another deployment" };
   if (source === undefined || source.type !== claimed.type)
     return { ok: false, detail: `the rulebook names no source ${claimed.source} for ${claimed.type}` };
-  const fact = openSigned(Fact, envelope, source.publicKey);
+  const fact = openSigned(Fact, envelope, [source.publicKey]);
   return fact === null ? { ok: false, detail: "the signature is not its source's" } : { ok: true, id, fact };
 }
 

@@ -34,7 +34,7 @@ import { openByPerson, openSigned } from "../vault/signed.ts";
 import { walletOf, walletRecord } from "../wallets/rules.ts";
 import type { WalletRow } from "../wallets/store.ts";
 
-export type Known = Pick<View, "vaultKey" | "deployment" | "book">;
+export type Known = Pick<View, "line" | "deployment" | "book">;
 /** The newest event about a row. `data`: null once it was erased. */
 export type Told = {
   readonly type: string;
@@ -77,8 +77,8 @@ export const judgeClient = (row: ClientRow, told: Told) => asTold(told, clientRe
 export const judgeUser = (row: UserRow, told: Told) => asTold(told, userRecord(row));
 export const judgeToken = (row: TokenRow, told: Told) => asTold(told, tokenRecord(row));
 
-export function judgeWallet(row: WalletRow, told: Told, { vaultKey }: Known): string | null {
-  return walletOf(row, vaultKey) === null ? "receipt" : asTold(told, walletRecord(row));
+export function judgeWallet(row: WalletRow, told: Told, { line }: Known): string | null {
+  return walletOf(row, line) === null ? "receipt" : asTold(told, walletRecord(row));
 }
 
 export function judgeAddress(row: AddressRow, told: Told, known: Known): string | null {
@@ -222,9 +222,9 @@ function plan(intent: Intent, row: PlannedRow, book: Book): EventData {
 }
 
 /** The slots of its transaction by the vault's receipt. */
-function slotOf(row: ExecutionRow, { vaultKey }: Known): string | null {
+function slotOf(row: ExecutionRow, { line }: Known): string | null {
   if (row.receipt === null) return null;
-  const receipt = openSigned(Receipt, row.receipt, vaultKey);
+  const receipt = openSigned(Receipt, row.receipt, line);
   const transaction = receipt === null ? null : progressOf(receipt.body, row.request)?.transaction;
   return transaction?.slots.join(" ") ?? null;
 }

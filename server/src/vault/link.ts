@@ -29,6 +29,8 @@ export type View = {
   readonly deployment: Hash;
   /** The identity key, and the hash that names it. */
   readonly vaultKey: Uint8Array;
+  /** The identity keys of all vaults that its journal has had, its own last: any of them may have signed what is stored. */
+  readonly line: readonly Uint8Array[];
   readonly vault: Hash;
   readonly book: Book;
   readonly signedRulebook: Uint8Array;
@@ -49,7 +51,7 @@ export type VaultLink = {
 };
 
 /** Who answers: learnt once from the genesis whose hash is pinned. */
-type Identity = Pick<View, "genesis" | "signedGenesis" | "deployment" | "vaultKey" | "vault">;
+type Identity = Pick<View, "genesis" | "signedGenesis" | "deployment" | "vaultKey" | "line" | "vault">;
 
 /** What anybody may send through the server; a start is confirmed by signatures alone. */
 const CARRIED: readonly Command["command"][] = ["status", "head", "show", "protections", "witness", "confirm"];
@@ -120,7 +122,7 @@ function unreachable(field: string, detail: string): never {
 
 /** The receipt in a reply to `command`. Fails: VAULT_UNREACHABLE for anything but the pinned vault's own answer to it. */
 function checkReceipt(reply: Uint8Array, command: Uint8Array, { vaultKey, vault, deployment }: Identity): Receipt {
-  const receipt = openSigned(Receipt, reply, vaultKey);
+  const receipt = openSigned(Receipt, reply, [vaultKey]);
   if (receipt === null) unreachable("receipt.signature", "the reply is not signed by the pinned vault");
   if (receipt.request !== requestId(command)) unreachable("receipt.request", "the reply is to another command");
   if (receipt.vault !== vault) unreachable("receipt.vault", "the receipt names another vault");
@@ -128,18 +130,20 @@ function checkReceipt(reply: Uint8Array, command: Uint8Array, { vaultKey, vault,
   return receipt;
 }
 
-/** Asks for the genesis and, when it is the pinned one, learns the key from it with which this very answer must be signed. */
+/** Asks for the genesis and, when it is the pinned one, learns the key with which this very answer must be signed: that of the
+ *  genesis, or that of a successor, which the rulebook must name. */
 async function learn(call: (command: Uint8Array) => Promise<Uint8Array>, pin: Hash): Promise<Identity> {
   const command = commandBytes({ command: "status" });
   const reply = await call(command);
-  const shown = attempt(() => decode(StatusBody, decode(Receipt, decode(Signed, reply).body).body).genesis);
-  if (!shown.ok || shown.value === undefined) unreachable("vault.genesis", "the vault shows no genesis");
-  const signedGenesis = shown.value;
+  const shown = attempt(() => decode(StatusBody, decode(Receipt, decode(Signed, reply).body).body));
+  if (!shown.ok || shown.value.genesis === undefined) unreachable("vault.genesis", "the vault shows no genesis");
+  const { genesis: signedGenesis, line: keys } = shown.value;
   const opened = attempt(() => openGenesis(signedGenesis, pin));
   if (!opened.ok) unreachable(opened.field, `the genesis cannot be read: ${opened.code}`);
-  const vaultKey = fromHex(opened.value.vaultKey);
+  const line = (keys ?? [opened.value.vaultKey]).map((key) => fromHex(key));
+  const vaultKey = line.at(-1) as Uint8Array;
   const vault = keyId("ed25519", vaultKey);
-  const identity = { genesis: opened.value, signedGenesis, deployment: pin, vaultKey, vault };
+  const identity = { genesis: opened.value, signedGenesis, deployment: pin, vaultKey, line, vault };
   checkReceipt(reply, command, identity);
   return identity;
 }
@@ -193,9 +197,11 @@ function cachedView({ demand, identity, viewMs }: ViewSource): { get(): Promise<
     const self = await identity();
     const since = performance.now();
     const signedHead = (await demand({ command: "head" })).receipt.body;
-    const head = openSigned(Head, signedHead, self.vaultKey);
+    const head = openSigned(Head, signedHead, [self.vaultKey]);
     if (head === null || head.deployment !== self.deployment) unreachable("head", "it is not a head of the pinned vault");
     const rulebook = known?.book.id === head.rulebook ? known : await fetchRulebook(demand, head.rulebook);
+    const active = rulebook.book.document.vault;
+    if (active !== self.vault) unreachable("rulebook.vault", `the rulebook makes ${active} the active vault`);
     known = { ...self, book: rulebook.book, signedRulebook: rulebook.signedRulebook, head, signedHead };
     until = since + viewMs;
     return known;

@@ -37,14 +37,15 @@ export function isSigned(publicKey: Uint8Array, message: Uint8Array, signature: 
 /** What names signed bytes as a whole, signatures included. */
 export const digestOf = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
-/** The object in an envelope that carries exactly one signature, plain Ed25519 by `publicKey`; null when it does not hold. */
-export function openSigned<T>(kind: Kind<T>, envelope: Uint8Array, publicKey: Uint8Array): T | null {
+/** The object in an envelope that carries exactly one signature, plain Ed25519 by one of `keys`; null when it does not hold. */
+export function openSigned<T>(kind: Kind<T>, envelope: Uint8Array, keys: readonly Uint8Array[]): T | null {
   const opened = attempt(() => decode(Signed, envelope));
   if (!opened.ok) return null;
   const { body, signatures } = opened.value;
   const [signature] = signatures;
-  const fits = signatures.length === 1 && signature?.key === keyId("ed25519", publicKey) && signature.clientData === undefined;
-  if (!fits || signature === undefined) return null;
+  const publicKey = keys.find((key) => signature?.key === keyId("ed25519", key));
+  const fits = signatures.length === 1 && signature?.clientData === undefined;
+  if (!fits || signature === undefined || publicKey === undefined) return null;
   if (!isSigned(publicKey, challengeOf(kind as Kind<unknown>, body), signature.signature)) return null;
   const object = attempt(() => decode(kind, body));
   return object.ok ? object.value : null;

@@ -10,8 +10,8 @@ import { walletOf, walletRecord } from "./rules.ts";
 import { changeWallet, listWallets, visibleWallet, type WalletRow } from "./store.ts";
 
 /** A wallet as it is shown; what is not the vault's own is not. Fails: RECORD_TAMPERED. */
-export function showWallet(row: WalletRow, vaultKey: Uint8Array): Wallet {
-  const shown = walletOf(row, vaultKey);
+export function showWallet(row: WalletRow, line: readonly Uint8Array[]): Wallet {
+  const shown = walletOf(row, line);
   if (shown === null) problem("RECORD_TAMPERED", "wallet", `the record of wallet ${row.name} is not what the vault has signed`);
   return {
     name: row.name,
@@ -38,7 +38,7 @@ export async function demandWallet(
 
 export const wallets: Handlers<"wallets"> = {
   async "wallets.list"({ house, caller, tx }, { query }) {
-    const { vaultKey } = await house.vault.view();
+    const { line } = await house.vault.view();
     return paged({
       list: "wallets.list",
       query,
@@ -46,18 +46,18 @@ export const wallets: Handlers<"wallets"> = {
       keyOf: (row: WalletRow) => [row.name] as const,
       read: ({ after, take }) =>
         listWallets(tx, caller, { after: after?.[0] ?? null, limit: take, client: query.client, unit: query.unit }),
-      show: (row) => showWallet(row, vaultKey),
+      show: (row) => showWallet(row, line),
     });
   },
   async "wallets.get"(call, { params }) {
-    const { vaultKey } = await call.house.vault.view();
-    return showWallet(await demandWallet(call, params.name, "params.name"), vaultKey);
+    const { line } = await call.house.vault.view();
+    return showWallet(await demandWallet(call, params.name, "params.name"), line);
   },
   async "wallets.change"(call, { params, body }) {
     const { tx, caller, house } = call;
-    const { vaultKey } = await house.vault.view();
+    const { line } = await house.vault.view();
     const row = await demandWallet(call, params.name, "params.name");
-    call.demandMatch(showWallet(row, vaultKey));
+    call.demandMatch(showWallet(row, line));
     const foreign = body.unit !== undefined && !caller.units.includes(body.unit);
     if (foreign) problem("NOT_FOUND", "body.unit", `there is no unit ${body.unit} that you may see`);
     const changed = await changeWallet(tx, row.name, body);
@@ -72,6 +72,6 @@ export const wallets: Handlers<"wallets"> = {
       data,
       record: walletRecord(changed),
     });
-    return showWallet(changed, vaultKey);
+    return showWallet(changed, line);
   },
 };

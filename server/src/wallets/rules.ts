@@ -16,8 +16,8 @@ export type WalletColumns = {
 };
 
 /** The wallet that the receipt shows, or null when it is not the vault's or says something else than the columns. */
-export function walletOf(row: WalletColumns, vaultKey: Uint8Array): WalletBody | null {
-  const receipt = openSigned(Receipt, row.receipt, vaultKey);
+export function walletOf(row: WalletColumns, line: readonly Uint8Array[]): WalletBody | null {
+  const receipt = openSigned(Receipt, row.receipt, line);
   if (receipt === null || receipt.code !== "OK") return null;
   const body = attempt(() => decode(WalletBody, receipt.body));
   if (!body.ok) return null;

@@ -80,7 +80,7 @@ function verified(body: Uint8Array, { extent, view }: { extent: Extent; view: Vi
   if (!opened.ok) problem("VAULT_UNREACHABLE", opened.field, "the vault's answer is no checkpoint");
   const { checkpoint, note: signature } = opened.value;
   const text = formatCheckpoint(extent);
-  const object = openSigned(Checkpoint, checkpoint, view.vaultKey);
+  const object = openSigned(Checkpoint, checkpoint, [view.vaultKey]);
   const fits =
     object?.deployment === view.deployment &&
     object.vault === view.vault &&
@@ -97,14 +97,17 @@ function verified(body: Uint8Array, { extent, view }: { extent: Extent; view: Vi
 /** What of a stored checkpoint does not hold, or null. */
 export function wrongInCheckpoint(
   row: store.CheckpointRow,
-  view: Pick<View, "deployment" | "vault" | "vaultKey">,
+  view: Pick<View, "deployment" | "line">,
 ): string | null {
-  const object = openSigned(Checkpoint, row.checkpoint, view.vaultKey);
+  const object = openSigned(Checkpoint, row.checkpoint, view.line);
   const origin = originOf(view.deployment);
   if (object === null || object.deployment !== view.deployment || object.origin !== origin) return "checkpoint";
   if (object.size !== row.size) return "size";
   if (object.root !== row.root) return "root";
   if (object.at !== row.at.getTime()) return "at";
-  const note = attempt(() => openCheckpoint(row.note, { name: origin, publicKey: view.vaultKey }, isSigned));
-  return note.ok && note.value.size === row.size && note.value.root === row.root ? null : "note";
+  const holds = view.line.some((publicKey) => {
+    const note = attempt(() => openCheckpoint(row.note, { name: origin, publicKey }, isSigned));
+    return note.ok && note.value.size === row.size && note.value.root === row.root;
+  });
+  return holds ? null : "note";
 }

@@ -16,7 +16,7 @@ export type Wrong = { readonly number: number; readonly detail: string };
 /** How many leaves and checkpoints hold, up to the first thing that does not. */
 export type Checked = { readonly size: number; readonly checkpoints: number; readonly wrong: Wrong | null };
 
-type Self = Pick<View, "deployment" | "vault" | "vaultKey">;
+type Self = Pick<View, "deployment" | "line">;
 type Walk = { readonly db: Reader; readonly view: Self; readonly signal?: AbortSignal };
 
 /** Checks all that is there now; what is appended meanwhile is left to the next time. */
