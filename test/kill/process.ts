@@ -40,10 +40,10 @@ export type Running = {
 /** The vault or its connection is not there any more. */
 export class Gone extends Error {}
 
-/** One verb of the vault's program on a data folder. The passphrase goes in, and the console stays open. `wrapped` puts other
+/** One verb of the vault's program on a data folder. The passphrase goes in, and the console stays open; a repair is agreed to. `wrapped` puts other
  *  programs before it. */
 export function startVault(
-  verb: "run" | "init",
+  verb: "run" | "init" | "repair" | "inherit",
   data: string,
   step: Step = null,
   wrapped: (command: readonly string[]) => readonly string[] = (command) => command,
@@ -64,6 +64,8 @@ export function startVault(
     texts.out += chunk;
     const line = texts.out.split("\n").find((text) => text.includes('"ready"'));
     if (line !== undefined) ready.resolve(JSON.parse(line).identityKey);
+    const found = /"event":"found".*"head":"([0-9a-f]{12})/.exec(texts.out);
+    if (found !== null) child.stdin?.write(`repair ${found[1]}\n`);
   });
   child.stderr?.on("data", (chunk) => {
     texts.error += chunk;

@@ -57,6 +57,7 @@ async function describe(session: Session): Promise<Answer> {
     ["vault's time", `at least ${formatTime(head.at)}`],
     ["live", `${body.live} signed transaction${body.live === 1 ? " is" : "s are"} not final`],
     ["start", startWords(body, session)],
+    ...(body.succession === undefined ? [] : [["succession", `no transaction before ${formatTime(body.succession)}`]]),
     ["rule change", waitingOf(body)],
     ...(body.freezes.length === 0 ? [["freezes", "none"]] : body.freezes.map((item) => ["freeze", freezeWords(item)])),
   ]);
@@ -75,6 +76,7 @@ async function describe(session: Session): Promise<Answer> {
       boot: head.boot,
       halted: head.halted,
       ...startJson(body),
+      ...(body.succession === undefined ? {} : { succession: body.succession }),
       live: body.live,
       freezes: body.freezes.map((item) => ({ ...item })),
       ...(body.waiting === undefined ? {} : { waiting: body.waiting }),

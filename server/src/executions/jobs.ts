@@ -418,7 +418,7 @@ export const executionWorkers: Workers = {
     const index = request?.index ?? 0;
     const context = { ...(await house.chains.contextFor(execution.chain, call)), index };
     const receipt = await house.vault.ask({ command: "reprice", intent: execution.request as Hash, context });
-    if (["FROZEN", "OVERLOADED", "START_UNCONFIRMED"].includes(receipt.code))
+    if (["FROZEN", "OVERLOADED", "START_UNCONFIRMED", "SUCCESSION_WAITS"].includes(receipt.code))
       return { again: new Date(house.now() + limits.repriceAgainMs) };
     if (receipt.code !== "OK") return tellStuck(house, execution, receipt);
     const transaction = progressOf(receipt.body, execution.request)?.transaction;

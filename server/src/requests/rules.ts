@@ -164,6 +164,7 @@ const MEANINGS: { readonly [code: string]: Meaning } = {
   TABLE_FULL: "wait",
   OVERLOADED: "wait",
   START_UNCONFIRMED: "wait",
+  SUCCESSION_WAITS: "wait",
   KEYSTORE_FAULT: "wait",
   EXPIRED: "expired",
   INTENT_REJECTED: "rejected",

@@ -95,10 +95,7 @@ function verified(body: Uint8Array, { extent, view }: { extent: Extent; view: Vi
 }
 
 /** What of a stored checkpoint does not hold, or null. */
-export function wrongInCheckpoint(
-  row: store.CheckpointRow,
-  view: Pick<View, "deployment" | "line">,
-): string | null {
+export function wrongInCheckpoint(row: store.CheckpointRow, view: Pick<View, "deployment" | "line">): string | null {
   const object = openSigned(Checkpoint, row.checkpoint, view.line);
   const origin = originOf(view.deployment);
   if (object === null || object.deployment !== view.deployment || object.origin !== origin) return "checkpoint";
