@@ -171,6 +171,8 @@ attacks("the journal is spliced from another vault, or from another history of t
 
 attacks("the newest records are cut off at a record's end, which looks like a write that never was", async () => {
   const { house, clean } = await realVault();
+  const mark = `${house.data}/journal.mark`;
+  const atStart = await fs.readFile(mark);
   const paid = await house.request(house.pay("pay-1"), TWO);
   const { receipt } = await house.ask(paid);
   assert.equal(receipt.code, "OK");
@@ -183,6 +185,14 @@ attacks("the newest records are cut off at a record's end, which looks like a wr
   for (const lost of [1, 2]) {
     await restore();
     await fs.writeFile(segment(house, 2), bytes.subarray(0, at[at.length - 1 - lost]));
+    await house.start();
+    await fails(async () => assert.equal(await house.code(paid), "START_UNCONFIRMED", "the mark of an orderly stop tells"));
+    await fails(async () => assert.equal(await house.code(await house.request(second, TWO)), "START_UNCONFIRMED"));
+    await house.stop();
+    await restore();
+    await fs.writeFile(segment(house, 2), bytes.subarray(0, at[at.length - 1 - lost]));
+    // After a crash the mark is that of the last start.
+    await fs.writeFile(mark, atStart);
     await house.start();
     const { ground } = await house.ground();
     await fails(async () => {
