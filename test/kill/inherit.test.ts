@@ -75,7 +75,8 @@ async function round(step: string): Promise<void> {
   const data = join(folder, step, "data");
   await fs.cp(model(), data, { recursive: true });
   const dying = startVault("inherit", data, step, from);
-  assert.equal((await dying.ended).signal, "SIGKILL", `${step} was never reached`);
+  const { signal, words: why, steps } = await dying.ended;
+  assert.equal(signal, "SIGKILL", `${step} was never reached after ${steps.length}: ${why}`);
   const found = await recordsOf(data);
   assert.ok(found === null || found === end.seq);
   const { code, event, words } = await startVault("inherit", data, null, from).ended;
