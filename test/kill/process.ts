@@ -40,8 +40,8 @@ export type Running = {
 /** The vault or its connection is not there any more. */
 export class Gone extends Error {}
 
-/** One verb of the vault's program on a data folder. The passphrase goes in, and the console stays open; a repair is agreed to. `wrapped` puts other
- *  programs before it. */
+/** One verb of the vault's program on a data folder. The passphrase goes in, and the console stays open; a repair is agreed to.
+ *  `wrapped` puts other programs before it. */
 export function startVault(
   verb: "run" | "init" | "repair" | "inherit",
   data: string,

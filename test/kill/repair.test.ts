@@ -1,5 +1,5 @@
-/** The ceremony of a repair is killed at every call that changes the disk: nothing of what was there is lost, and no start takes
- *  what is left for whole and confirmed. */
+/** The ceremony of a repair is killed at every call that changes the disk: nothing of what was there is lost, and no start
+ *  takes what is left for whole and confirmed. */
 import assert from "node:assert/strict";
 import * as fs from "node:fs/promises";
 import { join } from "node:path";

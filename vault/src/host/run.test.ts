@@ -358,3 +358,41 @@ test("a stop ends the batch that is under way and gives up what a keystore still
   await soon();
   assert.deepEqual(loop.state.log, ["booted", "a"]);
 });
+
+test("the mark follows the first sync before anything else, and is made again at the end where more was written", async (t) => {
+  const { journal } = journalOf();
+  const marks: number[] = [];
+  const mark = async ({ sequence }: { sequence: number }) => {
+    marks.push(sequence);
+  };
+  const loop = start(t, { journal, mark, suspicion: "behind" });
+  await soon();
+  assert.deepEqual(marks, [1]);
+  await ask(loop, "note a");
+  await loop.stop();
+  await loop.stop();
+  assert.deepEqual(marks, [1, 2]);
+  const idle = start(t, { journal: journalOf().journal, mark });
+  await soon();
+  await idle.stop();
+  assert.deepEqual(marks, [1, 2, 1], "nothing more was written");
+  const early = start(t, { journal: journalOf().journal, mark });
+  await early.stop();
+  assert.deepEqual(marks, [1, 2, 1], "a start that is not durable is not marked");
+});
+
+test("a mark that cannot be made ends the loop, at its start before any effect, and at its end", async (t) => {
+  const broken = start(t, {
+    mark: () => Promise.reject(new Fault("JOURNAL_WRITE", "EIO")),
+    state: { log: [], jobs: [idOf("old")] },
+  });
+  await assert.rejects(broken.ended, { code: "JOURNAL_WRITE" });
+  let times = 0;
+  const mark = () => (times++ === 0 ? Promise.resolve() : Promise.reject(new Fault("JOURNAL_WRITE", "EIO")));
+  const loop = start(t, { mark });
+  await soon();
+  await ask(loop, "note a");
+  const ended = assert.rejects(loop.ended, { code: "JOURNAL_WRITE" });
+  await loop.stop();
+  await ended;
+});

@@ -108,7 +108,7 @@ export class Loop<State> {
     if (this.#open) this.#tell({ request: requestHash(request), asker }, reply, this.#parts.clock().lo);
   }
 
-  /** Ends after the batch that is under way. Whoever still waits hears nothing. */
+  /** Ends after the batch that is under way. Whoever still waits hears nothing. A mark that cannot be made fails `ended`. */
   async stop(): Promise<void> {
     this.#shut();
     await this.#draining;
@@ -157,7 +157,8 @@ export class Loop<State> {
       const { decided, records } = this.#decideSome();
       const head = await journal.append(records);
       if (!fence.held()) throw new Fault("DATA_FENCED", "");
-      if (this.#marked === null) await this.#mark();
+      // The first records are those of the start; before them a suspicion would be forgotten.
+      if (this.#marked === null && records.length > 0) await this.#mark();
       if (this.#failed) return;
       this.#stand = this.#standAt(head);
       for (const one of decided) this.#perform(one);

@@ -73,6 +73,8 @@ export async function serveUntilEnd<State>(openings: Openings<State>, ready: () 
     await over;
     clearTimeout(deadline);
   }
+  // Writing how far the journal goes may have failed at the very end.
+  await loop.ended;
 }
 
 /** The loop's `ask`, but for what only the host knows: which protections hold. */
