@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { transact } from "../../server/src/db/transact.ts";
 import { factWorkers } from "../../server/src/facts/jobs.ts";
-import { factsOn, insertFact } from "../../server/src/facts/store.ts";
+import { insertFact, newestFacts } from "../../server/src/facts/store.ts";
 import type { House } from "../../server/src/host/context.ts";
 import type { Job } from "../../server/src/jobs/jobs.ts";
 import { type TestDatabase, withDatabase } from "../world/database.ts";
@@ -28,10 +28,16 @@ test("what the vault refuses, because its clock is behind or sources disagree, i
     const end = await inform(code);
     assert.ok(typeof end === "object" && end.again.getTime() > Date.now());
   }
-  assert.deepEqual((await factsOn(made.db, subject)).map(({ informed }) => informed), [false]);
+  assert.deepEqual(
+    (await newestFacts(made.db, [subject])).map(({ informed }) => informed),
+    [false],
+  );
 });
 
 test("what it has heard it is not told again", async () => {
   assert.equal(await inform("OK"), "done");
-  assert.deepEqual((await factsOn(made.db, subject)).map(({ informed }) => informed), [true]);
+  assert.deepEqual(
+    (await newestFacts(made.db, [subject])).map(({ informed }) => informed),
+    [true],
+  );
 });

@@ -7,9 +7,9 @@ import type { Intent } from "@strongroom/core/signed/intent";
 import { decode, idOf } from "@strongroom/core/signed/object";
 import type { Receipt } from "@strongroom/core/signed/receipt";
 import type { Tx } from "../db/tables.ts";
+import { transact } from "../db/transact.ts";
 import { entryRecord } from "../entries/rules.ts";
 import { insertEntry, retireEntry } from "../entries/store.ts";
-import { transact } from "../db/transact.ts";
 import { emit } from "../events/store.ts";
 import { type Acting, carryToChain, rehearse } from "../executions/jobs.ts";
 import { isOnChain } from "../executions/rules.ts";
@@ -249,10 +249,10 @@ export const expiryKeeper: Keeper = {
 
 /** Only the vault says that an intent has expired: it may have committed itself to it, whoever asked for that. */
 async function expireOverdue(house: House, lease: Lease): Promise<void> {
-  const ids = await overdueRequests(house.db, { at: new Date(house.now()), limit: limits.batch });
-  if (ids.length === 0) return;
+  const overdue = await overdueRequests(house.db, { at: new Date(house.now()), limit: limits.batch });
+  if (overdue.length === 0) return;
   await transact(house.db, async (tx) => {
     await demandFence(tx, lease);
-    for (const subject of ids) await enqueue(tx, { kind: "carry-out", subject });
+    for (const { id: subject } of overdue) await enqueue(tx, { kind: "carry-out", subject });
   });
 }

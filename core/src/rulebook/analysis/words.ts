@@ -181,7 +181,7 @@ function boxJson(facets: readonly Facet[]): { readonly [name: string]: Json } {
 function valueJson({ part, role, from, to }: Value): Json {
   const { amount: _amount, value: _value, ...names } = part;
   const range = from === undefined || to === undefined ? {} : { from: from.toString(), to: to.toString() };
-  return role === "named" ? { ...names, ...range } : role;
+  return role === "named" ? ({ ...names, ...range } as Json) : role;
 }
 
 /** An action as JSON: amounts as text. */
