@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { Leaf } from "@strongroom/core/audit/leaf";
 import { Record } from "@strongroom/core/journal/record";
 import * as protocol from "@strongroom/core/protocol/command";
+import { ExplanationBody } from "@strongroom/core/protocol/explanation";
 import { Approval } from "@strongroom/core/signed/approval";
 import { Attestation } from "@strongroom/core/signed/attestation";
 import { Checkpoint } from "@strongroom/core/signed/checkpoint";
@@ -34,7 +35,7 @@ const SECTIONS: readonly { readonly title: string; readonly kinds: readonly Kind
   { title: "Commands", kinds: [Command] },
   {
     title: "Bodies of receipts",
-    kinds: [StatusBody, ExecutionBody, FreezeBody, DelayBody, GivenUpBody, WalletBody, CheckpointBody, ProtectionsBody],
+    kinds: [StatusBody, ExecutionBody, FreezeBody, DelayBody, GivenUpBody, WalletBody, CheckpointBody, ProtectionsBody, ExplanationBody],
   },
   { title: "Journal records", kinds: [Record] },
 ];

@@ -55,6 +55,7 @@ const RENAMED: { readonly [table: string]: readonly [column: string, value: stri
   rulebook_decision: ["id", HASH, "ab".repeat(32)],
   request: ["id", HASH, "ab".repeat(32)],
   decision: ["id", HASH, "ab".repeat(32)],
+  explanation: ["id", HASH, "ab".repeat(32)],
   execution: ["id", "'018f0000-0000-7000-8000-000000000000'", "018f0000-0000-7000-8000-000000000000"],
   chain_tx: ["id", HASH, "ab".repeat(32)],
   deposit: ["id", "'018f0000-0000-7000-8000-000000000000'", "018f0000-0000-7000-8000-000000000000"],

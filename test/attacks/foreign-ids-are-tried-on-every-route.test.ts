@@ -57,6 +57,7 @@ before(async () => {
       { wallet: "treasury", index: "1" },
     ],
     requests: (await ids("request", "id")).map((id) => ({ id })),
+    explanations: (await ids("request", "id")).map((id) => ({ id })),
     executions: (await ids("execution", "id")).map((id) => ({ id })),
     deposits: (await ids("deposit", "id")).map((id) => ({ id })),
     accounts: (await ids("ledger_account", "id")).map((id) => ({ id })),

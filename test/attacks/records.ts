@@ -32,6 +32,7 @@ export const TABLES: { readonly [table: string]: readonly [noun: string, key: st
   rulebook_decision: ["rulebook-decision", "id"],
   request: ["request", "id"],
   decision: ["decision", "id"],
+  explanation: ["explanation", "id"],
   execution: ["execution", "id::text"],
   chain_tx: ["transaction", "id"],
   deposit: ["deposit", "id::text"],
@@ -43,6 +44,7 @@ export const UNCOMPARED: { readonly [table: string]: readonly string[] } = {
   chain_watch: ["change"],
   fact: ["informed"],
   request: ["answer_detail", "answer_at", "version"],
+  explanation: ["at"],
   execution: ["created_at", "updated_at"],
   chain_tx: [
     ...["state", "final_at", "settled_at", "replaced_by", "reason"],

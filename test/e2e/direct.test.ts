@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { ask, makeFolder, waitForNone } from "./command.ts";
 import { type Direct, startDirect } from "./direct.ts";
+import { demandExplained } from "./explain.ts";
 
 const place = await makeFolder();
 const home = join(place.folder, "home");
@@ -54,10 +55,14 @@ test("a token is paid the same way, and what no rule allows is refused with its 
   assert.equal((await strongroom("send", id)).status, 0);
   const outside = await strongroom("pay", "1", "usdx", "--from", "treasury", "--to", "paper-wallet", "--key", "tom", "--yes");
   const refused = String(outside.json["request"]);
-  assert.match(String(outside.json["against"]), /no rule allows it/);
+  assert.match(String(outside.json["against"]), /no rule allows this pay/);
   for (const name of ["amy", "bob"]) await strongroom("approve", refused, "--key", name, "--yes");
   const { status, json } = await strongroom("send", refused);
   assert.deepEqual([status, json["code"], typeof json["next"]], [1, "NOT_ALLOWED", "string"]);
+});
+
+test("what stands between a request and its execution is explained", async () => {
+  await demandExplained({ home, folder: place.folder, id: await requested("0.1 eth", "amy") });
 });
 
 test("what could never be carried out is said before anybody signs", async () => {

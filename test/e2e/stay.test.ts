@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { caller } from "../world/chain.ts";
 import { ask, type Json, makeFolder, type Running, startUp, waitForNone } from "./command.ts";
+import { demandExplained } from "./explain.ts";
 import { testStuck } from "./stuck.ts";
 
 const place = await makeFolder();
@@ -62,7 +63,7 @@ test("a stranger pays: request, two approvals, the server carries it out; waitin
 
 test("what no rule allows is refused with its code, and a rejected request is never carried out", async () => {
   const outside = await done("pay", "1", "usdx", "--from", "treasury", "--to", "paper-wallet", "--key", "tom", "--yes");
-  assert.match(String(outside["against"]), /no rule allows it/);
+  assert.match(String(outside["against"]), /no rule allows this pay/);
   const refused = String(outside["request"]);
   for (const name of ["amy", "bob"]) await done("approve", refused, "--key", name, "--yes");
   const { status, json } = await strongroom("send", refused);
@@ -72,6 +73,10 @@ test("what no rule allows is refused with its code, and a rejected request is ne
   const late = await strongroom("approve", id, "--key", "bob", "--yes");
   assert.deepEqual([late.status, late.json["code"]], [1, "STATE_CONFLICT"]);
   assert.equal((await strongroom("send", id)).json["code"], "INTENT_REJECTED");
+});
+
+test("what stands between a request and its execution is explained", async () => {
+  await demandExplained({ home, folder: place.folder, id: await requested("0.1 eth", "amy") });
 });
 
 test("what could never be carried out is said before anybody signs", async () => {

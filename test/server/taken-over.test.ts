@@ -89,7 +89,7 @@ const done =
 const carriedOut =
   (payment: Payment): Work =>
   (acting) =>
-    carryToChain(acting, payment, []);
+    carryToChain(acting, { ...payment, facts: [] });
 
 /** A payment for which something is set aside. */
 async function reserved(): Promise<Payment> {

@@ -19,6 +19,7 @@ import { Rulebook } from "../../core/src/signed/rulebook.ts";
 import { decide } from "../../vault/src/decide/decide.ts";
 import type { State } from "../../vault/src/state/state.ts";
 import type { Answer, Outcome } from "../../vault/src/types.ts";
+import { demandTold } from "../world/explain.ts";
 import { type Device, someHash } from "../world/keys.ts";
 import { checkpoint, leavesOf, logOf } from "../world/log.ts";
 import { MemoryVault, must } from "../world/vault.ts";
@@ -297,6 +298,7 @@ test("a good command that is changed anywhere is refused, or means what it meant
     const whole = attempt(() => encode(Command, changed(command, how) as Command));
     const bytes = whole.ok ? whole.value : flipped(encode(Command, command), how.salt);
     const outcome = decide(state, { now, command: bytes });
+    if (how.salt % 8 === 0) demandTold(state, { now, command: bytes }, outcome);
     sent += 1;
     const code = answerOf(outcome)?.code ?? "waits";
     codes.set(code, (codes.get(code) ?? 0) + 1);
@@ -346,7 +348,9 @@ test("whatever honest people approve is refused with a code, or done exactly as 
   const one = (index: number, how: Change): void => {
     const command = approved(vault, intents[index] as Intent, how);
     if (command === undefined) return;
-    const outcome = decide(state, { now, command: encode(Command, command) });
+    const input = { now, command: encode(Command, command) };
+    const outcome = decide(state, input);
+    demandTold(state, input, outcome);
     const code = answerOf(outcome)?.code ?? "waits";
     codes.set(code, (codes.get(code) ?? 0) + 1);
     assert.notEqual(code, "INTERNAL", answerOf(outcome)?.detail);

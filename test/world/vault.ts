@@ -16,6 +16,7 @@ import { decide } from "../../vault/src/decide/decide.ts";
 import { apply } from "../../vault/src/state/apply.ts";
 import { emptyState, type Founded, type State, startOf } from "../../vault/src/state/state.ts";
 import type { AccountKey, Answer, Effect, Input, Job, KeySpec, Now, Outcome } from "../../vault/src/types.ts";
+import { demandTold } from "./explain.ts";
 import type { Device } from "./keys.ts";
 import { someHash } from "./keys.ts";
 import * as world from "./world.ts";
@@ -55,9 +56,10 @@ export class MemoryVault {
     this.boot();
   }
 
-  /** One input, decided and applied; signing and creating are done at once unless held. The answers, in order. */
+  /** One input, decided and applied, with its explanation compared (`explain.ts`); signing and creating are done at once unless held. The answers, in order. */
   feed(input: Input): Answer[] {
     const outcome: Outcome = decide(this.state, input);
+    demandTold(this.state, input, outcome);
     for (const record of outcome.records) {
       this.journal.push(record.bytes);
       this.state = apply(this.state, record);

@@ -30,6 +30,8 @@ export type Draft = {
 };
 
 export type Desk = {
+  /** The server that it is on, or null. */
+  readonly server: Client | null;
   /** Keeps a request; again, the same. Fails: `ApiProblem`. */
   create(draft: Draft): Promise<Request>;
   /** The request with this id, or with the only id that begins so. Fails: REQUEST_MISSING, FILE_UNFIT, REQUEST_FORGED. */

@@ -13,6 +13,7 @@ import type { Desk } from "./desk.ts";
 
 export function folderDesk(home: string): Desk {
   return {
+    server: null,
     async create({ bytes, approval, index }) {
       return addApproval(await createRequest(home, bytes, index), approval);
     },

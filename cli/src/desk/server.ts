@@ -21,6 +21,7 @@ export function serverDesk(known: Known, client: Client): Desk {
     return found === null ? null : checkedRequest(known, found, id);
   };
   return {
+    server: client,
     async create({ bytes, approval, index, client: payer }) {
       const more = { ...(index === undefined ? {} : { index }), ...(payer === undefined ? {} : { client: payer }) };
       return checkedRequest(known, await client.call("requests.create", { body: { intent: bytes, approval, ...more } }));

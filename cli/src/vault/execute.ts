@@ -55,7 +55,7 @@ export function endIn({ code, detail }: { readonly code: string; readonly detail
  *  spoil all of them. Where the initiator's own is stale, all are sent, so that the vault says why. */
 export function currentApprovals(
   session: Session,
-  { approvals, intent }: Request,
+  { approvals, intent }: Pick<Request, "approvals" | "intent">,
 ): { readonly sent: readonly Uint8Array[]; readonly left: readonly string[] } {
   const [book, head] = [session.book(), session.head()];
   const sent: Uint8Array[] = [];

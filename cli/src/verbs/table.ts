@@ -8,6 +8,7 @@ import { keyNew, keyShow } from "./key.ts";
 import { call } from "./requests/call.ts";
 import { approve, reject } from "./requests/decide.ts";
 import { entryNew, entryRetire } from "./requests/entry.ts";
+import { explainVerb } from "./requests/explain.ts";
 import { freeze, unfreeze } from "./requests/freeze.ts";
 import { cancel, pay } from "./requests/pay.ts";
 import { requests, send } from "./requests/send.ts";
@@ -34,6 +35,7 @@ export const VERBS: readonly Verb[] = [
   reject,
   send,
   requests,
+  explainVerb,
   address,
   walletNew,
   walletShow,

@@ -50,6 +50,9 @@ export interface Chain<Context> {
   parseAddress(text: string, field: string): string;
   /** Unsigned bytes. Fails: CONTEXT_INVALID, GAS_TOO_LOW. */
   build(order: Order, context: Context): Uint8Array;
+  /** The context of the dearest transaction that costs at most `fee` in base units of the native asset. Fails: ADDRESS_INVALID,
+   *  BAD_VALUE. */
+  dearest(order: Omit<Order, "chainId" | "nonce">, fee: bigint): Context;
   /** Four bytes, as hex, that select a method. Not the builder's code. */
   selector(method: string): string;
   /** The dangerous kind of call that a method makes, or null. Fails: CALL_INVALID for a method that can never be called. */

@@ -51,6 +51,17 @@ test("every command comes back as it was sent", () => {
     { ...head, command: "status" },
     { ...head, command: "found", genesis: some, rulebook: some },
     { ...head, command: "execute", orders: [{ intent: some, context }, { intent: some }], approvals: [some], facts: [] },
+    {
+      ...head,
+      command: "explain",
+      orders: [
+        { intent: some, index: 3 },
+        { intent: some, context },
+      ],
+      approvals: [],
+      facts: [],
+      draft: some,
+    },
     { ...head, command: "register", intent: some, approvals: [] },
     { ...head, command: "object", approval: some },
     { ...head, command: "rulebook", rulebook: some, approvals: [some, some] },

@@ -38,6 +38,12 @@ const Order = record({
   context: optional(1, EvmContext, "chain context, for kinds that sign a transaction"),
 });
 
+const Rehearsed = record({
+  intent: field(0, blob(MAX_OBJECT_BYTES, 1), "bytes of the intent"),
+  context: optional(1, EvmContext, "chain context; without it that of the dearest transaction which the total fee allows"),
+  index: optional(2, uint(2_147_483_647), "without a context: index of the paying address; 0 where it is left out"),
+});
+
 const approvals = field(
   21,
   list(blob(MAX_SIGNED_BYTES, 1), MAX_APPROVALS),
@@ -96,6 +102,19 @@ export const Command = kind(
         },
       },
       confirm: { number: 15, table: { approvals } },
+      explain: {
+        number: 16,
+        table: {
+          orders: field(20, list(Rehearsed, MAX_INTENTS, 1), "what is asked about"),
+          approvals,
+          facts,
+          draft: optional(
+            23,
+            blob(MAX_RULEBOOK_BYTES + 65_536, 1),
+            "a rulebook to judge by as if it were in force, signed or not, whose base is the one in force",
+          ),
+        },
+      },
       checkpoint: {
         number: 13,
         table: {

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { ALLOW, DAY_MS, DENY, REQUIRE, sampleRulebook } from "../../test/sample.ts";
+import { ALLOW, DAY_MS, DENY, PERSONS, REQUIRE, sampleRulebook, servedKey } from "../../test/sample.ts";
 import type { Requirement, Rule } from "../signed/rulebook.ts";
 import { openBook, type Subject } from "./book.ts";
-import { type Approver, approvalLife, judge, quorumMet } from "./judge.ts";
+import { type Approver, approvalLife, judge, lackingOf, quorumMet } from "./judge.ts";
 import { NOTHING, OPEN } from "./open.ts";
 
 const payment: Subject = {
@@ -194,4 +194,21 @@ test("an approval lives as long as the rulebook and every requirement that may b
   assert.equal(approvalLife(book, "entry"), 3_600_000);
   for (const kind of ["freeze", "unfreeze", undefined] as const) assert.equal(approvalLife(book, kind), DAY_MS);
   assert.equal(approvalLife(bookOf([ALLOW, REQUIRE]), "pay"), DAY_MS);
+});
+
+test("what a quorum lacks, and who could add it", () => {
+  const persons = PERSONS.map((person) => (person.id === "carl" ? { ...person, keys: [servedKey("carl")] } : person));
+  const book = openBook(sampleRulebook({ persons }));
+  const lacking = (change: Partial<Requirement>, approvers: readonly Approver[], initiator = "tom") =>
+    lackingOf(book, { ...REQUIRE, ...change } as Parameters<typeof lackingOf>[1], { initiator, approvers });
+  const approvers = (count: number) => [[{ group: "approvers", count }]];
+  assert.deepEqual(lacking({}, []), { ways: approvers(2), groups: 0, could: ["amy", "bob"] });
+  assert.deepEqual(lacking({}, [device("amy")]), { ways: approvers(1), groups: 0, could: ["bob"] });
+  assert.deepEqual(lacking({ servedCounts: true }, [device("amy")]).could, ["bob", "carl"]);
+  assert.deepEqual(lacking({}, [device("amy")], "bob").could, []);
+  assert.deepEqual(lacking({ initiatorCounts: true }, [], "bob").could, ["amy", "bob"]);
+  assert.deepEqual(lacking({}, [device("amy"), device("bob")]), { ways: [], groups: 0, could: [] });
+  const quorum = { type: "anyOf", of: ["approvers", "officers"].map((group) => ({ type: "group", group, count: 1 })) } as never;
+  const filled = lacking({ quorum, distinctGroups: 2 }, [device("amy")]);
+  assert.deepEqual(filled, { ways: [], groups: 1, could: ["bob", "olga", "otto"] });
 });

@@ -1,9 +1,9 @@
 /** The judgement: what the rules say of a subject, and whether a requirement is met. Deny overrides, every matching
  *  requirement binds, no matching allow refuses, order never matters. Source: DESIGN §4, docs/spec/rulebook.md. */
 import type { IntentKind } from "../signed/intent.ts";
-import type { Requirement, Rule } from "../signed/rulebook.ts";
+import type { Quorum, Requirement, Rule } from "../signed/rulebook.ts";
 import { type Book, candidates, hasValues, type Subject, withinValues } from "./book.ts";
-import { fillsQuorum, groupsIn, spansGroups } from "./quorum.ts";
+import { type Demand, fillsQuorum, groupsIn, groupsLeft, seatsLeft } from "./quorum.ts";
 
 /** Names of the rules that decided, and the requirements that bind. `unvalued`: a rule that nobody can judge before the value
  *  of the amount is stated; as long as there is one, nothing is allowed. */
@@ -35,20 +35,48 @@ export function judge(book: Book, subject: Subject): Judgement {
 /** Who has approved: the persons, and by which class of key. */
 export type Approver = { readonly person: string; readonly class: "device" | "served" };
 
+type Given = { readonly initiator: string; readonly approvers: readonly Approver[] };
+
 /** Whether the approvers meet the quorum of `requirement`. */
-export function quorumMet(
-  book: Book,
-  requirement: Requirement,
-  given: { initiator: string; approvers: readonly Approver[] },
-): boolean {
-  const persons = new Set<string>();
-  for (const approver of given.approvers) {
-    const classCounts = requirement.servedCounts || approver.class === "device";
-    if (classCounts && (requirement.initiatorCounts || approver.person !== given.initiator)) persons.add(approver.person);
-  }
+export function quorumMet(book: Book, requirement: Requirement, given: Given): boolean {
+  const persons = countingIn(requirement, given);
   const { quorum, distinctGroups } = requirement;
   if (quorum === undefined) return distinctGroups === 0;
-  return fillsQuorum(quorum, book.groups, persons) && spansGroups(distinctGroups, groupsIn(quorum), book.groups, persons);
+  return fillsQuorum(quorum, book.groups, persons) && groupsLeft(distinctGroups, groupsIn(quorum), book.groups, persons) === 0;
+}
+
+/** The persons whose approval counts for a requirement. */
+function countingIn({ servedCounts, initiatorCounts }: Requirement, given: Given): ReadonlySet<string> {
+  const persons = new Set<string>();
+  for (const approver of given.approvers) {
+    const classCounts = servedCounts || approver.class === "device";
+    if (classCounts && (initiatorCounts || approver.person !== given.initiator)) persons.add(approver.person);
+  }
+  return persons;
+}
+
+/** What a quorum lacks. `ways`: the seats that each alternative leaves empty, the fewest first; nothing when it is filled.
+ *  `groups`: from how many more groups persons must come. `could`: who would count there and does not yet, by name. */
+export type Lacking = {
+  readonly ways: readonly (readonly Demand[])[];
+  readonly groups: number;
+  readonly could: readonly string[];
+};
+
+/** What the quorum of `requirement` lacks. */
+export function lackingOf(book: Book, requirement: Requirement & { readonly quorum: Quorum }, given: Given): Lacking {
+  const { quorum, distinctGroups, servedCounts, initiatorCounts } = requirement;
+  const persons = countingIn(requirement, given);
+  const isFilled = fillsQuorum(quorum, book.groups, persons);
+  const ways = isFilled ? [] : seatsLeft(quorum, book.groups, persons);
+  const groups = groupsLeft(distinctGroups, groupsIn(quorum), book.groups, persons);
+  const asked = isFilled ? groupsIn(quorum) : ways.flatMap((way) => way.map(({ group }) => group));
+  const members = new Set(asked.flatMap((group) => [...(book.groups.get(group) as ReadonlySet<string>)]));
+  const able = new Set<string>();
+  for (const { person, key } of book.holders.values()) if (servedCounts || key.class === "device") able.add(person);
+  const isOpen = (person: string) => able.has(person) && !persons.has(person);
+  const could = [...members].filter((person) => isOpen(person) && (initiatorCounts || person !== given.initiator)).sort();
+  return { ways, groups, could };
 }
 
 /** How long an approval of an intent of this kind may be valid at most: as the rulebook says, and no longer than any

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { Quorum } from "../signed/rulebook.ts";
-import { alternatives, fillsQuorum, groupsIn, spansGroups } from "./quorum.ts";
+import { alternatives, fillsQuorum, groupsIn, groupsLeft, seatsLeft } from "./quorum.ts";
 
 const PERSONS = ["ann", "bob", "cat", "dan", "eve"];
 const NAMES = ["red", "green", "blue"];
@@ -42,11 +42,11 @@ test("anyOf needs one part, allOf every part, at any depth", () => {
 
 test("distinct groups: as many as can be represented by different persons", () => {
   const groups = world({ red: ["ann"], green: ["ann", "bob"], blue: ["bob"] });
-  assert.equal(spansGroups(0, [], groups, new Set()), true);
-  assert.equal(spansGroups(2, NAMES, groups, new Set(["ann"])), false);
-  assert.equal(spansGroups(2, NAMES, groups, new Set(["ann", "bob"])), true);
-  assert.equal(spansGroups(3, NAMES, groups, new Set(["ann", "bob"])), false);
-  assert.equal(spansGroups(2, ["red", "red"], groups, new Set(["ann", "bob"])), false);
+  assert.equal(groupsLeft(0, [], groups, new Set()), 0);
+  assert.equal(groupsLeft(2, NAMES, groups, new Set(["ann"])), 1);
+  assert.equal(groupsLeft(2, NAMES, groups, new Set(["ann", "bob"])), 0);
+  assert.equal(groupsLeft(3, NAMES, groups, new Set(["ann", "bob"])), 1);
+  assert.equal(groupsLeft(2, ["red", "red"], groups, new Set(["ann", "bob"])), 1);
 });
 
 const memberships = fc.record(Object.fromEntries(NAMES.map((name) => [name, fc.subarray(PERSONS)]))).map(world);
@@ -111,9 +111,38 @@ test("spanning agrees with trying every choice of persons", () => {
     return Math.max(without, ...withOne);
   };
   const property = fc.property(memberships, fc.subarray(PERSONS), fc.integer({ min: 0, max: 3 }), (groups, persons, least) => {
-    assert.equal(spansGroups(least, NAMES, groups, new Set(persons)), represented(NAMES, groups, persons) >= least);
+    const most = represented(NAMES, groups, persons);
+    assert.equal(groupsLeft(least, NAMES, groups, new Set(persons)), Math.max(0, least - most));
   });
   fc.assert(property, { numRuns: 500 });
+});
+
+test("what is left of a quorum is what fills it, and nothing when it is filled", () => {
+  let left = 0;
+  const property = fc.property(trees, memberships, fc.subarray(PERSONS), (tree, groups, persons) => {
+    const ways = seatsLeft(tree, groups, new Set(persons));
+    const size = (way: (typeof ways)[number]) => way.reduce((sum, { count }) => sum + count, 0);
+    assert.equal(fillsQuorum(tree, groups, new Set(persons)), size(ways[0] ?? []) === 0);
+    assert.deepEqual(
+      ways.map(size),
+      ways.map(size).toSorted((a, b) => a - b),
+    );
+    for (const way of ways) {
+      left += size(way);
+      // Newcomers, each in one group only, take the seats that are left, and one fewer does not.
+      const newcomers = way.flatMap(({ group: name, count }) =>
+        Array.from({ length: count }, (_, at) => [`${name} ${at}`, name]),
+      );
+      const more = new Map([...groups].map(([name, members]) => [name, new Set(members)]));
+      for (const [person, name] of newcomers) more.get(name as string)?.add(person as string);
+      const all = new Set([...persons, ...newcomers.map(([person]) => person as string)]);
+      assert.ok(fillsQuorum(tree, more, all));
+    }
+    const names = ways.map((way) => JSON.stringify(way));
+    assert.equal(new Set(names).size, names.length);
+  });
+  fc.assert(property, { numRuns: 1000 });
+  assert.ok(left > 1000, `only ${left} seats were left`);
 });
 
 test("another approver never hurts", () => {

@@ -2,7 +2,8 @@
 import type { Quorum } from "../signed/rulebook.ts";
 
 export type Groups = ReadonlyMap<string, ReadonlySet<string>>;
-type Demand = { readonly group: string; readonly count: number };
+/** So many persons of a group. */
+export type Demand = { readonly group: string; readonly count: number };
 
 /** Whether `persons` (each counted once) can be seated so that every demand of the tree is met. */
 export function fillsQuorum(quorum: Quorum, groups: Groups, persons: ReadonlySet<string>): boolean {
@@ -16,11 +17,28 @@ function countIn(members: ReadonlySet<string>, persons: ReadonlySet<string>): nu
   return count;
 }
 
-/** Whether `persons` can be seated in at least `least` different groups, one person a group. */
-export function spansGroups(least: number, names: readonly string[], groups: Groups, persons: ReadonlySet<string>): boolean {
-  if (least === 0) return true;
+/** From how many more of these groups persons must come, so that they come from `least` different ones, one person a group. */
+export function groupsLeft(least: number, names: readonly string[], groups: Groups, persons: ReadonlySet<string>): number {
+  if (least === 0) return 0;
   const demands = [...new Set(names)].map((group) => ({ group, count: 1 }));
-  return seated(demands, groups, persons) >= least;
+  return Math.max(0, least - (demands.length - empty(demands, groups, persons).length));
+}
+
+/** What each alternative of the tree still takes beside these persons, the least first, none twice. Whoever fills these seats,
+ *  and has none yet, fills the tree. */
+export function seatsLeft(quorum: Quorum, groups: Groups, persons: ReadonlySet<string>): readonly (readonly Demand[])[] {
+  const ways = new Map<string, readonly Demand[]>();
+  for (const demands of alternatives(quorum)) {
+    const left = counted(empty(demands, groups, persons));
+    ways.set(left.map(({ group, count }) => `${count} ${group}`).join(), left);
+  }
+  const size = (way: readonly Demand[]) => way.reduce((sum, { count }) => sum + count, 0);
+  return [...ways.values()].sort((a, b) => size(a) - size(b));
+}
+
+function counted(names: readonly string[]): readonly Demand[] {
+  const groups = [...new Set(names)].sort();
+  return groups.map((group) => ({ group, count: names.filter((name) => name === group).length }));
 }
 
 /** Groups that a tree names. */
@@ -40,25 +58,26 @@ export function alternatives(quorum: Quorum): readonly (readonly Demand[])[] {
 
 function canSeat(demands: readonly Demand[], groups: Groups, persons: ReadonlySet<string>): boolean {
   const wanted = demands.reduce((sum, demand) => sum + demand.count, 0);
-  return wanted <= persons.size && seated(demands, groups, persons) === wanted;
+  return wanted <= persons.size && empty(demands, groups, persons).length === 0;
 }
 
-/** Most seats that can be filled: maximum bipartite matching by augmenting paths. A free person is taken before anyone moves,
- *  so that persons who fit everywhere cost nothing. */
-function seated(demands: readonly Demand[], groups: Groups, persons: ReadonlySet<string>): number {
-  const seats = demands.flatMap(({ group, count }) => {
+type Seat = { readonly group: string; readonly fitting: readonly string[] };
+
+/** Groups of the seats that stay empty when as many as can be are filled: maximum bipartite matching by augmenting paths. A
+ *  free person is taken before anyone moves, so that persons who fit everywhere cost nothing. */
+function empty(demands: readonly Demand[], groups: Groups, persons: ReadonlySet<string>): readonly string[] {
+  const seats = demands.flatMap(({ group, count }): Seat[] => {
     const members = groups.get(group) as ReadonlySet<string>;
     const fitting = [...persons].filter((person) => members.has(person));
-    return Array.from({ length: count }, () => fitting);
+    return Array.from({ length: count }, () => ({ group, fitting }));
   });
-  const seatOf = new Map<string, readonly string[]>();
-  const place = (seat: readonly string[], tried: Set<string>): boolean => {
-    const free = seat.find((person) => !seatOf.has(person));
-    const chosen =
-      free ?? seat.find((person) => !tried.has(person) && place(seatOf.get(person) as readonly string[], tried.add(person)));
+  const seatOf = new Map<string, Seat>();
+  const place = ({ group, fitting }: Seat, tried: Set<string>): boolean => {
+    const free = fitting.find((person) => !seatOf.has(person));
+    const chosen = free ?? fitting.find((person) => !tried.has(person) && place(seatOf.get(person) as Seat, tried.add(person)));
     if (chosen === undefined) return false;
-    seatOf.set(chosen, seat);
+    seatOf.set(chosen, { group, fitting });
     return true;
   };
-  return seats.filter((seat) => place(seat, new Set())).length;
+  return seats.filter((seat) => !place(seat, new Set())).map(({ group }) => group);
 }

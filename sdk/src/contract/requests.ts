@@ -72,6 +72,19 @@ export const Execution = z.strictObject({
 });
 export type Execution = z.output<typeof Execution>;
 
+/** What the vault said of a request before it decided; the event of that decision names it. `receipt`: its signed receipt, whose body is the signed kind
+ *  `explanation`; the rest repeats it. */
+export const Explanation = z.strictObject({
+  id: Hash,
+  request: Hash,
+  code: z.string().max(32),
+  field: z.string().max(96),
+  detail: z.string().max(400),
+  receipt: Bytes,
+  at: Time,
+});
+export type Explanation = z.output<typeof Explanation>;
+
 const byId = z.strictObject({ id: Hash });
 
 export const REQUESTS = {
@@ -134,6 +147,35 @@ export const REQUESTS = {
     returns: Request,
     status: 200,
     problems: ["STATE_CONFLICT"],
+  }),
+  "explanations.list": endpoint({
+    method: "GET",
+    path: "/v1/requests/:id/explanations",
+    summary: "What the vault said of a request, the newest first: every demand, what is met, what is missing.",
+    permission: "requests:read",
+    params: byId,
+    returns: z.strictObject({ items: z.array(Explanation).max(16) }),
+    status: 200,
+    problems: ["RECORD_TAMPERED"],
+  }),
+  "explanations.create": endpoint({
+    method: "POST",
+    path: "/v1/explanations",
+    summary:
+      "A dry run: the vault explains an intent, with the approvals of its request where there is one. Nothing can come of it.",
+    permission: "requests:read",
+    body: z.strictObject({
+      intent: Bytes,
+      /** Index of the paying address in its wallet. */
+      index: Index.optional(),
+      /** A rulebook to judge by as if it were in force, signed or not. */
+      draft: Bytes.optional(),
+      /** The same by the id of a rulebook that was brought here. */
+      rulebook: Hash.optional(),
+    }),
+    returns: z.strictObject({ receipt: Bytes }),
+    status: 200,
+    problems: ["SIGNED_WRONG", "VAULT_UNREACHABLE"],
   }),
   "executions.list": endpoint({
     method: "GET",

@@ -8,6 +8,7 @@ import type { ClientTables } from "../clients/store.ts";
 import type { EntryTables } from "../entries/store.ts";
 import type { EventTables } from "../events/store.ts";
 import type { ExecutionTables } from "../executions/store.ts";
+import type { ExplanationTables } from "../explanations/store.ts";
 import type { FactTables } from "../facts/store.ts";
 import type { IdempotencyTables } from "../http/store.ts";
 import type { JobTables } from "../jobs/store.ts";
@@ -33,6 +34,7 @@ export type Tables = CommitTables &
   AddressTables &
   EntryTables &
   ExecutionTables &
+  ExplanationTables &
   FactTables &
   OutflowTables &
   RequestTables &

@@ -13,6 +13,7 @@ import type { ChainTransaction, Fees, Observers } from "../chain/types.ts";
 import { type Uuid, uuid } from "../db/ids.ts";
 import type { Reader, Tx } from "../db/tables.ts";
 import { emit } from "../events/store.ts";
+import { type Content, type Explanation, explain, keep } from "../explanations/jobs.ts";
 import type { House } from "../host/context.ts";
 import { limits } from "../host/limits.ts";
 import { Problem, problem } from "../http/call.ts";
@@ -50,50 +51,49 @@ import {
  *  nothing left reserved. `short`: the position does not cover it. */
 export type Attempt =
   | { readonly is: "signed" | "held" | "over" }
-  | { readonly is: "refused"; readonly receipt: Receipt }
+  | { readonly is: "refused"; readonly refusal: Receipt; readonly explained: Explanation }
   | { readonly is: "short"; readonly detail: string };
 
-type Payment = { readonly request: RequestRow; readonly intent: OnChain; readonly approvals: readonly Uint8Array[] };
+type Payment = Pick<Content, "approvals" | "facts"> & { readonly request: RequestRow; readonly intent: OnChain };
 
 /** A house in which something is done in the name of a job, or of whoever follows a chain: what it writes takes effect only
  *  as long as that is his. */
 export type Acting = House & { readonly fence: Fence };
 
-/** Gas that no transaction can have: the vault refuses to build with it, and it builds only after every rule has been met. */
-const REHEARSAL = { gasLimit: 0, maxFeePerGas: 0n, maxPriorityFeePerGas: 0n } as const;
-
-/** Whether every rule is met, without anything coming of it: null, or the vault's refusal. */
-export async function rehearse(house: House, { request, approvals }: Payment, facts: readonly Uint8Array[]) {
-  const context = { index: request.index, ...REHEARSAL };
-  const orders = [{ intent: request.intent, context }];
-  const receipt = await house.vault.ask({ command: "execute", orders, approvals, facts });
-  const built = receipt.code === "GAS_TOO_LOW" || receipt.code === "OK";
-  return built ? null : receipt;
+/** What the vault would say, without anything coming of it. It remembers nothing of a rehearsal, so it is told what speaks
+ *  against the payment. Fails: VAULT_UNREACHABLE. */
+export async function rehearse(house: House, payment: Payment): Promise<Explanation> {
+  const explained = await explain(house, payment);
+  const { facts } = payment;
+  if (explained.verdict.code !== "OK" && facts.length > 0) await house.vault.ask({ command: "inform", facts });
+  return explained;
 }
 
-/** Reserves, has the vault sign, and keeps what it signed. Fails: VAULT_UNREACHABLE, CHAIN_UNREACHABLE; then it is tried
- *  again. LEASE_LOST when somebody else does so already. */
-export async function carryToChain(house: Acting, payment: Payment, facts: readonly Uint8Array[]): Promise<Attempt> {
-  const { request } = payment;
-  const execution = (await executionOf(house.db, request.id)) ?? (await reserve(house, payment));
+/** Whether every rule is met. Limits may still hold with fees below all that the intent allows. */
+export const isBuilt = ({ verdict }: Explanation): boolean => verdict.code === "OK" || verdict.code === "LIMIT_EXCEEDED";
+
+/** Reserves, has the vault explain and sign, and keeps what it signed. `rehearsed`: what it said before anything was reserved.
+ *  Fails: VAULT_UNREACHABLE, CHAIN_UNREACHABLE; then it is tried again. LEASE_LOST when somebody else does so already. */
+export async function carryToChain(house: Acting, payment: Payment, rehearsed?: Explanation): Promise<Attempt> {
+  const execution = (await executionOf(house.db, payment.request.id)) ?? (await reserve(house, payment, rehearsed));
   if (execution === null) return { is: "over" };
   if (typeof execution === "string") return { is: "short", detail: execution };
   if (execution.state !== "reserved" && execution.state !== "held") return { is: "signed" };
-  const receipt = await askToSign(house, execution, payment, facts);
-  if (receipt.code === "OK") return keepSigned(house, execution, receipt);
-  return giveUp(house, execution, receipt);
+  const answered = await askToSign(house, execution, payment);
+  return answered.receipt.code === "OK" ? keepSigned(house, execution, answered) : giveUp(house, execution, answered);
 }
 
 /** Has the vault sign with the fees that the nodes ask for. Where it holds a version that offers more, which it may have signed
  *  for others or held back, it is asked with more, as long as the total fee allows it. */
-async function askToSign(house: Acting, execution: ExecutionRow, payment: Payment, facts: readonly Uint8Array[]) {
-  const { request, approvals } = payment;
+async function askToSign(house: Acting, execution: ExecutionRow, payment: Payment): Promise<Answered> {
+  const { request, approvals, facts } = payment;
   for (let before: EvmContext | null = null; ; ) {
     const context: EvmContext = await contextFor(house, execution, payment, before);
+    const explained = await explain(house, { ...payment, context });
     const orders = [{ intent: request.intent, context }];
     const receipt = await house.vault.ask({ command: "execute", orders, approvals, facts });
     const isMore = before === null || isDearer(context, before);
-    if (receipt.code !== "FEE_TOO_LOW" || !isMore) return receipt;
+    if (receipt.code !== "FEE_TOO_LOW" || !isMore) return { receipt, explained };
     before = context;
   }
 }
@@ -102,7 +102,11 @@ const isDearer = (one: Fees, other: Fees): boolean =>
   one.maxFeePerGas > other.maxFeePerGas && one.maxPriorityFeePerGas > other.maxPriorityFeePerGas;
 
 /** Sets the payment aside, or says why the position does not cover it; null when its request is over. */
-async function reserve(house: Acting, { request, intent }: Payment): Promise<ExecutionRow | string | null> {
+async function reserve(
+  house: Acting,
+  { request, intent }: Payment,
+  explained: Explanation | undefined,
+): Promise<ExecutionRow | string | null> {
   const { book } = await house.vault.view();
   const movement = movementOf(intent, book);
   const wallet = await findWallet(house.db, intent.wallet);
@@ -121,13 +125,15 @@ async function reserve(house: Acting, { request, intent }: Payment): Promise<Exe
       await insertExecution(tx, row);
       await changeRequest(tx, request.id, { state: "approved", execution: id });
       const { unit, client } = row;
+      const why = explained === undefined ? {} : await keep(tx, explained, at);
       await emit(tx, {
         type: "execution.reserved",
         subject: `execution:${id}`,
         actor: "system",
         unit,
         client,
-        data: { request: request.id },
+        data: { request: request.id, ...why },
+        ...(explained !== undefined && { signed: explained.receipt }),
       });
       await post(tx, reservePayment(bookingOf(heldBy(row, wallet.client))));
       return row;
@@ -225,12 +231,12 @@ function dearestOf(offers: readonly Fees[]): Fees | undefined {
   return { maxFeePerGas: most((one) => one.maxFeePerGas), maxPriorityFeePerGas: most((one) => one.maxPriorityFeePerGas) };
 }
 
+/** What the vault answered, and what it had said before. */
+type Answered = { readonly receipt: Receipt & { readonly bytes: Uint8Array }; readonly explained: Explanation };
+
 /** Keeps the signed transaction before anybody sends it. */
-async function keepSigned(
-  house: Acting,
-  { id, request, chain }: ExecutionRow,
-  receipt: Receipt & { bytes: Uint8Array },
-): Promise<Attempt> {
+async function keepSigned(house: Acting, { id, request, chain }: ExecutionRow, answered: Answered): Promise<Attempt> {
+  const { receipt, explained } = answered;
   const progress = progressOf(receipt.body, request);
   const transaction = progress?.transaction ?? null;
   const now = new Date(house.now());
@@ -253,7 +259,8 @@ async function keepSigned(
     await changeExecution(tx, id, { state: "signed", slot, receipt: receipt.bytes }, now);
     const answer = { answer_code: "OK", answer_field: "", answer_detail: "", answer_at: now };
     await changeRequest(tx, request, { state: "consumed", ...answer });
-    const data = { request, transaction: transaction.id, slot };
+    const why = await keep(tx, explained, now);
+    const data = { request, transaction: transaction.id, slot, ...why };
     await emit(tx, {
       type: "execution.signed",
       subject: `execution:${id}`,
@@ -272,19 +279,21 @@ async function keepSigned(
 }
 
 /** After a refusal nothing stays reserved, unless the vault has committed itself to the intent all the same. */
-async function giveUp(house: Acting, execution: ExecutionRow, refusal: Receipt): Promise<Attempt> {
+async function giveUp(house: Acting, execution: ExecutionRow, answered: Answered): Promise<Attempt> {
+  const { receipt: refusal, explained } = answered;
   const { request } = execution;
   const shown = await house.vault.ask({ command: "show", what: "execution", name: request });
   const isWithheld = shown.code === "OK" && progressOf(shown.body, request)?.state === "withheld";
   // What was withheld is never given out for an intent that is over.
-  if (isWithheld && isOver(refusal.code, refusal.field)) return abort(house, execution, refusal);
-  if (shown.code === "OK") return keepSigned(house, execution, shown);
+  if (isWithheld && isOver(refusal.code, refusal.field)) return abort(house, execution, answered);
+  if (shown.code === "OK") return keepSigned(house, execution, { receipt: shown, explained });
   // A vault that is overloaded or has stopped does not say so.
-  return shown.code === "INTENT_UNKNOWN" ? abort(house, execution, refusal) : { is: "held" };
+  return shown.code === "INTENT_UNKNOWN" ? abort(house, execution, answered) : { is: "held" };
 }
 
 /** Ends an execution of which nothing will ever be signed, and releases what it holds. */
-async function abort(house: Acting, { id, request }: ExecutionRow, refusal: Receipt): Promise<Attempt> {
+async function abort(house: Acting, { id, request }: ExecutionRow, answered: Answered): Promise<Attempt> {
+  const { receipt: refusal, explained } = answered;
   const now = new Date(house.now());
   await transactHolding(house.db, house.fence, async (tx) => {
     await lockRequest(tx, request);
@@ -299,7 +308,7 @@ async function abort(house: Acting, { id, request }: ExecutionRow, refusal: Rece
     const [held] = await heldOf(tx, [row]);
     if (held !== undefined) await post(tx, releasePayment(bookingOf(held)));
   });
-  return { is: "refused", receipt: refusal };
+  return { is: "refused", refusal, explained };
 }
 
 type OurObservers = Pick<

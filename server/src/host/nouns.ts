@@ -11,6 +11,7 @@ import { events } from "../events/http.ts";
 import { lookAtEvents, sequencer } from "../events/jobs.ts";
 import { executions } from "../executions/http.ts";
 import { executionWorkers } from "../executions/jobs.ts";
+import { explanations } from "../explanations/http.ts";
 import { facts } from "../facts/http.ts";
 import { factWorkers } from "../facts/jobs.ts";
 import { BASIC, type Check, healthHandlers } from "../health/http.ts";
@@ -47,6 +48,7 @@ export const HANDLERS: AllHandlers = {
   ...entries,
   ...events,
   ...executions,
+  ...explanations,
   ...facts,
   ...healthHandlers(CHECKS),
   ...jobs,

@@ -18,6 +18,8 @@ import type { EntryRow } from "../entries/store.ts";
 import type { EventData } from "../events/store.ts";
 import { isOnChain, isReceiptWhole, progressOf } from "../executions/rules.ts";
 import type { ExecutionRow, ExecutionState } from "../executions/store.ts";
+import { explanationOf } from "../explanations/rules.ts";
+import type { ExplanationRow } from "../explanations/store.ts";
 import { factRecord, isFactWhole, readFact } from "../facts/rules.ts";
 import type { FactRow } from "../facts/store.ts";
 import type { OutflowRow } from "../outflows/store.ts";
@@ -158,6 +160,13 @@ export function judgeRequest(row: AskedRow, told: Told): string | null {
 export function judgeDecision(row: DecisionRow & { readonly asked: boolean }, told: Told, { book }: Known): string | null {
   if (!row.asked) return "request";
   return approvalOf(row, book) === null ? "approval" : asDecided(told, decisionRecord(row));
+}
+
+/** An explanation is the vault's, and what it was told of is its request. */
+export function judgeExplanation(row: ExplanationRow, { subject, data }: Told, known: Known): string | null {
+  if (explanationOf(row, known) === null) return "receipt";
+  const about = (data?.request as string | undefined) ?? subject.split(":")[1];
+  return about === row.request ? null : "request";
 }
 
 /** An execution with its request and its wallet. */

@@ -25,6 +25,7 @@ const BARE_SUBJECT = sql`split_part(subject, ':', 2)`;
 const RECORD = sql`data::jsonb #>> '{record,id}'`;
 const DECISION = sql`data::jsonb #>> '{decision,id}'`;
 const TRANSACTION = sql`data::jsonb ->> 'transaction'`;
+const EXPLANATION = sql`data::jsonb ->> 'explanation'`;
 const UNTOLD = { events: [], named: sql`null` };
 
 const UNITS: Noun = {
@@ -138,6 +139,17 @@ const DECISIONS: Noun = {
   named: DECISION,
   judge: rules.judgeDecision,
 };
+const EXPLANATIONS: Noun = {
+  noun: "explanation",
+  rows: sql`select * from explanation`,
+  key: sql`id`,
+  events: [
+    ...["refused", "consumed", "expired", "rejected", "voided"].map((what) => `request.${what}`),
+    ...["reserved", "signed"].map((what) => `execution.${what}`),
+  ],
+  named: EXPLANATION,
+  judge: rules.judgeExplanation,
+};
 const EXECUTIONS: Noun = {
   noun: "execution",
   rows: sql`select e.*, r.intent, r.reference, r.kind, r.not_after from execution e left join request r on r.id = e.request`,
@@ -193,7 +205,7 @@ const PLACES: Noun = {
 
 const NOUNS: readonly Noun[] = [
   ...[UNITS, CLIENTS, USERS, TOKENS, WALLETS, ADDRESSES, WATCHES, ENTRIES, FACTS, RULEBOOKS, RULEBOOK_DECISIONS],
-  ...[REQUESTS, DECISIONS, EXECUTIONS, TRANSACTIONS, DEPOSITS, OUTFLOWS, BLOCKS, PLACES],
+  ...[REQUESTS, DECISIONS, EXPLANATIONS, EXECUTIONS, TRANSACTIONS, DEPOSITS, OUTFLOWS, BLOCKS, PLACES],
 ];
 
 /** `rows`: how many were looked at. Stops after `limits.integrity.findings` findings. */

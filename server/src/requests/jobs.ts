@@ -11,9 +11,10 @@ import { transact } from "../db/transact.ts";
 import { entryRecord } from "../entries/rules.ts";
 import { insertEntry, retireEntry } from "../entries/store.ts";
 import { emit } from "../events/store.ts";
-import { type Acting, carryToChain, rehearse } from "../executions/jobs.ts";
+import { type Acting, carryToChain, isBuilt, rehearse } from "../executions/jobs.ts";
 import { isOnChain } from "../executions/rules.ts";
 import { executionOf } from "../executions/store.ts";
+import { type Explanation, explain, isNews, keep } from "../explanations/jobs.ts";
 import { factsFor } from "../facts/jobs.ts";
 import type { House } from "../host/context.ts";
 import { limits } from "../host/limits.ts";
@@ -63,7 +64,12 @@ export function demandIntent(request: RequestRow): Intent {
 }
 
 /** What became of a request that the vault carried out off the chain: the signed receipt that shows the new thing. */
-export type Result = { readonly intent: Intent; readonly shown: (Receipt & { readonly bytes: Uint8Array }) | null };
+export type Result = {
+  readonly intent: Intent;
+  readonly shown: (Receipt & { readonly bytes: Uint8Array }) | null;
+  /** What the vault said of it before. */
+  readonly explained?: Explanation;
+};
 
 /** Fetches what shows the result of an intent that was carried out. */
 export async function resultOf(house: House, intent: Intent): Promise<Result> {
@@ -80,13 +86,16 @@ export async function resultOf(house: House, intent: Intent): Promise<Result> {
 }
 
 /** Notes a result: the request is consumed, and what it made is entered. */
-export async function consume(tx: Tx, house: House, request: RequestRow, { intent, shown }: Result): Promise<void> {
+export async function consume(tx: Tx, house: House, request: RequestRow, result: Result): Promise<void> {
+  const { intent, shown, explained } = result;
   const { id, unit, client } = request;
   const now = new Date(house.now());
   const answer = { answer_code: "OK", answer_field: "", answer_detail: "", answer_at: now };
   const record = requestRecord(await changeRequest(tx, id, { state: "consumed", ...answer }));
   const told = { actor: "vault", unit, client, ...(shown !== null && { signed: shown.bytes }) };
-  await emit(tx, { type: "request.consumed", subject: `request:${id}`, ...told, data: { kind: request.kind }, record });
+  const why = explained === undefined ? {} : await keep(tx, explained, now);
+  const data = { kind: request.kind, ...why };
+  await emit(tx, { type: "request.consumed", subject: `request:${id}`, ...told, data, record });
   if (intent.kind === "wallet" && shown !== null) await enterWallet(tx, { request, intent, shown, now });
   if (intent.kind === "entry" && shown !== null) await enterEntry(tx, { request, intent, shown, now });
   if (intent.kind === "retire") {
@@ -135,11 +144,12 @@ async function enterEntry(tx: Tx, { request, intent, shown, now }: Made<"entry">
   await emit(tx, { type: "entry.entered", subject: `entry:${name}`, ...told });
 }
 
-/** Notes a refusal, and says when the vault is to be asked again. */
+/** Notes a refusal with its explanation, and says when the vault is to be asked again. */
 async function noteRefusal(
   house: Acting,
   { id, kind }: Pick<RequestRow, "id" | "kind">,
   answer: Pick<Receipt, "code" | "field" | "detail">,
+  explained?: Explanation,
 ): Promise<Done> {
   const { code, field, detail } = answer;
   const meaning = meaningOf(code, field);
@@ -150,8 +160,9 @@ async function noteRefusal(
     if (request === undefined || !isAlive(request)) return;
     const said: RequestChange = { answer_code: code, answer_field: field, answer_detail: detail, answer_at: now };
     const changed = await changeRequest(tx, id, state === null ? said : { ...said, state });
-    const same = request.answer_code === code && request.answer_field === field;
-    if (same && state === null) return;
+    const same = request.answer_code === code && request.answer_field === field && state === null;
+    if (same && (explained === undefined || !(await isNews(tx, explained)))) return;
+    const why = explained === undefined ? {} : await keep(tx, explained, now);
     const { unit, client } = request;
     await emit(tx, {
       type: `request.${state ?? "refused"}`,
@@ -159,7 +170,8 @@ async function noteRefusal(
       actor: "vault",
       unit,
       client,
-      data: { code, field, detail },
+      data: { code, field, detail, ...why },
+      ...(explained !== undefined && { signed: explained.receipt }),
       record: requestRecord(changed),
     });
   });
@@ -187,18 +199,19 @@ async function carryOut(house: Acting, id: string): Promise<Done> {
   const approvals = await currentApprovals(house, request);
   const facts = await factsFor(house, request, intent);
   if (isOnChain(intent)) {
-    const payment = { request, intent, approvals };
-    const refusal = begun === undefined ? await rehearse(house, payment, facts) : null;
-    if (refusal !== null) return refused(house, { request, approvals, refusal });
-    const attempt = await carryToChain(house, payment, facts);
+    const payment = { request, intent, approvals, facts };
+    const explained = begun === undefined ? await rehearse(house, payment) : undefined;
+    if (explained !== undefined && !isBuilt(explained)) return refused(house, { request, approvals, explained });
+    const attempt = await carryToChain(house, payment, explained);
     if (attempt.is === "short") return noteShort(house, request, attempt.detail);
-    if (attempt.is === "refused") return refused(house, { request, approvals, refusal: attempt.receipt });
+    if (attempt.is === "refused") return refused(house, { request, approvals, ...attempt });
     return attempt.is === "held" ? { again: new Date(house.now() + limits.askAgainMs) } : "done";
   }
+  const explained = await explain(house, { request, approvals, facts });
   const orders = [{ intent: request.intent }];
   const receipt = await house.vault.ask({ command: "execute", orders, approvals, facts });
-  if (receipt.code !== "OK") return refused(house, { request, approvals, refusal: receipt });
-  const result = await resultOf(house, intent);
+  if (receipt.code !== "OK") return refused(house, { request, approvals, refusal: receipt, explained });
+  const result = { ...(await resultOf(house, intent)), explained };
   await transactHolding(house.db, house.fence, async (tx) => {
     const row = await lockRequest(tx, id);
     // What the vault has done is there, even if the request was withdrawn meanwhile.
@@ -208,14 +221,21 @@ async function carryOut(house: Acting, id: string): Promise<Done> {
   return "done";
 }
 
-type Refusal = { readonly request: RequestRow; readonly approvals: readonly Uint8Array[]; readonly refusal: Receipt };
+/** `refusal`: where it is another one than the explanation says. */
+type Refusal = {
+  readonly request: RequestRow;
+  readonly approvals: readonly Uint8Array[];
+  readonly explained: Explanation;
+  readonly refusal?: Receipt;
+};
 
 /** A delay starts with its registration, which is made here as soon as the vault asks for it. */
-async function refused(house: Acting, { request, approvals, refusal }: Refusal): Promise<Done> {
-  if (refusal.code !== "NOT_REGISTERED") return noteRefusal(house, request, refusal);
+async function refused(house: Acting, { request, approvals, explained, refusal }: Refusal): Promise<Done> {
+  const answer = refusal ?? explained.verdict;
+  if (answer.code !== "NOT_REGISTERED") return noteRefusal(house, request, answer, explained);
   const registered = await house.vault.ask({ command: "register", intent: request.intent, approvals });
-  if (registered.code !== "OK") return noteRefusal(house, request, registered);
-  await noteRefusal(house, request, refusal);
+  if (registered.code !== "OK") return noteRefusal(house, request, registered, explained);
+  await noteRefusal(house, request, answer, explained);
   return { again: new Date(house.now()) };
 }
 

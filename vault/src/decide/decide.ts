@@ -12,6 +12,7 @@ import type { Input, Now, Outcome } from "../types.ts";
 import { recordAt, refusal } from "./draft.ts";
 import { noticesOf, readFacts, type Stated } from "./evidence/facts.ts";
 import { execute, readExecute, recall } from "./execute.ts";
+import { explain } from "./explain/explain.ts";
 import { changeRulebook, found } from "./govern/rulebook.ts";
 import { booted, confirm, demandConfirmed } from "./govern/start.ts";
 import { demandActive } from "./govern/succession.ts";
@@ -68,6 +69,8 @@ function obey(state: State, now: Now, { command, kept }: Asked): Outcome {
       const before = recall(known, asked);
       return before ?? withFacts(known, now, command.facts, kept, (told, stated) => execute(told, now, asked, stated));
     }
+    case "explain":
+      return explain(known, now, command);
     case "inform":
       return withFacts(known, now, command.facts, kept, (told, stated) => settle(told, now, stated));
     case "register":

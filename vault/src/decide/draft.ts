@@ -17,9 +17,13 @@ export function ok(body: Uint8Array = new Uint8Array(), object?: Answer["object"
   return { reply: object === undefined ? answer : { ...answer, object } };
 }
 
+/** A text cut to `size`, in printable ASCII. */
+export function plain(text: string, size: number): string {
+  return text.slice(0, size).replace(/[^\x20-\x7e]/g, "?");
+}
+
 /** A refusal, to the command that is being decided or to those who wait for `to`. */
 export function refusal(code: RefusalCode, at: { to?: Answer["to"]; field: string; detail: string }): Effect {
-  const plain = (text: string, size: number) => text.slice(0, size).replace(/[^\x20-\x7e]/g, "?");
   const { to = null } = at;
   return { reply: { to, code, field: plain(at.field, 96), detail: plain(at.detail, 400), body: new Uint8Array() } };
 }

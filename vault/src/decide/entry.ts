@@ -21,9 +21,22 @@ export type Change = Pick<Judged, "approvers" | "stated"> & {
   readonly approvals: readonly Uint8Array[];
 };
 
-/** Fails: codes of `decode`, WRONG_DEPLOYMENT, CHAIN_UNKNOWN, ADDRESS_INVALID, ENTRY_EXISTS, ENTRY_MISMATCH, ASSET_UNKNOWN,
- *  CALL_INVALID, those of rules, TABLE_FULL. */
-export function enter(state: Founded, now: Now, { id, intent, bytes }: Order<IntentOf<"entry">>, change: Change): Outcome {
+/** Fails: those of `enteringOf`, rules and `demandRoom`. */
+export function enter(state: Founded, now: Now, order: Order<IntentOf<"entry">>, change: Change): Outcome {
+  demandRules(state, now, enteringOf(state, now, order, change));
+  demandRoom(state);
+  const { bytes: intent } = order;
+  return { records: [recordAt(now, { kind: "entered", intent, approvals: change.approvals })], effects: [ok()] };
+}
+
+/** Fails: TABLE_FULL. */
+export function demandRoom({ entries }: Founded): void {
+  demand(entries.size < MAX_ENTRIES, "TABLE_FULL", "entries", `${MAX_ENTRIES} entries are in force`);
+}
+
+/** A new entry as the rules are asked about it. Fails: codes of `decode`, WRONG_DEPLOYMENT, CHAIN_UNKNOWN, ADDRESS_INVALID,
+ *  ENTRY_EXISTS, ENTRY_MISMATCH, ASSET_UNKNOWN, CALL_INVALID. */
+export function enteringOf(state: Founded, now: Now, { id, intent }: Order<IntentOf<"entry">>, change: Change): Judged {
   const entry = decode(Entry, intent.entry);
   const { name, deployment, chain, address } = entry;
   demand(deployment === state.deployment, "WRONG_DEPLOYMENT", "intent.entry", "the entry is for another deployment");
@@ -35,9 +48,7 @@ export function enter(state: Founded, now: Now, { id, intent, bytes }: Order<Int
   demandAssets(state, entry);
   demandOwn(state, entry);
   demandMethods(state, entry);
-  demandRules(state, now, judged(state, now, { id, intent }, entry, change));
-  demand(state.entries.size < MAX_ENTRIES, "TABLE_FULL", "entries", `${MAX_ENTRIES} entries are in force`);
-  return { records: [recordAt(now, { kind: "entered", intent: bytes, approvals: change.approvals })], effects: [ok()] };
+  return judged(state, now, { id, intent }, entry, change);
 }
 
 /** Fails: ASSET_UNKNOWN. */
@@ -67,13 +78,19 @@ function demandMethods({ book }: Founded, { class: declared, chain, methods = []
   demand(selectors.size === methods.length, "CALL_INVALID", "intent.entry.methods", detail);
 }
 
-/** Fails: ENTRY_UNKNOWN, ENTRY_MISMATCH, those of rules. */
-export function retire(state: Founded, now: Now, { id, intent, bytes }: Order<IntentOf<"retire">>, change: Change): Outcome {
+/** Fails: those of `retiringOf` and rules. */
+export function retire(state: Founded, now: Now, order: Order<IntentOf<"retire">>, change: Change): Outcome {
+  demandRules(state, now, retiringOf(state, now, order, change));
+  const { bytes: intent } = order;
+  return { records: [recordAt(now, { kind: "retired", intent, approvals: change.approvals })], effects: [ok()] };
+}
+
+/** The end of an entry as the rules are asked about it. Fails: ENTRY_UNKNOWN, ENTRY_MISMATCH. */
+export function retiringOf(state: Founded, now: Now, { id, intent }: Order<IntentOf<"retire">>, change: Change): Judged {
   const current = get(state.entries, intent.name);
   if (current === undefined) refuse("ENTRY_UNKNOWN", "intent.name", `there is no entry ${intent.name} in force`);
   demand(current.hash === intent.hash, "ENTRY_MISMATCH", "intent.hash", `the entry ${intent.name} in force is another one`);
-  demandRules(state, now, judged(state, now, { id, intent }, current.entry, change));
-  return { records: [recordAt(now, { kind: "retired", intent: bytes, approvals: change.approvals })], effects: [ok()] };
+  return judged(state, now, { id, intent }, current.entry, change);
 }
 
 type Asked = { readonly id: Judged["id"]; readonly intent: IntentOf<"entry" | "retire"> };

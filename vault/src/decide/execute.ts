@@ -10,9 +10,9 @@ import type { Founded, JobPart, JobState, Opening } from "../state/state.ts";
 import type { Now, Outcome } from "../types.ts";
 import { ok, recordAt } from "./draft.ts";
 import { enter, retire } from "./entry.ts";
-import { approversOf, type Given, holderOf, readApprovals } from "./evidence/approvals.ts";
+import { approversOf, type Expected, type Given, holderOf, readApprovals } from "./evidence/approvals.ts";
 import type { Stated } from "./evidence/facts.ts";
-import { type Quotes, quotesOf } from "./evidence/prices.ts";
+import { quotesOf } from "./evidence/prices.ts";
 import { freeze, freezeBody, unfreeze } from "./freeze.ts";
 import {
   aboutOf,
@@ -40,7 +40,10 @@ export type Asked = {
 };
 
 /** Fails: codes of `decode`, BATCH_MIXED, INTENT_USED. */
-export function readExecute(state: Founded, { orders: sent, approvals }: CommandOf<"execute">): Asked {
+export function readExecute(
+  state: Founded,
+  { orders: sent, approvals }: Pick<CommandOf<"execute">, "orders" | "approvals">,
+): Asked {
   const orders = sent.map(({ intent, context }): Order<Intent> => {
     return { ...readIntent(intent), bytes: intent, context: context as EvmContext | undefined };
   });
@@ -50,7 +53,7 @@ export function readExecute(state: Founded, { orders: sent, approvals }: Command
   return { first: orders[0] as Order<Intent>, orders, approvals, job: knownJob(state, orders) };
 }
 
-function isTransaction(order: Order<Intent>): order is Order<OnChain> {
+export function isTransaction(order: Order<Intent>): order is Order<OnChain> {
   return isOnChain(order.intent);
 }
 
@@ -88,30 +91,36 @@ function doneBefore(state: Founded, { id, intent }: Order<Intent>): Outcome {
 }
 
 /** What the orders of a command share once its approvals are read. */
-type Case = { readonly given: readonly Given[]; readonly stated: readonly Stated[]; readonly approvals: readonly Uint8Array[] };
+export type Case = {
+  readonly given: readonly Given[];
+  readonly stated: readonly Stated[];
+  readonly approvals: readonly Uint8Array[];
+};
 
 /** Fails: those of `demandOpen`, approvals, resolve, rules, freeze, transaction, wallet and entry. */
 export function execute(state: Founded, now: Now, asked: Asked, stated: readonly Stated[]): Outcome {
   const { first, orders, approvals, job } = asked;
   for (const order of orders) demandOpen(state, now, order, job !== undefined);
   if (first.intent.kind === "freeze") return freeze(state, now, { ...first, intent: first.intent }, approvals);
-  const texts = new Map(orders.map(({ id, intent }) => [id, textHash(render(intent, state.book), hash)]));
-  const given = readApprovals(state, now, approvals, {
-    decisions: ["initiate", "approve"],
-    text: (subject) => texts.get(subject),
-    since: job?.withheldSeq ?? 0,
-  });
-  const it = { given, stated, approvals };
+  const given = readApprovals(state, now, approvals, expectedOf(state, asked));
+  return carryOut(state, now, asked, { given, stated, approvals });
+}
+
+/** What the approvals of a command have to fit. Fails: those of `render`. */
+export function expectedOf({ book }: Founded, { orders, job }: Asked): Expected {
+  const texts = new Map(orders.map(({ id, intent }) => [id, textHash(render(intent, book), hash)]));
+  return { decisions: ["initiate", "approve"], text: (subject) => texts.get(subject), since: job?.withheldSeq ?? 0 };
+}
+
+/** Decides once the approvals are read. Not for freezes. Fails: as `execute`. */
+export function carryOut(state: Founded, now: Now, { first, orders, job }: Asked, it: Case): Outcome {
   const onChain = orders.filter(isTransaction);
   if (onChain.length === 0) return offChain(state, now, it, first);
   return job === undefined ? commit(state, now, it, onChain) : resume(state, now, it, { orders: onChain, job });
 }
 
 function commit(state: Founded, now: Now, it: Case, orders: readonly Order<OnChain>[]): Outcome {
-  const judged = orders.map((order) => {
-    const named = resolve(state, order);
-    return judgeOnChain(state, now, it, { ...named, quotes: quotesFor(state, now, named) });
-  });
+  const judged = orders.map((order) => judgeOnChain(state, now, it, valued(state, now, resolve(state, order))));
   const references = new Set(orders.map((order) => order.intent.reference));
   demand(references.size === orders.length, "REFERENCE_USED", "orders", "two intents carry one reference");
   const draft = emptyDraft();
@@ -131,8 +140,8 @@ function resume(
 ): Outcome {
   orders.forEach((order, at) => {
     const part = job.parts[at] as JobPart;
-    const again = resolveAgain(state, order, part);
-    const { named } = judgeOnChain(state, now, it, { ...again, quotes: quotesFor(state, now, again), replaced: part });
+    const again = { ...resolveAgain(state, order, part), replaced: part };
+    const { named } = judgeOnChain(state, now, it, valued(state, now, again));
     demandStillRight(state, now, named, { job, part });
   });
   const record = recordAt(now, { kind: "resumed", job: job.id, approvals: it.approvals });
@@ -148,7 +157,7 @@ function judgeOnChain<N extends Named & Pick<Resolved, "quotes" | "replaced">>(s
 }
 
 /** A payment, call or cancellation as the rules are asked about it. */
-function judgedOf(
+export function judgedOf(
   state: Founded,
   now: Now,
   named: Named & Pick<Resolved, "quotes" | "replaced">,
@@ -161,8 +170,9 @@ function judgedOf(
   return { ...given, id: order.id, subject, touched, about: aboutOf(state, named, nonce), quotes };
 }
 
-function quotesFor(state: Founded, now: Now, { asset, chain }: Named): Quotes {
-  return quotesOf(state, now, [...new Set([asset.id, chain.native])]);
+/** The same with the prices of what it moves. */
+export function valued<N extends Named>(state: Founded, now: Now, named: N) {
+  return { ...named, quotes: quotesOf(state, now, [...new Set([named.asset.id, named.chain.native])]) };
 }
 
 function offChain(state: Founded, now: Now, it: Case, order: Order<Intent>): Outcome {

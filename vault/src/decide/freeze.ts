@@ -3,9 +3,11 @@ import type { Hash } from "@strongroom/core/bytes";
 import { chainOf } from "@strongroom/core/chain/table";
 import { attempt, demand } from "@strongroom/core/errors";
 import { FreezeBody } from "@strongroom/core/protocol/command";
+import { NOTHING, OPEN } from "@strongroom/core/rulebook/open";
 import { fillsQuorum } from "@strongroom/core/rulebook/quorum";
 import type { IntentOf } from "@strongroom/core/signed/intent";
 import { encode } from "@strongroom/core/signed/object";
+import { approvalWords } from "@strongroom/core/text/demand";
 import { MAX_FREEZES, MAX_LIVE_LISTED } from "../limits.ts";
 import { entries, get, has, values } from "../state/map.ts";
 import { type Founded, type JobState, partAt, type State, versionsOf } from "../state/state.ts";
@@ -13,7 +15,7 @@ import type { Now, Outcome } from "../types.ts";
 import { ok, recordAt } from "./draft.ts";
 import { approversOf, type Given, readApprovals } from "./evidence/approvals.ts";
 import type { Order } from "./payment/resolve.ts";
-import { demandDelay, personsOf } from "./rules.ts";
+import { demandDelay, personsOf, type Step } from "./rules.ts";
 
 /** Freezes. Binds under any head, boot and rulebook, so that it works however long it was withheld.
  *  Fails: those of approvals, KEY_CLASS, OFFICER_UNKNOWN, OFFICER_SPENT, ALREADY_FROZEN, BAD_VALUE, TABLE_FULL. */
@@ -81,18 +83,38 @@ export function freezeBody(state: State, intent: Hash): Uint8Array {
   return encode(FreezeBody, { intent, live: live.slice(0, MAX_LIVE_LISTED) });
 }
 
-/** Lifts a freeze; only device keys count. Fails: NOT_FROZEN, QUORUM_MISSING, NOT_REGISTERED, DELAY_RUNNING. */
+/** Lifts a freeze. Fails: those of `unfreezeSteps`. */
 export function unfreeze(
   state: Founded,
   now: Now,
-  { id, intent, bytes }: Order<IntentOf<"unfreeze">>,
+  order: Order<IntentOf<"unfreeze">>,
   { approvers, approvals }: { approvers: readonly Given[]; approvals: readonly Uint8Array[] },
 ): Outcome {
-  const { governance } = state.book.document;
-  demand(has(state.freezes, intent.freeze), "NOT_FROZEN", "intent.freeze", "this freeze is not in force");
-  const persons = personsOf(approvers.filter((approver) => approver.class === "device"));
-  const met = fillsQuorum(governance.unfreeze, state.book.groups, new Set(persons));
-  demand(met, "QUORUM_MISSING", "governance.unfreeze", "the approvals do not meet the unfreeze quorum");
-  demandDelay(state, now, { id, delayMs: governance.unfreezeDelayMs });
-  return { records: [recordAt(now, { kind: "unfroze", intent: bytes, approvals })], effects: [ok()] };
+  for (const step of unfreezeSteps(state, now, order, approvers)) step.test();
+  return { records: [recordAt(now, { kind: "unfroze", intent: order.bytes, approvals })], effects: [ok()] };
+}
+
+/** Everything that lifting a freeze takes; only device keys count. Fails: NOT_FROZEN, QUORUM_MISSING, NOT_REGISTERED,
+ *  DELAY_RUNNING. */
+export function unfreezeSteps(
+  state: Founded,
+  now: Now,
+  { id, intent }: Pick<Order<IntentOf<"unfreeze">>, "id" | "intent">,
+  approvers: readonly Given[],
+): readonly Step[] {
+  const { unfreeze: quorum, unfreezeDelayMs: delayMs } = state.book.document.governance;
+  const rule = "governance.unfreeze";
+  const inForce = () => demand(has(state.freezes, intent.freeze), "NOT_FROZEN", "intent.freeze", "this freeze is not in force");
+  const agreed = () => {
+    const persons = personsOf(approvers.filter((approver) => approver.class === "device"));
+    const met = fillsQuorum(quorum, state.book.groups, new Set(persons));
+    demand(met, "QUORUM_MISSING", rule, "the approvals do not meet the unfreeze quorum");
+  };
+  const needs = { quorum: { ...OPEN, ...NOTHING, id: "unfreeze", quorum, initiatorCounts: true } };
+  const words = `${delayMs} ms since the registration`;
+  return [
+    { rule: "freezes", words: "the freeze is in force", test: inForce },
+    { rule, words: approvalWords(needs.quorum), test: agreed, needs },
+    { rule, words, test: () => demandDelay(state, now, { id, delayMs }) },
+  ];
 }

@@ -3,9 +3,10 @@
 import type { Hash } from "@strongroom/core/bytes";
 import { demand, refuse } from "@strongroom/core/errors";
 import type { Subject } from "@strongroom/core/rulebook/book";
-import { judge, quorumMet } from "@strongroom/core/rulebook/judge";
+import { type Judgement, judge, quorumMet } from "@strongroom/core/rulebook/judge";
 import type { Intent } from "@strongroom/core/signed/intent";
-import type { Quorum, Requirement } from "@strongroom/core/signed/rulebook";
+import type { Needed, Quorum, Requirement } from "@strongroom/core/signed/rulebook";
+import { approvalWords } from "@strongroom/core/text/demand";
 import type { Read } from "../state/intent.ts";
 import { get, has, values } from "../state/map.ts";
 import type { Founded, Freeze, State } from "../state/state.ts";
@@ -79,8 +80,13 @@ export type Judged = {
 };
 
 /** One thing that stands between the intent and its execution. `rule`: who demands it; `words`: what. `test` refuses unless it
- *  is there. */
-export type Step = { readonly rule: string; readonly words: string; readonly test: () => void };
+ *  is there. `needs`: what people or sources can add, if it is that. */
+export type Step = { readonly rule: string; readonly words: string; readonly test: () => void; readonly needs?: Needs };
+export type Needs =
+  | { readonly quorum: Requirement & { readonly quorum: Quorum } }
+  | { readonly persons: number }
+  | { readonly fact: Needed }
+  | { readonly priceOf: string };
 
 /** Refuses at the first step that is not met. Fails: those of `stepsOf`. */
 export function demandRules(state: Founded, now: Now, it: Judged): void {
@@ -91,7 +97,7 @@ export function demandRules(state: Founded, now: Now, it: Judged): void {
  *  Fails: those of `scopeOf`, QUORUM_MISSING, NOT_AFTER_TOO_FAR, FACT_ADVERSE, FACT_STALE, FACT_MISSING, ENTRY_TOO_YOUNG,
  *  NOT_REGISTERED, DELAY_RUNNING. */
 export function* stepsOf(state: Founded, now: Now, it: Judged): Generator<Step> {
-  const { requirements, steps } = scopeOf(state, { ...it, touched: { ...it.touched, persons: personsOf(it.approvers) } });
+  const { requirements, steps } = scopeOf(state, { ...it, touched: touchedWith(it) });
   yield* steps;
   for (const rule of requirements) yield* requirementSteps(state, now, it, rule);
   yield* minimumSteps(state, it);
@@ -101,16 +107,27 @@ export function* stepsOf(state: Founded, now: Now, it: Judged): Generator<Step> 
   yield { rule, words: `${delayMs} ms since the registration`, test: () => demandDelay(state, now, { id: it.id, delayMs }) };
 }
 
+function touchedWith({ touched, approvers }: Judged): Touched {
+  return { ...touched, persons: personsOf(approvers) };
+}
+
+/** The rules that match, by what they do. */
+export function matchesOf({ book }: Founded, { subject }: Judged): Pick<Judgement, "denies" | "allows" | "requirements"> {
+  return judge(book, subject);
+}
+
 function* requirementSteps(state: Founded, now: Now, it: Judged, rule: Requirement): Generator<Step> {
   const at = `rules.${rule.id}`;
-  if (rule.quorum !== undefined || rule.distinctGroups > 0)
-    yield { rule: at, words: quorumWords(rule), test: () => demandQuorum(state, it, rule) };
-  const { approvalLifeMs, entryAgeMs } = rule;
+  const { quorum, approvalLifeMs, entryAgeMs } = rule;
+  if (quorum !== undefined) {
+    const needs = { quorum: { ...rule, quorum } };
+    yield { rule: at, words: approvalWords(needs.quorum), test: () => demandQuorum(state, it, rule), needs };
+  }
   if (approvalLifeMs !== undefined)
     yield { rule: at, words: `approvals valid for at most ${approvalLifeMs} ms`, test: () => demandLife(now, it, rule) };
   for (const need of rule.facts) {
     const words = `${need.atLeast} ${need.type} facts, at most ${need.maxAgeMs} ms old, of ${need.sources.join(", ")}`;
-    yield { rule: at, words, test: () => demandFacts(state, now, need, { ...it, rule: rule.id }) };
+    yield { rule: at, words, test: () => demandFacts(state, now, need, { ...it, rule: rule.id }), needs: { fact: need } };
   }
   if (entryAgeMs > 0 && it.subject.amount !== undefined)
     yield { rule: at, words: `an address-book entry ${entryAgeMs} ms old`, test: () => demandEntryAge(state, now, it, rule) };
@@ -141,12 +158,12 @@ function* minimumSteps({ book }: Founded, { subject, approvers }: Judged): Gener
   const minimum = book.document.governance.minimums.find((one) => one.class === subject.walletClass);
   if (minimum === undefined || subject.amount === undefined) return;
   const rule = `governance.minimums.${minimum.class}`;
-  const test = () => {
-    const counted = approvers.filter(({ person, ...given }) => given.class === "device" && person !== subject.initiator);
-    const { length } = personsOf(counted);
+  const counted = approvers.filter(({ person, ...given }) => given.class === "device" && person !== subject.initiator);
+  const { length } = personsOf(counted);
+  const test = () =>
     demand(length >= minimum.persons, "QUORUM_MISSING", rule, `${length} of ${minimum.persons} other persons have approved`);
-  };
-  yield { rule, words: `${minimum.persons} persons beside the initiator`, test };
+  const needs = { persons: minimum.persons - length };
+  yield { rule, words: `${minimum.persons} persons beside the initiator`, test, needs };
 }
 
 /** What decides whether an action is open at all, and the requirements that bind.
@@ -158,6 +175,7 @@ function scopeOf(
 ): { readonly requirements: readonly Requirement[]; readonly steps: readonly Step[] } {
   const { denies, allows, requirements, unvalued } = judge(state.book, subject);
   const step = (words: string, rule: string, test: () => void): Step => ({ words, rule, test });
+  const needs = unvalued === undefined ? {} : { needs: { priceOf: subject.asset as string } };
   const steps = [
     step("nothing is frozen", "freezes", () => demandNotFrozen(state, touched)),
     step("not on the deny list", "entries", () => {
@@ -166,9 +184,12 @@ function scopeOf(
     step("no rule denies", denies[0] === undefined ? "rules" : `rules.${denies[0]}`, () => {
       if (denies[0] !== undefined) refuse("DENIED", `rules.${denies[0]}`, "this rule denies the action");
     }),
-    step("the value is stated", "valuation", () => {
-      if (unvalued !== undefined) demandQuote(quotes, subject.asset as string, `rules.${unvalued}`);
-    }),
+    {
+      ...step("the value is stated", "valuation", () => {
+        if (unvalued !== undefined) demandQuote(quotes, subject.asset as string, `rules.${unvalued}`);
+      }),
+      ...needs,
+    },
     step("a rule allows", allows[0] === undefined ? "rules" : `rules.${allows[0]}`, () => {
       demand(allows.length > 0, "NOT_ALLOWED", "rules", `no rule allows this ${subject.kind}`);
     }),
@@ -193,19 +214,6 @@ function demandNotFrozen(state: Founded, touched: Touched): void {
 function demandNotListed({ denied }: Founded, { chain, address }: Touched): void {
   const name = get(denied, `${chain}:${address}`);
   if (name !== undefined) refuse("DENIED", `entries.${name}`, `${address} is on the deny list`);
-}
-
-/** A quorum in words: "2 of approvers and (1 of officers or 1 of administrators)". */
-function quorumWords({ quorum, distinctGroups, initiatorCounts }: Requirement): string {
-  const tree = quorum === undefined ? "nobody" : treeWords(quorum);
-  const groups = distinctGroups > 1 ? `, from ${distinctGroups} groups` : "";
-  return `${tree}${groups}${initiatorCounts ? ", the initiator counts" : ""}`;
-}
-
-function treeWords(quorum: Quorum): string {
-  if (quorum.type === "group") return `${quorum.count} of ${quorum.group}`;
-  const parts = quorum.of.map((part) => (part.type === "group" ? treeWords(part) : `(${treeWords(part)})`));
-  return parts.join(quorum.type === "allOf" ? " and " : " or ");
 }
 
 /** Who they are, each person once. */

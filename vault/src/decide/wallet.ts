@@ -18,15 +18,25 @@ import { ok, recordAt } from "./draft.ts";
 import type { Change } from "./entry.ts";
 import { whenOf } from "./evidence/clock.ts";
 import { demandUnit, type Order, walletSubject } from "./payment/resolve.ts";
-import { demandRules } from "./rules.ts";
+import { demandRules, type Judged } from "./rules.ts";
 
-/** Asks for a wallet's key. Fails: CHAIN_UNKNOWN, WALLET_EXISTS, UNIT_UNKNOWN, TABLE_FULL, those of rules. */
-export function openWallet(
+/** Asks for a wallet's key. Fails: those of `openingOf`, rules and `demandRoom`. */
+export function openWallet(state: Founded, now: Now, order: Order<IntentOf<"wallet">>, change: Change): Outcome {
+  const { id, intent, bytes } = order;
+  demandRules(state, now, openingOf(state, now, order, change));
+  demandRoom(state);
+  const path = accountPath(findChain(state.book, intent.chain).family, state.accounts);
+  const record = recordAt(now, { kind: "creating", intent: bytes, approvals: change.approvals, path });
+  return { records: [record], effects: createKey(id, { path }) };
+}
+
+/** A wallet as the rules are asked about it. Fails: CHAIN_UNKNOWN, WALLET_EXISTS, UNIT_UNKNOWN. */
+export function openingOf(
   state: Founded,
   now: Now,
-  { id, intent, bytes }: Order<IntentOf<"wallet">>,
-  { person, approvers, stated, approvals }: Change,
-): Outcome {
+  { id, intent }: Order<IntentOf<"wallet">>,
+  { person, approvers, stated }: Change,
+): Judged {
   const { wallet } = intent;
   const chain = findChain(state.book, intent.chain);
   const asked = values(state.openings, (opening) => opening.intent.wallet === wallet);
@@ -36,11 +46,12 @@ export function openWallet(
   const touched = { chain: chain.id, wallet, ...(source.units !== undefined && { units: source.units }) };
   const subject = { kind: "wallet", initiator: person, when: whenOf(state, now), chain: chain.id, wallet, ...source } as const;
   const about = { subjects: { simulation: SUBJECT.intent(id), clock: SUBJECT.clock() } };
-  demandRules(state, now, { id, subject, touched, approvers, stated, about, quotes: new Map() });
-  demand(state.accounts < MAX_WALLETS, "TABLE_FULL", "wallets", `${MAX_WALLETS} wallets are open`);
-  const path = accountPath(chain.family, state.accounts);
-  const record = recordAt(now, { kind: "creating", intent: bytes, approvals, path });
-  return { records: [record], effects: createKey(id, { path }) };
+  return { id, subject, touched, approvers, stated, about, quotes: new Map() };
+}
+
+/** Fails: TABLE_FULL. */
+export function demandRoom({ accounts }: Founded): void {
+  demand(accounts < MAX_WALLETS, "TABLE_FULL", "wallets", `${MAX_WALLETS} wallets are open`);
 }
 
 /** Whoever asked waits for the key. */

@@ -51,7 +51,7 @@ export const approve: Verb = {
         ? desk.create({ bytes, approval, index })
         : desk.approve(request, approval));
       const persons = personsOf(session, signed);
-      const after = await nextOf(session, signed);
+      const after = await nextOf(session, desk, signed);
       return {
         text: [`signed by ${persons.join(", ")}`, ...wordsAfter(context, after, 10)].join("\n"),
         json: { request: id, decision, signedBy: persons, ...after },

@@ -5,11 +5,11 @@ import { Intent } from "@strongroom/core/signed/intent";
 import { decode, idOf } from "@strongroom/core/signed/object";
 import { demandEnrolled, signDecision, type Words } from "@strongroom/sdk/device/decision";
 import { shortId, textOf } from "@strongroom/sdk/device/show";
-import { formerWords, type Request } from "../../desk/desk.ts";
+import { type Desk, formerWords, type Request } from "../../desk/desk.ts";
 import { writeWhole } from "../../device/files.ts";
 import type { DeviceKey } from "../../device/keyFile.ts";
 import { frame } from "../../screen.ts";
-import { type Advice, adviceOf } from "../../vault/advice.ts";
+import { type Advice, adviceOn } from "../../vault/explain.ts";
 import type { Session } from "../../vault/session.ts";
 import { type Answer, type At, type Context, confirmText, lineFor, parseLife, type Verb } from "../../verb.ts";
 
@@ -72,7 +72,7 @@ export async function requestIntent(
     return { text: `request  ${it.subject}\nwritten  ${out}\n${next}`, json: { request: it.subject, text, written: out } };
   }
   const made = await desk.create({ bytes, approval, index, client });
-  const after = await nextOf(session, made);
+  const after = await nextOf(session, desk, made);
   return {
     text: [`request ${made.id}`, ...wordsAfter(context, after, 8)].join("\n"),
     json: { request: made.id, text, ...after },
@@ -80,8 +80,12 @@ export async function requestIntent(
 }
 
 /** What a request still lacks, and what to type next. */
-export async function nextOf(session: Session, request: Request): Promise<Advice & { readonly next: string[] }> {
-  const advice = await adviceOf(session, request);
+export async function nextOf(
+  session: Session,
+  { server }: Pick<Desk, "server">,
+  request: Request,
+): Promise<Advice & { readonly next: string[] }> {
+  const advice = await adviceOn(session, server, request);
   const { missing } = advice;
   const id = shortId(request.id);
   const send = `send ${id}${request.intent.kind === "unfreeze" ? " --wait" : ""}`;

@@ -54,7 +54,7 @@ export const send: Verb = {
 };
 
 /** The bytes of a file that holds a signed fact; whether it counts is for the vault to say. Fails: FILE_UNFIT. */
-async function readFact(path: string): Promise<Uint8Array> {
+export async function readFact(path: string): Promise<Uint8Array> {
   const bytes = new Uint8Array(await readWhole(path));
   const read = attempt(() => decode(Fact, decode(Signed, bytes).body));
   return read.ok ? bytes : fault("FILE_UNFIT", path, `it is no signed fact: ${read.code} at ${read.field}`);
@@ -151,7 +151,7 @@ async function showOne(context: Context, session: Session, { desk, name }: { des
   const [text, persons] = [textOf(session, request.intent), personsOf(session, request)];
   const former = await formerWords(desk, request.intent, session.book());
   const state = await desk.stateOf(request);
-  const after = state.startsWith("open") ? await nextOf(session, request) : null;
+  const after = state.startsWith("open") ? await nextOf(session, desk, request) : null;
   const lines = [
     frame(text),
     ...(former === null ? [] : [former]),

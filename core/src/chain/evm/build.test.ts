@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fromHex, toHex } from "../../bytes.ts";
 import type { Order, Transfer } from "../types.ts";
-import { build, type EvmContext, FEE_LIMIT, GAS_LIMIT_MAX, intrinsicGas } from "./build.ts";
+import { build, dearest, type EvmContext, FEE_LIMIT, GAS_LIMIT_MAX, intrinsicGas } from "./build.ts";
 
 const TO = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed";
 const TOKEN = "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359";
@@ -87,4 +87,16 @@ test("a call carries value to the contract, its selector and its arguments as th
   assert.ok(none.endsWith(`94${TO.slice(2).toLowerCase()}80845c36b186c0`));
   const token = { asset: TOKEN, amount: 1n };
   assert.throws(() => built({ order: { call }, transfer: token }), { code: "BAD_VALUE", field: "transfer.asset" });
+});
+
+test("the dearest context within a fee leaves less than the gas of the bytes, and no rate beyond its range", () => {
+  const native = { asset: "native", to: TO, amount: 5n };
+  const offered = dearest({ transfer: native }, 42_000_021_000n);
+  assert.deepEqual(offered, { gasLimit: 21_000, maxFeePerGas: 2_000_001n, maxPriorityFeePerGas: 2_000_001n });
+  build({ chainId: 1, nonce: 0, transfer: native }, offered);
+  const token = dearest({ transfer: { ...native, asset: TOKEN } }, 10n ** 15n);
+  assert.ok(token.gasLimit > 21_000);
+  assert.ok(10n ** 15n - BigInt(token.gasLimit) * token.maxFeePerGas < BigInt(token.gasLimit));
+  assert.equal(dearest({ transfer: native }, 2n ** 256n - 1n).maxFeePerGas, FEE_LIMIT - 1n);
+  assert.equal(dearest({ transfer: native }, 20_999n).maxFeePerGas, 0n);
 });

@@ -54,6 +54,15 @@ export function build(order: Order, context: EvmContext): Uint8Array {
   return concat(Uint8Array.of(2), encode([...numbers, to, integer(value), data, []]));
 }
 
+/** The context of the dearest transaction that costs at most `fee`: the least gas, and all of the fee offered for it, so that no
+ *  other context within the fee offers more. Fails: ADDRESS_INVALID, BAD_VALUE for the amount. */
+export function dearest(order: Omit<Order, "chainId" | "nonce">, fee: bigint): EvmContext {
+  const gasLimit = intrinsicGas(message(order).data);
+  const rate = fee / BigInt(gasLimit);
+  const offered = rate < FEE_LIMIT ? rate : FEE_LIMIT - 1n;
+  return { gasLimit, maxFeePerGas: offered, maxPriorityFeePerGas: offered };
+}
+
 /** Gas that a call with `data` costs before anything runs: the floor of EIP-7623, which contains that of EIP-2028. */
 export function intrinsicGas(data: Uint8Array): number {
   let tokens = 0;
@@ -61,7 +70,7 @@ export function intrinsicGas(data: Uint8Array): number {
   return GAS_TRANSACTION + tokens * GAS_PER_TOKEN;
 }
 
-function message({ transfer, call }: Order): { to: Uint8Array; value: bigint; data: Uint8Array } {
+function message({ transfer, call }: Omit<Order, "chainId" | "nonce">): { to: Uint8Array; value: bigint; data: Uint8Array } {
   const { amount } = transfer;
   demand(amount >= 0n && amount < AMOUNT_LIMIT, "BAD_VALUE", "transfer.amount", "0 to 2^256-1 is expected");
   const payee = addressBytes(transfer.to, "transfer.to");

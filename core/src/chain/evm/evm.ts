@@ -6,7 +6,7 @@ import { isSignature, recoverPublicKey } from "../../keys/secp256k1.ts";
 import type { Call, Chain, Effect } from "../types.ts";
 import { argumentLines, readArguments } from "./abi.ts";
 import { addressOf, addressOfPoint, parseAddress } from "./address.ts";
-import { build, type EvmContext } from "./build.ts";
+import { build, dearest, type EvmContext } from "./build.ts";
 import { KINDS, kindOf, namesOf, selectorOf } from "./calls.ts";
 import { payloadOf } from "./decode.ts";
 import { encode, list } from "./encode.ts";
@@ -23,6 +23,7 @@ export const evm: Chain<EvmContext> = {
   isCallName: (text) => KINDS.has(text) || attempt(() => parseMethod(text, "method")).ok,
   argumentLines: linesOf,
   build,
+  dearest,
   read,
   slots,
   digest,

@@ -32,21 +32,27 @@ export type Expected = {
   readonly since?: number;
 };
 
-/** The decisions of all `approvals`. Fails: the codes of `decode`, APPROVAL_TWICE and those of `readApproval`. */
+/** The decisions of all `approvals`. Fails: those of `approvalReader`. */
 export function readApprovals(
   state: Founded,
   now: Now,
   approvals: readonly Uint8Array[],
   expected: Expected,
 ): readonly Given[] {
+  return approvals.map(approvalReader(state, now, expected));
+}
+
+/** Reads the approvals of one command, one after the other. It fails: the codes of `decode`, APPROVAL_TWICE and those of
+ *  `readApproval`. */
+export function approvalReader(state: Founded, now: Now, expected: Expected): (bytes: Uint8Array, at: number) => Given {
   const seen = new Set<string>();
-  return approvals.map((bytes, at) => {
+  return (bytes, at) => {
     const given = readApproval(state, now, bytes, { ...expected, at: `approvals.${at}` });
     const once = `${given.subject} ${given.key}`;
     demand(!seen.has(once), "APPROVAL_TWICE", `approvals.${at}`, "this key has decided on this subject already");
     seen.add(once);
     return given;
-  });
+  };
 }
 
 type Checked = { readonly approval: Approval; readonly at: string };

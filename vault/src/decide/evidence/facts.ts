@@ -19,13 +19,22 @@ import { isPlainlySigned } from "./verify.ts";
 export type Stated = { readonly fact: Fact; readonly id: Hash; readonly bytes: Uint8Array };
 export type Notice = RecordOf<"noticed">["facts"][number];
 
-/** All facts of a command. Fails: codes of `decode`, BAD_VALUE, WRONG_DEPLOYMENT, SOURCE_UNKNOWN, SIGNATURE_INVALID,
- *  FACT_FUTURE, FACT_SUPERSEDED, FACT_MOVED. */
+/** All facts of a command. Fails: those of `factReader`. */
 export function readFacts(state: Founded, now: Now, facts: readonly Uint8Array[]): readonly Stated[] {
-  const stated = facts.map((bytes, at) => readFact(state, now, { bytes, at: `facts.${at}` }));
-  const names = new Set(stated.map(({ fact }) => `${fact.source}|${fact.subject}`));
-  demand(names.size === stated.length, "FACT_SUPERSEDED", "facts", "one source states two things on one subject");
-  return stated;
+  return facts.map(factReader(state, now));
+}
+
+/** Reads the facts of one command, one after the other. It fails: codes of `decode`, BAD_VALUE, WRONG_DEPLOYMENT, SOURCE_UNKNOWN,
+ *  SIGNATURE_INVALID, FACT_FUTURE, FACT_SUPERSEDED, FACT_MOVED. */
+export function factReader(state: Founded, now: Now): (bytes: Uint8Array, at: number) => Stated {
+  const names = new Set<string>();
+  return (bytes, at) => {
+    const stated = readFact(state, now, { bytes, at: `facts.${at}` });
+    const name = `${stated.fact.source}|${stated.fact.subject}`;
+    demand(!names.has(name), "FACT_SUPERSEDED", `facts.${at}`, "one source states two things on one subject");
+    names.add(name);
+    return stated;
+  };
 }
 
 function readFact(state: Founded, now: Now, { bytes, at }: { bytes: Uint8Array; at: string }): Stated {

@@ -1,11 +1,11 @@
 /** Founding the vault, and changing its rulebook: tightenings hold at once, everything else waits under the old rulebook. */
 import type { Hash } from "@strongroom/core/bytes";
 import { equal, fromHex } from "@strongroom/core/bytes";
-import { demand, refuse } from "@strongroom/core/errors";
+import { attempt, demand, refuse } from "@strongroom/core/errors";
 import { isAcceptedKey } from "@strongroom/core/keys/ed25519";
 import { keyId } from "@strongroom/core/keys/id";
 import { type CommandOf, DelayBody } from "@strongroom/core/protocol/command";
-import type { Book } from "@strongroom/core/rulebook/book";
+import { type Book, openBook } from "@strongroom/core/rulebook/book";
 import { onlyTightens } from "@strongroom/core/rulebook/change";
 import { checkRulebook } from "@strongroom/core/rulebook/check";
 import { Genesis } from "@strongroom/core/signed/genesis";
@@ -117,7 +117,7 @@ type Place = {
   readonly demonstration: boolean;
 };
 
-function demandPlace({ value }: Read, { deployment, base, epoch, demonstration }: Place): void {
+function demandPlace({ value }: Pick<Read, "value">, { deployment, base, epoch, demonstration }: Place): void {
   demand(value.deployment === deployment, "WRONG_DEPLOYMENT", "rulebook.deployment", "it is for another deployment");
   demand(value.demonstration === demonstration, "RULEBOOK_INVALID", "rulebook.demonstration", "it must be as in the genesis");
   demand(
@@ -159,15 +159,32 @@ export function administrators(book: Book): Signers {
   );
 }
 
+/** A rulebook that could follow the one in force, signed or not. Fails: codes of `decode`, WRONG_DEPLOYMENT, WRONG_VAULT,
+ *  RULEBOOK_BASE, RULEBOOK_INVALID, GOVERNANCE_UNSATISFIABLE, ADDRESS_INVALID. */
+export function readDraft(state: Founded, bytes: Uint8Array): Book {
+  const signed = attempt(() => decode(Signed, bytes));
+  const body = signed.ok ? signed.value.body : bytes;
+  const value = decode(Rulebook, body);
+  demandNext(state, value);
+  checkRulebook(value);
+  return openBook(value);
+}
+
+/** Fails: WRONG_DEPLOYMENT, WRONG_VAULT, HEAD_UNKNOWN, RULEBOOK_INVALID, RULEBOOK_BASE. */
+function demandNext(state: Founded, next: Rulebook): void {
+  const { book, deployment } = state;
+  const { epoch, demonstration } = book.document;
+  demandPlace({ value: next }, { deployment, base: book.id, epoch: epoch + 1, demonstration });
+  demandVault(state, next);
+}
+
 /** Adopts a tightening, proposes any other change, or adopts one whose delay is over. Fails: codes of `decode`,
  *  WRONG_DEPLOYMENT, WRONG_VAULT, RULEBOOK_BASE, RULEBOOK_VETOED, KEY_UNKNOWN, SIGNATURE_INVALID, APPROVAL_TWICE,
  *  GOVERNANCE_MISSING, RULEBOOK_INVALID, GOVERNANCE_UNSATISFIABLE, DELAY_RUNNING, SEEN_MISSING, those of approvals. */
 export function changeRulebook(state: Founded, now: Now, command: CommandOf<"rulebook">): Outcome {
   const next = readBook(command.rulebook);
-  const { document, id: base } = state.book;
-  const { deployment } = state;
-  demandPlace(next, { deployment, base, epoch: document.epoch + 1, demonstration: document.demonstration });
-  demandVault(state, next.value);
+  const { document } = state.book;
+  demandNext(state, next.value);
   demand(!has(state.vetoed, next.id), "RULEBOOK_VETOED", "rulebook", "an administrator has vetoed it");
   const signers = demandAgreed(administrators(state.book), next, document.governance.threshold);
   checkRulebook(next.value);

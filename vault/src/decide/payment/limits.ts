@@ -1,7 +1,7 @@
 /** What a transaction adds to the limits of the rulebook, and whether they still hold. It counts from the commitment on, at the
  *  dearest version, until its window has gone by or sources of finality state that nothing was paid. */
 import { chainOf } from "@strongroom/core/chain/table";
-import { demand, refuse } from "@strongroom/core/errors";
+import { attempt, demand, refuse } from "@strongroom/core/errors";
 import type { Part } from "@strongroom/core/journal/record";
 import { worth } from "@strongroom/core/money/value";
 import type { Calendar, Level, Limit } from "@strongroom/core/signed/rulebook";
@@ -27,16 +27,52 @@ export type Costed = {
 /** What this transaction adds to every limit; takes it in `spent`. Fails: LIMIT_EXCEEDED at the limit; FACT_MISSING,
  *  FACT_STALE, FACT_ADVERSE for a price that a limit takes. */
 export function countLimits(state: Founded, now: Now, spent: Spent, costed: Costed): Counted {
-  return sharesOf(state, costed).map(({ limit, key, amount, back }) => {
-    const taken = spent.get(key) ?? 0n;
-    const rolls = limit.window.type === "rolling";
-    const usage = get(state.usage, key) ?? unused(rolls);
-    const span = spanIn(state, now, limit);
-    const before = used(usage, span) + taken;
+  return sharesOf(state, costed).map((share) => {
+    const { limit, key, amount, back } = share;
+    const { rolls, usage, span, before } = useOf(state, now, spent, share);
     if (before + amount > limit.most) exceeded(limit, before);
-    spent.set(key, taken + amount);
+    spent.set(key, (spent.get(key) ?? 0n) + amount);
     return { key, amount, back, rolls, bucket: Math.max(span.bucket, newestBucket(usage)) };
   });
+}
+
+/** What the window of a limit holds, and what earlier intents of the command take of it. Fails: LIMIT_EXCEEDED as `spanIn`. */
+function useOf(state: Founded, now: Now, spent: Spent, { limit, key }: Share) {
+  const rolls = limit.window.type === "rolling";
+  const usage = get(state.usage, key) ?? unused(rolls);
+  const span = spanIn(state, now, limit);
+  return { rolls, usage, span, before: used(usage, span) + (spent.get(key) ?? 0n) };
+}
+
+/** How far a limit is used, and what a transaction adds. `of`: what it is counted for. */
+export type Standing = {
+  readonly limit: string;
+  readonly of: string;
+  readonly used: bigint;
+  readonly adding: bigint;
+  readonly most: bigint;
+};
+
+/** Where the limits stand in which this transaction counts, as far as its prices are stated and their calendars known. */
+export function standingsOf(state: Founded, now: Now, spent: Spent, costed: Costed): readonly Standing[] {
+  const moved = movements(costed);
+  return state.book.document.limits.flatMap((limit) => {
+    const found = attempt(() =>
+      sharesIn(state.book, costed, limit, moved).map((share): Standing => {
+        const { before } = useOf(state, now, spent, share);
+        const of = share.key.slice(nameOf(limit).length);
+        return { limit: limit.id, of, used: before, adding: share.amount, most: limit.most };
+      }),
+    );
+    return found.ok ? found.value : [];
+  });
+}
+
+/** The assets whose prices the limits take that this transaction counts in. */
+export function valuedIn({ book }: Founded, { it }: Pick<Costed, "it">): readonly string[] {
+  const valued = book.document.limits.filter(({ measure }) => measure === "value");
+  const moved = [...new Set([it.asset.id, it.chain.native])];
+  return moved.filter((asset) => valued.some(({ assets }) => assets === "any" || assets.includes(asset)));
 }
 
 /** Refuses unless a commitment that is taken up again still counts in every limit in force, and these hold.

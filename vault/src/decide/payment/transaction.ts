@@ -27,16 +27,10 @@ export function emptyDraft(): Draft {
  *  EFFECT_UNREADABLE, EFFECT_MISMATCH when builder and reader contradict each other. */
 export function prepare(state: Founded, now: Now, draft: Draft, it: Resolved, persons: readonly string[]): Part {
   const { order, context, chain, wallet, from, replaced, quotes } = it;
-  const family = chainOf(chain.family);
-  const nonce = nonceOf(state, draft, it);
-  const unsigned = family.build(orderOf(it, nonce), context);
-  const effect = family.read(unsigned);
-  compare(effect, it, nonce);
+  const { nonce, unsigned, effect } = build(state, draft, it);
   const before = [...versionsOf(state, replaced)];
   const counted = countLimits(state, now, draft.spent, { it, feeMax: effect.feeMax, before, quotes });
-  if (replaced !== undefined) demandBump(it, replaced);
-  const slots = family.slots(effect, from.address);
-  takeSlots(state, draft, { slots, replaced });
+  const slots = takePlace(state, draft, it, effect);
   return {
     intent: order.bytes,
     wallet: wallet.name,
@@ -53,6 +47,27 @@ export function prepare(state: Founded, now: Now, draft: Draft, it: Resolved, pe
 /** What is to be built. */
 export function orderOf({ chain, transfer, call }: Pick<Named, "chain" | "transfer" | "call">, nonce: number): ChainOrder {
   return { chainId: chain.id, nonce, transfer, ...(call !== undefined && { call }) };
+}
+
+/** The bytes, read back and compared; takes their nonce in `draft`. Fails: TOO_MANY_OUTSTANDING, CONTEXT_INVALID, GAS_TOO_LOW,
+ *  FEE_TOO_HIGH, EFFECT_UNREADABLE, EFFECT_MISMATCH. */
+export function build(state: Founded, draft: Draft, it: Resolved) {
+  const { chain, context } = it;
+  const family = chainOf(chain.family);
+  const nonce = nonceOf(state, draft, it);
+  const unsigned = family.build(orderOf(it, nonce), context);
+  const effect = family.read(unsigned);
+  compare(effect, it, nonce);
+  return { nonce, unsigned, effect };
+}
+
+/** The slots, taken in `draft`. Fails: FEE_TOO_LOW for a replacement, SLOT_TAKEN. */
+export function takePlace(state: Founded, draft: Draft, it: Resolved, effect: ChainEffect): readonly string[] {
+  const { chain, from, replaced } = it;
+  if (replaced !== undefined) demandBump(it, replaced);
+  const slots = chainOf(chain.family).slots(effect, from.address);
+  takeSlots(state, draft, { slots, replaced });
+  return slots;
 }
 
 /** The prices that the commitment rests on; a dearer version and a resumption count with them again. */
