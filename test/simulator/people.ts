@@ -61,7 +61,7 @@ export class People {
     for (let tried = 0; tried < tries; tried++) {
       const bytes = encode(Command, world.command(command, `command ${this.#commands++}`));
       try {
-        const receipt = openSigned(Receipt, await network.call(WORLD, bytes), world.KEYS.vault.publicKey);
+        const receipt = openSigned(Receipt, await network.call(WORLD, bytes), [world.KEYS.vault.publicKey]);
         if (receipt?.request === requestId(bytes)) return receipt;
       } catch (error) {
         if (!(error instanceof Problem)) throw error;
@@ -80,7 +80,7 @@ export class People {
     }
     const told = await this.tell({ command: "head" }, 2);
     if (told === null || told.code !== "OK") return null;
-    const head = openSigned(Head, told.body, world.KEYS.vault.publicKey);
+    const head = openSigned(Head, told.body, [world.KEYS.vault.publicKey]);
     const law = head === null ? undefined : this.#parts.onlooker.laws.get(head.rulebook);
     if (head === null || law === undefined) return null;
     if (head.halted || (before !== undefined && before.boot === head.boot && before.head.seq > head.head.seq)) this.#alarm(who);

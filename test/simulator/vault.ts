@@ -136,7 +136,9 @@ export class VaultProcess {
     const before = time.owner;
     time.owner = this.owner;
     const parts = { state, boot: this.boot, journal: this.#journal(), keystore: this.#keystore(), receipts, clock };
-    this.#loop = new Loop({ mind, ...parts, fence: { held: () => true } });
+    // No journal is put back here, so nothing looks at a mark.
+    const mark = () => Promise.resolve();
+    this.#loop = new Loop({ mind, ...parts, mark, fence: { held: () => true } });
     this.#loop.ended.catch((error: unknown) => {
       time.fault = error;
     });
