@@ -136,6 +136,27 @@ test("prices go where a rule compares a value, of the fees too where a limit cou
   wantsExactly(vaultOf(bookWith([], { limits: [{ ...limit, assets: ["usdx"] }] })), eth, []);
 });
 
+test("a call wants the code of its contract, and the price of the native asset where its value counts", () => {
+  const { vault } = foundedVault();
+  const { book } = vault.ground();
+  const facts = TYPES.map(need);
+  const calls = bookWith([requires({ kinds: ["call"], facts: facts.slice(0, 4), valueFrom: 1n })]);
+  const { destination } = world.call(book);
+  const subjects = wishesOf(facing(vault, world.call(book)), openBook({ ...book.document, ...calls })).map(
+    ({ subject }) => subject,
+  );
+  const id = world.intentId(world.call(book));
+  assert.deepEqual(
+    [...new Set(subjects)].sort(),
+    [
+      SUBJECT.address(31337, destination.address),
+      SUBJECT.code(31337, destination.address),
+      SUBJECT.intent(id),
+      SUBJECT.price("eth", "eur"),
+    ].sort(),
+  );
+});
+
 test("where schedules go by sources of the time, these are asked with every intent whose rules read it", () => {
   const always = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] as const;
   const times = [{ calendar: "utc", days: always, from: 0, to: 1440 }];
