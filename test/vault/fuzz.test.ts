@@ -3,8 +3,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { toHex } from "../../core/src/bytes.ts";
+import { concat, fromHex, toHex } from "../../core/src/bytes.ts";
+import { writeArguments } from "../../core/src/chain/evm/abi.ts";
 import { evm } from "../../core/src/chain/evm/evm.ts";
+import { parseMethod } from "../../core/src/chain/evm/method.ts";
 import { attempt } from "../../core/src/errors.ts";
 import type { Part, Record } from "../../core/src/journal/record.ts";
 import { Command } from "../../core/src/protocol/command.ts";
@@ -30,6 +32,7 @@ import {
   bumped,
   cancelOf,
   freezeBy,
+  LATER,
   payment,
   propose,
   register,
@@ -46,7 +49,8 @@ const LOG = logOf(leavesOf(5));
 
 /** A vault in which something of everything has happened, and payments of it by name. */
 function livedIn() {
-  const vault = vaultWith();
+  const vault = vaultWith(({ rules }) => ({ rules: [...rules, ...world.CALLING] }));
+  must(vault.run(world.enter(bookOf(vault), world.pool(bookOf(vault))), [KEYS.carl]));
   const [paid, final, pending, registered] = ["paid", "final", "pending", "registered"].map((reference) => {
     return payment(vault, { reference, amount: reference === "registered" ? 6n * world.ETH : world.ETH });
   }) as [Pay, Pay, Pay, Pay];
@@ -61,6 +65,13 @@ function livedIn() {
   vault.hold = true;
   send(vault, pending);
   return { vault, paid, registered };
+}
+
+/** A call of a method with a text and a list. */
+function calling(vault: MemoryVault): IntentOf<"call"> {
+  const given = writeArguments(parseMethod("note(string,uint256[])", "").types, ["rent", [1n, 2n]], "");
+  const call = { reference: "call", method: "note(string,uint256[])", arguments: given, amount: 0n, notAfter: LATER };
+  return world.call(bookOf(vault), call);
 }
 
 /** Where a command is to be decided, and a good command of every kind. */
@@ -94,6 +105,7 @@ function goodCommands(): { readonly vault: MemoryVault; readonly list: readonly 
     world.execute([registered], all(registered, [KEYS.amy, KEYS.bob, KEYS.otto])),
     world.execute([cancelOf(vault, paid)], all(cancelOf(vault, paid)), { context: bumped() }),
     world.execute([paid], all(paid)),
+    world.execute([calling(vault)], all(calling(vault))),
     off(world.wallet(book, { ...operations, wallet: "second" })),
     off(world.enter(book, entry, operations)),
     off(world.retire(book, world.acme(book), operations)),
@@ -337,6 +349,8 @@ test("whatever honest people approve is refused with a code, or done exactly as 
     payment(vault, { reference: "again", replaces: world.intentId(paid) }),
     payment(vault, { reference: "zoe", destination: world.destinationOf(world.zoe(book)) }),
     cancelOf(vault, paid),
+    calling(vault),
+    world.call(book, { notAfter: registered.notAfter }),
     registered,
     world.wallet(book, { initiator: KEYS.carl.id, wallet: "second", client: "alice", notAfter: registered.notAfter }),
     world.enter(book, world.entryOf(book, { name: "new", address: "0x90F79bf6EB2c4f870365E785982E1f101E93b906" })),
@@ -368,7 +382,14 @@ test("whatever honest people approve is refused with a code, or done exactly as 
 function asRead({ parts }: Extract<Record, { kind: "committed" }>): void {
   for (const { intent: bytes, unsigned, from } of parts) {
     const intent = decode(Intent, bytes);
-    const { chainId, transfers, feeMax, other } = evm.read(unsigned);
+    const { chainId, transfers, feeMax, called, other } = evm.read(unsigned);
+    if (intent.kind === "call") {
+      const data = concat(fromHex(evm.selector(intent.method)), intent.arguments);
+      const { destination, amount } = intent;
+      assert.deepEqual(called, { to: destination.address, amount, data, name: other });
+      assert.ok(chainId === intent.chain && feeMax <= intent.totalFee);
+      continue;
+    }
     assert.ok(intent.kind === "pay" || intent.kind === "cancel");
     const paid = intent.kind === "pay" ? { to: intent.destination.address, amount: intent.amount } : { to: from, amount: 0n };
     assert.deepEqual([other, transfers.length, chainId], [null, 1, intent.chain]);
