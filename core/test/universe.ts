@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { inspect } from "node:util";
 import fc from "fast-check";
+import { DANGEROUS } from "../src/chain/evm/calls.ts";
 import { type Action, subjectOf } from "../src/rulebook/analysis/space.ts";
 import { type Book, openBook } from "../src/rulebook/book.ts";
 import { isWithin, touches } from "../src/rulebook/calendar.ts";
@@ -73,7 +74,7 @@ const times = fc.record({
 
 const scopes = fc
   .record({
-    kinds: some(["pay", "cancel", "wallet", "entry", "retire"] as const),
+    kinds: some(["pay", "cancel", "wallet", "entry", "retire", "call"] as const),
     chains: some([1, 31337]),
     assets: some(["eth", "usdx", "ether"]),
     wallets: some(["hall", "desk"]),
@@ -89,11 +90,19 @@ const scopes = fc
     amountTo: maybe(fc.bigInt({ min: 0n, max: 9n })),
     valueFrom: maybe(fc.bigInt({ min: 0n, max: 9n })),
     valueTo: maybe(fc.bigInt({ min: 0n, max: 9n })),
+    methods: some(["deposit(uint256)", "approve(address,uint256)", "allowance", "unlimited allowance"], 5),
   })
   .map(({ amountFrom, amountTo, ...open }) => {
     const bounded = amountFrom !== undefined || amountTo !== undefined;
     return without({ ...open, amountFrom, amountTo, ...(bounded && { assets: ["eth"] as const }) });
   });
+
+/** Calls as rules speak of them: two harmless ones, an allowance, and an unlimited one. */
+const CALLS = [
+  { all: ["deposit(uint256)"], needed: null },
+  { all: ["another()"], needed: null },
+  ...DANGEROUS.filter(({ all }) => all[0] === "approve(address,uint256)"),
+] as const;
 
 const effects = fc.oneof(
   { weight: 3, arbitrary: fc.constant({ effect: "allow" as const }) },
@@ -170,6 +179,7 @@ export const universes: fc.Arbitrary<readonly Action[]> = fc
     destinations: few(["shop", "another-destination", undefined]),
     classes: few(["exchange", "self-hosted", "own", "contract", "client-owned"] as const),
     values: few([undefined, 0n, 5n, 9n]),
+    calls: few(CALLS),
     moments: few([9, 7 * 24 + 7, 7 * 24 + 8, 22 * 24 + 9, 2 * 24].map((hours) => MONDAY + hours * HOUR_MS)),
   })
   .map((lists) => {
@@ -193,7 +203,7 @@ function actionsOf(draft: Draft): readonly Action[] {
     units: unit,
     moments: at,
   } = draft;
-  const { destinations: destination, classes: declared, amounts: amount, values: value } = draft;
+  const { destinations: destination, classes: declared, amounts: amount, values: value, calls: call } = draft;
   const [asset, chain] = draft.moneys as readonly [string, number];
   const from = { wallet, walletClass, client, unit };
   const outside = declared === "own" || declared === "client-owned" ? declared : "one-time";
@@ -211,9 +221,12 @@ function actionsOf(draft: Draft): readonly Action[] {
   const native = chain === 1 ? "ether" : "eth";
   const cancel = { ...common, kind: "cancel", asset: native, ...from, class: "own" };
   const open = { ...common, kind: "wallet", ...from };
+  const moved = { ...from, destination, amount: amount === 100n ? 0n : amount, value };
+  const calls =
+    destination === undefined ? [] : [{ ...common, kind: "call", asset: native, ...moved, class: "contract", call }];
   const kept = ["entry", "retire"].map((kind) => ({ ...common, kind, destination, class: declared }));
   const isDeclared = destination !== undefined && declared !== "client-owned";
-  return [pay, cancel, open, ...(isDeclared ? kept : [])].map((action) => without(action) as Action);
+  return [pay, cancel, open, ...calls, ...(isDeclared ? kept : [])].map((action) => without(action) as Action);
 }
 
 type BoxJson = { readonly [name: string]: Json };
@@ -262,7 +275,7 @@ export function isEnrolled({ document }: Book, { initiator }: Action): boolean {
 /** Whether approvals by all these persons are enough for an action, as the vault asks: for the requirements that bind, and for
  *  the least that governance sets for the wallet. */
 export function isApproved(book: Book, action: Action, persons: readonly string[]): boolean {
-  const { initiator, kind, walletClass } = action;
+  const { initiator, walletClass } = action;
   const approvers = book.document.persons
     .filter(({ id }) => persons.includes(id))
     .flatMap(({ id, keys }) => keys.map((key) => ({ person: id, class: key.class })));
@@ -270,20 +283,26 @@ export function isApproved(book: Book, action: Action, persons: readonly string[
   const minimum = book.document.governance.minimums.find((one) => one.class === walletClass)?.persons ?? 0;
   const { requirements: bound } = judge(book, subjectOf(book, action));
   const isMet = bound.every((rule) => quorumMet(book, rule, { initiator, approvers }));
-  return isMet && (kind !== "pay" || others.length >= minimum);
+  return isMet && (action.amount === undefined || others.length >= minimum);
 }
 
 /** Whether an action that is allowed can be carried out at all when everybody approves it. */
 export function isInReach(book: Book, action: Action): boolean {
   const { kind, destination } = action;
   const { requirements: bound } = judge(book, subjectOf(book, action));
-  const isOld = bound.every((rule) => rule.entryAgeMs === 0 || kind !== "pay" || destination !== undefined);
+  const isOld = bound.every((rule) => rule.entryAgeMs === 0 || action.amount === undefined || destination !== undefined);
   const isScreened = bound.every((rule) => rule.facts.length === 0 || kind !== "wallet");
   return isOld && isScreened && isApproved(book, action, PERSONS);
 }
 
 /** Whether an action has a name that no rule of these books gives. */
 function isOther(name: string, action: Action, told: readonly Book[]): boolean {
+  if (name === "method") {
+    const { all = [], needed } = action.call ?? {};
+    return (
+      needed === null && !told.some(({ document }) => document.rules.some(({ methods }) => methods.includes(String(all[0]))))
+    );
+  }
   const value = action[name as keyof Action];
   const list = `${name}s` as "wallets" | "clients" | "destinations";
   return value !== undefined && !told.some(({ document }) => document.rules.some((rule) => rule[list].includes(String(value))));
@@ -292,6 +311,10 @@ function isOther(name: string, action: Action, told: readonly Book[]): boolean {
 function isValue(name: string, value: Json, action: Action): boolean {
   const field = name as keyof Action;
   if (name === "money") return isMoney(value as { [field: string]: Json }, action);
+  if (name === "method") {
+    const all = action.call?.all;
+    return value === "none" ? all === undefined : inspect((value as { readonly method: Json }).method) === inspect(all);
+  }
   if (value === "none") return action[field] === undefined;
   if (name === "value") return action.value !== undefined && isBetween(value as { from: string; to: string }, action.value);
   return (value as { [field: string]: Json })[field] === action[field];

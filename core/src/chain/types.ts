@@ -59,6 +59,8 @@ export interface Chain<Context> {
   kindOf(method: string, field: string): string | null;
   /** Fails: CALL_INVALID as `kindOf`, and for arguments that nobody knows the meaning of. */
   namesOf(call: Call): CallNames;
+  /** Every way in which rules can speak of a dangerous call. */
+  readonly dangerous: readonly CallNames[];
   /** Whether a rule can mean calls by this text: a canonical signature, or a dangerous kind. */
   isCallName(text: string): boolean;
   /** The lines that people read of the arguments. Fails: CALL_INVALID unless they are the one encoding for the method. */

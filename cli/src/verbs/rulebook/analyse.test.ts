@@ -117,7 +117,7 @@ test("lint tells findings with their examples, in text and JSON", async () => {
   };
   assert.deepEqual(
     findings.map(({ code }) => code),
-    ["one-person"],
+    ["one-person", "no-allow"],
   );
   assert.match(rulebook("lint", BOOK).stdout, /^sound, 2 warnings$/m);
 });

@@ -158,7 +158,7 @@ export const rulebookQuery: Verb = {
   takes: "FILE",
   what: "who can do what: the actions that a rulebook in JSON allows, by what they take; options narrow what is asked about",
   options: {
-    kind: { ...MANY, value: "KIND", what: "pay, cancel, wallet, entry or retire" },
+    kind: { ...MANY, value: "KIND", what: "pay, call, cancel, wallet, entry or retire" },
     chain: { ...MANY, value: "CHAIN", what: "name of a chain" },
     asset: { ...MANY, value: "ASSET", what: "asset" },
     above: { value: "AMOUNT", what: "more than this much of the one asset" },
@@ -171,6 +171,7 @@ export const rulebookQuery: Verb = {
     unit: { ...MANY, value: "UNIT", what: "unit of the paying wallet, with the units below it" },
     to: { ...MANY, value: "ENTRY", what: "address-book entry" },
     class: { ...MANY, value: "CLASS", what: "class of the destination" },
+    method: { ...MANY, value: "METHOD", what: "called method by its signature, or a dangerous kind of call" },
     outside: { what: "only destinations that are not in the address book" },
     group: { ...MANY, value: "GROUP", what: "group of the initiator" },
     person: { ...MANY, value: "PERSON", what: "the initiator himself" },
@@ -209,8 +210,8 @@ function questionFrom(context: Context, book: Book): Question {
     [...chains.values()].map(({ name }) => name),
   );
   const conditions = {
-    effect: "allow",
-    kinds: known("kind", ["pay", "cancel", "wallet", "entry", "retire"]),
+    effect: "require",
+    kinds: known("kind", ["pay", "call", "cancel", "wallet", "entry", "retire"]),
     chains: named_ === "any" ? named_ : [...chains.values()].filter(({ name }) => named_.includes(name)).map(({ id }) => id),
     assets: known("asset", ids(document.assets)),
     wallets: list("from"),
@@ -222,6 +223,7 @@ function questionFrom(context: Context, book: Book): Question {
     initiators: known("group", ids(document.groups)),
     persons: known("person", ids(document.persons)),
     times: "any",
+    methods: list("method"),
   };
   const [asset, ...others] = context.texts("asset");
   const decimals = asset === undefined || others.length > 0 ? undefined : assets.get(asset)?.decimals;

@@ -216,6 +216,16 @@ export function namesOf({ method, arguments: body }: Call): CallNames {
   return name === kind ? { all: [method, kind], needed: [method, kind] } : { all: [method, kind, name], needed: [name] };
 }
 
+/** Every way in which rules can speak of a dangerous call: for each known method what its arguments can make of it. */
+export const DANGEROUS: readonly CallNames[] = CALLS.filter((row) => row.name !== TRANSFER).flatMap(
+  ({ signature, selector, name }) => {
+    const plain: CallNames = { all: [signature, name], needed: [signature, name] };
+    const worse = (other: string): CallNames => ({ all: [signature, name, other], needed: [other] });
+    if (name === ALLOWANCE) return [...(AMOUNT_AT.has(selector) ? [plain] : []), worse(`unlimited ${ALLOWANCE}`)];
+    return OPERATIONS.has(selector) ? [plain, worse(DELEGATECALL)] : [plain];
+  },
+);
+
 /** Names of kinds of calls that a rule can mean. */
 export const KINDS: ReadonlySet<string> = new Set([
   ...CALLS.map((row) => row.name).filter((name) => name !== TRANSFER),

@@ -7,7 +7,7 @@ import type { Call, Chain, Effect } from "../types.ts";
 import { argumentLines, readArguments } from "./abi.ts";
 import { addressOf, addressOfPoint, parseAddress } from "./address.ts";
 import { build, dearest, type EvmContext } from "./build.ts";
-import { KINDS, kindOf, namesOf, selectorOf } from "./calls.ts";
+import { DANGEROUS, KINDS, kindOf, namesOf, selectorOf } from "./calls.ts";
 import { payloadOf } from "./decode.ts";
 import { encode, list } from "./encode.ts";
 import { parseMethod } from "./method.ts";
@@ -20,6 +20,7 @@ export const evm: Chain<EvmContext> = {
   selector: selectorOf,
   kindOf: (method, field) => kindOf(parseMethod(method, field).signature, field),
   namesOf,
+  dangerous: DANGEROUS,
   isCallName: (text) => KINDS.has(text) || attempt(() => parseMethod(text, "method")).ok,
   argumentLines: linesOf,
   build,

@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { keccak_256 } from "@noble/hashes/sha3.js";
 import { ascii, concat, fromHex, toHex } from "../../bytes.ts";
+import { attempt } from "../../errors.ts";
 import type { Effect } from "../types.ts";
-import { CALLS, kindOf, namesOf, UNLIMITED } from "./calls.ts";
+import { CALLS, DANGEROUS, kindOf, namesOf, UNLIMITED } from "./calls.ts";
 import { encode, type Item, integer } from "./encode.ts";
 import { read } from "./read.ts";
 
@@ -182,6 +183,22 @@ test("the names of a call: its signature, its kind, and what its arguments make 
   assert.throws(() => operation(2n), { code: "CALL_INVALID", field: "intent.arguments" });
   const always = "execute(bytes32,bytes)";
   assert.deepEqual(names(always, words(0n, 64n, 0n)).needed, [always, "delegatecall"]);
+});
+
+test("the list of dangerous calls is what arguments make of the known methods, no more and no less", () => {
+  const made = CALLS.flatMap(({ signature, words }) =>
+    [0n, 1n, UNLIMITED].flatMap((word) => {
+      const body = fromHex(
+        word
+          .toString(16)
+          .padStart(64, "0")
+          .repeat(words ?? 8),
+      );
+      const named = attempt(() => namesOf({ method: signature, arguments: body }));
+      return named.ok ? [JSON.stringify(named.value)] : [];
+    }),
+  );
+  assert.deepEqual([...new Set(made)].sort(), DANGEROUS.map((names) => JSON.stringify(names)).sort());
 });
 
 test("contract creation is named", () => {

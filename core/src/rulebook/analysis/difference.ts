@@ -85,12 +85,11 @@ function verdictOn({ book }: Sets, action: Action): string {
   return `allowed by ${allows.join(", ")}; takes ${demands.join("; ") || "nobody's approval"}`;
 }
 
-function missingIn(book: Book, { initiator, asset, chain, unit }: Action): string | undefined {
+function missingIn(book: Book, { initiator, asset, chain }: Action): string | undefined {
   const { persons } = book.document;
   if (!persons.some((person) => person.id === initiator)) return `${initiator} is not enrolled`;
   if (asset !== undefined && book.assets.get(asset)?.chain !== chain) return `asset ${asset} is not defined on this chain`;
-  if (!book.chains.has(chain as number)) return `chain ${chain} is not defined`;
-  return unit !== undefined && !book.unitsOf.has(unit) ? `unit ${unit} is not defined` : undefined;
+  return book.chains.has(chain as number) ? undefined : `chain ${chain} is not defined`;
 }
 
 /** Where an action that stays allowed meets another demand: in time, of facts, of approvals. */

@@ -72,6 +72,7 @@ function words(change: Partial<Rulebook>, code: Finding["code"]): readonly strin
 }
 const QUIET = [
   "idle-deny rules.deny",
+  "no-allow kinds.call",
   "no-allow kinds.cancel",
   "no-allow kinds.wallet",
   "no-allow kinds.entry",
@@ -100,7 +101,7 @@ test("a rule that never applies is told why", () => {
   assert.deepEqual(why({ kinds: ["pay"], classes: ["one-time"], destinations: ["shop"] }), [
     "never applies: no action is to class one-time and to shop",
   ]);
-  assert.deepEqual(why({ assets: ["eth"], amountTo: 0n }), ["never applies: its assets, chains and amounts leave nothing"]);
+  assert.deepEqual(why({ assets: ["eth"], amountTo: 0n }), ["never applies: no action is pay and up to 0 eth"]);
 });
 
 test("an allow that is denied as a whole is dead, and says by what", () => {

@@ -136,7 +136,10 @@ function beyondOf(sets: Sets, asked: Asked, bound: PointSet): PointSet {
     case "approvals":
       return byInitiators(sets, bound, (person) => !canBeMet(book, asked.rule, person));
     case "facts":
-      return space.diagrams.minus(bound, setOf(space, statableFor(book, asked.need.type)));
+      return space.diagrams.minus(
+        bound,
+        space.diagrams.union(statableFor(book, asked.need.type).map((select) => setOf(space, select))),
+      );
     case "age":
       return setOf(space, { destination: ({ role }) => role === "none" });
     default:

@@ -8,7 +8,7 @@ import { openBook } from "../book.ts";
 import { OPEN } from "../open.ts";
 import { answersJson, answersTo, type Question } from "./query.ts";
 
-const ALL: Question = { ...OPEN, effect: "allow" };
+const ALL: Question = { ...OPEN, effect: "require" };
 
 test("answers hold exactly the allowed actions that the question is about", () => {
   const questions: fc.Arbitrary<Question> = fc.constantFrom(

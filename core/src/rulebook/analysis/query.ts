@@ -8,8 +8,8 @@ import { demandsOn, openSets, type Sets } from "./sets.ts";
 import { axisOf, type Conditions, selectOf, setOf } from "./space.ts";
 import { type Scope, scopeJson, scopeOf } from "./words.ts";
 
-/** What is asked about: conditions as a rule has them. `outside`: only destinations that are not in the address book. */
-export type Question = Conditions & { readonly outside?: boolean };
+/** What is asked about: conditions as a requirement has them. `outside`: only destinations that are not in the address book. */
+export type Question = Conditions & { readonly effect: "require" } & { readonly outside?: boolean };
 
 /** Actions with one demand. `takes`: what it is, each with the places in the rulebook that say so; nothing when nobody else has
  *  to do anything. `more`: these are the rest, with several demands. */

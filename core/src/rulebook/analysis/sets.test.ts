@@ -27,6 +27,7 @@ function fits(name: string, { part, role, from = 0n, to = 0n }: Value, action: A
   }
   if (name === "value")
     return action.value === undefined ? role === "none" : role !== "none" && from <= action.value && action.value <= to;
+  if (name === "method") return role !== "other" && inspect(part.call?.all) === inspect(action.call?.all);
   const field = name as keyof Action;
   return action[field] === undefined ? role === "none" : part[field] === action[field];
 }

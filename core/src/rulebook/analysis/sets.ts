@@ -6,7 +6,17 @@ import { type Book, hasValues } from "../book.ts";
 import { OPEN } from "../open.ts";
 import { type Asked, askedBy, type InTime, keyOf, strictnessOf, type Voters, votersOf } from "./demand.ts";
 import { type Diagrams, NOTHING, type PointSet } from "./diagram.ts";
-import { type Conditions, openSpace, realActions, type Select, type Space, selectOf, setOf } from "./space.ts";
+import {
+  type Conditions,
+  MOVING,
+  openSpace,
+  realActions,
+  type Select,
+  type Space,
+  selectOf,
+  setOf,
+  type Test,
+} from "./space.ts";
 
 /** One demand, however many rules make it, and where it counts: of demands in time only where no stricter one does. `by`: where
  *  in the rulebook. */
@@ -47,7 +57,7 @@ export function openSets(books: readonly Book[], questions: readonly Conditions[
   return sides.map((side) => setsOf(space, side));
 }
 
-/** A rule, or what governance demands as if it were one. `waiting`: payments that it stops until somebody states the value. */
+/** A rule, or what governance demands as if it were one. `waiting`: what it stops until somebody states the value. */
 type Ruling = {
   readonly rule: Rule;
   readonly by: string;
@@ -75,18 +85,20 @@ function sideOf(plain: Book): Side {
 function unvalued(select: Select): Select {
   return {
     ...select,
-    kind: (value) => value.part.kind === "pay" && select.kind?.(value) !== false,
+    kind: (value) => isMoving(value) && select.kind?.(value) !== false,
     value: ({ role }) => role === "none",
   };
 }
 
-/** What governance takes of a payment whatever the rules say, as requirements. */
+const isMoving: Test = ({ part }) => MOVING.some((kind) => kind === part.kind);
+
+/** What governance takes of a payment or call whatever the rules say, as requirements. */
 function minimumsOf({ minimums }: Book["document"]["governance"]): readonly Requirement[] {
   return minimums.map(({ class: walletClass, persons: count }) => ({
     ...OPEN,
     effect: "require",
     id: walletClass,
-    kinds: ["pay"],
+    kinds: MOVING,
     walletClasses: [walletClass],
     quorum: { type: "group", group: EVERYBODY, count },
     initiatorCounts: false,
@@ -116,14 +128,14 @@ type Bound = { readonly key: string; readonly asked: Asked; readonly by: string;
 /** What is demanded of real actions, the same demand of several rules as one. */
 function demandsOf({ space, book, real }: Pick<Sets, "space" | "book" | "real">, rules: readonly RuleSet[]): readonly Demand[] {
   const { diagrams } = space;
-  const pays = setOf(space, { kind: ({ part }) => part.kind === "pay" });
+  const moving = setOf(space, { kind: isMoving });
   const bound = rules.flatMap(({ rule, by, box }): readonly Bound[] =>
     rule.effect === "require" ? askedBy(rule).map((asked) => ({ key: keyOf(book, asked), asked, by, box })) : [],
   );
   const demands = [...Map.groupBy(bound, ({ key }) => key)].map(([key, group]) => {
     const { asked } = group[0] as Bound;
-    // The age of an address-book entry is asked of payments only.
-    const where = asked.aspect === "age" ? diagrams.and(real, pays) : real;
+    // The age of an address-book entry is asked of what moves an amount.
+    const where = asked.aspect === "age" ? diagrams.and(real, moving) : real;
     const set = diagrams.and(diagrams.union(group.map(({ box }) => box)), where);
     return { key, asked, by: group.map(({ by }) => by), set };
   });

@@ -3,6 +3,8 @@
  *
  *  A new condition of the rule language is a new line of `DIMENSIONS`. */
 import type { Time } from "../../bytes.ts";
+import { chainOf } from "../../chain/table.ts";
+import type { CallNames } from "../../chain/types.ts";
 import { AMOUNT_MAX } from "../../money/amount.ts";
 import type { WalletClass } from "../../signed/fields.ts";
 import type { ClassSeen, Needed, Rule } from "../../signed/rulebook.ts";
@@ -40,7 +42,8 @@ type ListName =
   | "classes"
   | "initiators"
   | "persons"
-  | "times";
+  | "times"
+  | "methods";
 
 /** What is analysed: the books, and every set of conditions that the space must tell apart. */
 export type World = { readonly books: readonly Book[]; readonly conditions: readonly Conditions[] };
@@ -51,7 +54,9 @@ type Dimension = {
   readonly test: (conditions: Conditions, book: Book) => Test | undefined;
 };
 
-export const KINDS = ["pay", "cancel", "wallet", "entry", "retire"] as const;
+export const KINDS = ["pay", "call", "cancel", "wallet", "entry", "retire"] as const;
+/** Kinds that move an amount. */
+export const MOVING: readonly Action["kind"][] = ["pay", "call"];
 const WALLET_CLASSES: readonly WalletClass[] = ["hot", "warm", "cold"];
 const DECLARED = ["own", "exchange", "vasp", "self-hosted", "contract", "denied"] as const;
 const CLASSES: readonly ClassSeen[] = [
@@ -116,6 +121,7 @@ const DIMENSIONS = {
     values: ({ conditions }) => [...names(conditions, "destinations", "destination"), NONE],
     test: ({ destinations }) => among(destinations, (part) => part.destination),
   },
+  method: { values: methodValues, test: methodTest },
   time: {
     values: ({ books }) => momentsOf(books).map((at) => named({ at })),
     test: ({ times, effect }, book) => timeTest(book, { times, effect }),
@@ -127,8 +133,8 @@ export const DIMENSION_NAMES = Object.keys(DIMENSIONS) as readonly DimensionName
 /** The dimensions as people want them cut: what they rarely ask for is to be as wide as it can. Class and destination depend on
  *  each other, so either comes first once. */
 const WIDEST_FIRST = [
-  "time value destination client unit wallet walletClass class money initiator kind",
-  "time value class destination client unit wallet walletClass money initiator kind",
+  "time method value destination client unit wallet walletClass class money initiator kind",
+  "time method value class destination client unit wallet walletClass money initiator kind",
 ].map((names) => names.split(" ").map((name) => DIMENSION_NAMES.indexOf(name as DimensionName)));
 
 const NONE: Value = { part: {}, role: "none" };
@@ -163,6 +169,8 @@ function names(
 }
 
 type Range = { readonly from: bigint | undefined; readonly to: bigint | undefined };
+/** A payment moves something, a call may not. */
+const POSITIVE: Range = { from: 1n, to: undefined };
 
 /** The whole numbers from `least` on, cut wherever a range begins or has ended. */
 function intervals(ranges: readonly Range[], least: bigint): readonly { readonly from: bigint; readonly to: bigint }[] {
@@ -188,6 +196,33 @@ function bounds({ from, to }: Range): Test | undefined {
     value.from !== undefined && value.to !== undefined && value.from >= (from ?? 0n) && value.to <= (to ?? AMOUNT_MAX);
 }
 
+/** None, every ordinary method that a rule names, one for all others, and every dangerous call that is known. */
+function methodValues({ books, conditions }: World): readonly Value[] {
+  const families = unique(books.flatMap(({ document }) => document.chains.map(({ family }) => family)));
+  const dangerous = families.flatMap((family) => chainOf(family).dangerous);
+  const known = new Set(dangerous.flatMap(({ all }) => all));
+  const ordinary = unique(conditions.flatMap(({ methods }) => (methods === "any" ? [] : methods))).filter(
+    (name) => !known.has(name),
+  );
+  let other = "another()";
+  while (ordinary.includes(other)) other = `another${other}`;
+  const calls = (names: readonly string[]) => names.map((name): CallNames => ({ all: [name], needed: null }));
+  return [
+    NONE,
+    ...[...calls(ordinary), ...dangerous].map((call) => named({ call })),
+    ...calls([other]).map((call): Value => ({ part: { call }, role: "other" })),
+  ];
+}
+
+/** An allow that names no method means no dangerous call; one that does has to name what makes it dangerous. */
+function methodTest({ methods, effect }: Conditions): Test | undefined {
+  const isNamed = ({ needed }: CallNames) =>
+    effect !== "allow" || needed === null || (methods !== "any" && needed.some((name) => methods.includes(name)));
+  if (methods !== "any")
+    return ({ part: { call } }) => call?.all.some((name) => methods.includes(name)) === true && isNamed(call);
+  return effect === "allow" ? ({ part: { call } }) => call === undefined || isNamed(call) : undefined;
+}
+
 /** What is moved: a chain, an asset of it, and how much. One dimension, because amounts mean something only within an asset and
  *  an asset lies on one chain. */
 function moneyValues({ books, conditions }: World): readonly Value[] {
@@ -201,7 +236,7 @@ function moneyValues({ books, conditions }: World): readonly Value[] {
   const parts = [...assets.values()].map(({ id: asset, chain, decimals }) => ({ part: { asset, chain }, decimals }));
   return [
     ...parts.flatMap(({ part, decimals }) =>
-      intervals(ranges.get(part.asset) ?? [], 1n).map((range) => {
+      intervals([POSITIVE, ...(ranges.get(part.asset) ?? [])], 0n).map((range) => {
         return { ...named({ ...part, amount: roundIn(range, decimals) }), ...range };
       }),
     ),
@@ -241,23 +276,27 @@ const isNone: Test = ({ role }) => role === "none";
 const oneOf = (names: readonly ClassSeen[]): Test => among(names, (part) => part.class) as Test;
 
 /** The actions that can come before the rules of `book`, by kind; the rest of the space is no action at all. They are what
- *  `vault/src/decide` makes of intents: a payment to an entry or outside the book, a cancellation, a new wallet, an entry. */
+ *  `vault/src/decide` makes of intents: a payment to an entry or outside the book, a call of an entry, and so on. */
 export function realActions(book: Book): readonly Select[] {
   const initiator = enrolled(book);
-  const unit: Test = ({ part }) => part.unit === undefined || book.unitsOf.has(part.unit);
-  const wallet = { wallet: isThere, walletClass: isThere, unit };
+  const wallet = { wallet: isThere, walletClass: isThere };
   const noWallet = { wallet: isNone, walletClass: isNone, unit: isNone, client: isNone };
-  const isKnown: Test = ({ part, from }) => from !== undefined && book.assets.get(part.asset as string)?.chain === part.chain;
-  const isNative: Test = ({ part, from }) =>
-    from === undefined && part.asset !== undefined && book.chains.get(part.chain as number)?.native === part.asset;
+  const isKnown: Test = ({ part, from }) =>
+    from !== undefined && from > 0n && book.assets.get(part.asset as string)?.chain === part.chain;
+  const isOwn = ({ asset, chain }: Value["part"]) => asset !== undefined && book.chains.get(chain as number)?.native === asset;
+  const isNative: Test = ({ part, from }) => from === undefined && isOwn(part);
+  const isNativeAmount: Test = ({ part, from }) => from !== undefined && isOwn(part);
   const isChain: Test = ({ part }) => part.asset === undefined && book.chains.has(part.chain as number);
   const kind = (...wanted: readonly Action["kind"][]): Test => among(wanted, (part) => part.kind) as Test;
   const paid = oneOf([...DECLARED.filter((name) => name !== "denied"), "client-owned"]);
   const outside = oneOf(["one-time", "own", "client-owned"]);
-  const still = { value: isNone, initiator };
+  const quiet = { method: isNone, initiator };
+  const still = { value: isNone, ...quiet };
+  const contract = { destination: isThere, class: oneOf(["contract"]), method: isThere };
   return [
-    { kind: kind("pay"), money: isKnown, ...wallet, destination: isThere, class: paid, initiator },
-    { kind: kind("pay"), money: isKnown, ...wallet, destination: isNone, class: outside, initiator },
+    { kind: kind("pay"), money: isKnown, ...wallet, destination: isThere, class: paid, ...quiet },
+    { kind: kind("pay"), money: isKnown, ...wallet, destination: isNone, class: outside, ...quiet },
+    { kind: kind("call"), money: isNativeAmount, ...wallet, ...contract, initiator },
     { kind: kind("cancel"), money: isNative, ...wallet, destination: isNone, class: oneOf(["own"]), ...still },
     { kind: kind("wallet"), money: isChain, ...wallet, destination: isNone, class: isNone, ...still },
     { kind: kind("entry", "retire"), money: isChain, ...noWallet, destination: isThere, class: oneOf(DECLARED), ...still },
@@ -272,17 +311,17 @@ function enrolled(book: Book): Test {
 }
 
 /** The actions that a fact of this type can speak of, as `vault/src/decide` asks for it. */
-export function statableFor(book: Book, type: Needed["type"]): Select {
+export function statableFor(book: Book, type: Needed["type"]): readonly Select[] {
   const kinds = (...wanted: readonly Action["kind"][]): Select => ({ kind: among(wanted, (part) => part.kind) as Test });
   const isToken: Test = ({ part }) => book.assets.get(part.asset as string)?.contract !== undefined;
-  const table: { readonly [T in Needed["type"]]: Select } = {
-    screening: kinds("pay", "cancel", "entry", "retire"),
-    price: kinds("pay"),
-    code: { ...kinds("pay"), money: isToken },
-    "travel-rule": kinds("pay", "cancel"),
-    simulation: {},
-    nonce: kinds("pay", "cancel"),
-    clock: {},
+  const table: { readonly [T in Needed["type"]]: readonly Select[] } = {
+    screening: [kinds(...MOVING, "cancel", "entry", "retire")],
+    price: [kinds(...MOVING)],
+    code: [{ ...kinds("pay"), money: isToken }, kinds("call")],
+    "travel-rule": [kinds(...MOVING, "cancel")],
+    simulation: [{}],
+    nonce: [kinds(...MOVING, "cancel")],
+    clock: [{}],
   };
   return table[type];
 }
@@ -309,7 +348,7 @@ export type Space = {
 export function openSpace(world: World, selects: readonly Select[]): Space {
   const all = [
     ...selects,
-    ...world.books.flatMap((book) => [...realActions(book), ...personSelects(book), statableFor(book, "code")]),
+    ...world.books.flatMap((book) => [...realActions(book), ...personSelects(book), ...statableFor(book, "code")]),
   ];
   const axes = DIMENSION_NAMES.map((name) => {
     const tests = all.flatMap((select) => select[name] ?? []);
@@ -365,8 +404,8 @@ export function firstOf([value]: Atom): Value {
   return value as Value;
 }
 
-/** The action as this book's rules see it. */
+/** The action as this book's rules see it. A unit that the book does not know stands alone. */
 export function subjectOf(book: Book, { unit, at, ...action }: Action): Subject {
-  const units = unit === undefined ? undefined : book.unitsOf.get(unit);
+  const units = unit === undefined ? undefined : (book.unitsOf.get(unit) ?? [unit]);
   return { ...action, when: { lo: at, hi: at }, ...(units !== undefined && { units }) };
 }

@@ -2,16 +2,19 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ALLOW, DENY, REQUIRE, sampleRulebook } from "../../../test/sample.ts";
 import { MONDAY } from "../../../test/universe.ts";
+import { KINDS } from "../../chain/evm/calls.ts";
 import type { Rule, Rulebook } from "../../signed/rulebook.ts";
 import { openBook } from "../book.ts";
 import { OPEN } from "../open.ts";
 import { differenceOf } from "./difference.ts";
 import { answersJson, answersTo } from "./query.ts";
+import type { Action } from "./space.ts";
+import { actionJson } from "./words.ts";
 
 /** What a single allow allows, in words, with an example of each part. */
 function told(rule: Partial<Rule>, change: Partial<Rulebook> = {}, more: readonly Rule[] = []): readonly (readonly string[])[] {
   const rules = [{ ...OPEN, id: "a", effect: "allow", ...rule } as Rule, ...more];
-  const answers = answersTo(openBook(sampleRulebook({ createdAt: MONDAY, rules, ...change })), { ...OPEN, effect: "allow" });
+  const answers = answersTo(openBook(sampleRulebook({ createdAt: MONDAY, rules, ...change })), { ...OPEN, effect: "require" });
   return answers.flatMap(({ scope }) => scope.parts.map(({ words, exampleWords }) => [words, exampleWords]));
 }
 const ETH = 10n ** 18n;
@@ -20,14 +23,36 @@ const valuation = { currency: "chf", decimals: 2, sources: ["pricer"], atLeast: 
 test("every kind of action is one sentence", () => {
   const example = (kind: "pay" | "cancel" | "wallet" | "entry" | "retire") => told({ kinds: [kind] })[0]?.[1];
   assert.equal(example("pay"), "ada pays 1 eth from wallet another-wallet (hot) to another-destination (exchange)");
+  assert.equal(
+    told({ kinds: ["call"], methods: ["deposit(uint256)"] })[0]?.[1],
+    "ada calls deposit(uint256) of another-destination with nothing from wallet another-wallet (hot)",
+  );
+  const unlimited = told({ kinds: ["call"], methods: ["unlimited allowance"], assets: ["eth"], amountFrom: 1n });
+  assert.match(unlimited[0]?.[0] ?? "", /^call; above 0 eth; calling approve\(address,uint256\) \(unlimited allowance\), /);
+  assert.match(unlimited[0]?.[1] ?? "", /^ada calls approve\(address,uint256\) \(unlimited allowance\) of .* with 1 eth from /);
   assert.equal(example("cancel"), "ada cancels a payment of wallet another-wallet (hot) on anvil");
   assert.equal(example("wallet"), "ada opens wallet another-wallet (hot) on anvil");
   assert.equal(example("entry"), "ada enters another-destination (exchange) on anvil into the address book");
   assert.equal(example("retire"), "ada ends the address-book entry another-destination (exchange) on anvil");
   assert.deepEqual(
     told({}).map(([words]) => words),
+    ["any but call", "call; calling nothing dangerous"],
+  );
+});
+
+test("calls are told by what is called, and all calls only where every kind is named", () => {
+  const all: Rule = { ...OPEN, id: "b", effect: "allow", kinds: ["call"], methods: [...KINDS] };
+  assert.deepEqual(
+    told({}, {}, [all]).map(([words]) => words),
     ["everything"],
   );
+  const named = told({ kinds: ["call"], methods: ["another()"] });
+  assert.equal(named[0]?.[0], "call; calling another()");
+  const rules: readonly Rule[] = [{ ...all, methods: ["another()"] }];
+  const [answer] = answersTo(openBook(sampleRulebook({ rules })), { ...OPEN, effect: "require" });
+  const [part] = answer?.scope.parts ?? [];
+  assert.deepEqual(part?.json["method"], [{ method: ["another()"] }]);
+  assert.deepEqual((actionJson(part?.example as Action) as { method: unknown }).method, ["another()"]);
 });
 
 test("client, unit, value and moment are told where rules ask for them", () => {
@@ -156,7 +181,7 @@ test("as JSON, amounts are text and all other names have a word", () => {
     { ...ALLOW, assets: ["eth"], amountFrom: 5n, valueFrom: 3n, wallets: ["hall"], clients: ["acme"] },
   ];
   const book = openBook(sampleRulebook({ createdAt: MONDAY, rules, valuation }));
-  const [answer] = answersJson(answersTo(book, { ...OPEN, effect: "allow" })) as readonly { readonly scope: unknown }[];
+  const [answer] = answersJson(answersTo(book, { ...OPEN, effect: "require" })) as readonly { readonly scope: unknown }[];
   const to = (2n ** 256n - 1n).toString();
   assert.deepEqual(answer?.scope, {
     parts: [

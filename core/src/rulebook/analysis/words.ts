@@ -1,5 +1,6 @@
 /** Sets, demands and actions as text for people and as JSON: a set is a few boxes, a box is what it says of each dimension, and
  *  beside it stands one action that lies in it. */
+import type { CallNames } from "../../chain/types.ts";
 import { AMOUNT_MAX, formatAmount } from "../../money/amount.ts";
 import type { Json } from "../../signed/codec.ts";
 import { formatTime } from "../../text/render.ts";
@@ -72,6 +73,7 @@ const LABELS: Readonly<Record<DimensionName, string>> = {
   wallet: "from wallet ",
   value: "worth ",
   destination: "to ",
+  method: "calling ",
   time: "at moments like ",
 };
 
@@ -84,17 +86,23 @@ const ONE_WORDS: Readonly<Partial<Record<DimensionName, string>>> = {
 };
 
 function facetWords({ name, values, but }: Facet, book: Book): string {
+  const isSafe = ({ part }: Value) => part.call?.needed === null;
+  if (name === "method" && values.every(isSafe) && values.some(isOther) && !but.some(isSafe))
+    return "calling nothing dangerous";
   const one = ONE_WORDS[name];
   if (one !== undefined && (values.length > 1 || name === "value") && but.every(({ role }) => role === "none")) return one;
+  if (name === "money") return listed(moneyWords(values, but, book));
   const text = (list: readonly Value[]) => listed(valueWords(name, list, book));
   return `${LABELS[name]}${isShorterBut(name, values, but) ? `any but ${text(but)}` : text(values)}`;
 }
 
+const isOther = ({ role }: Value) => role === "other";
+
 /** Whether the values that are missing say it better: all others are meant, or most. */
 function isShorterBut(name: DimensionName, values: readonly Value[], but: readonly Value[]): boolean {
   const isRange = name === "money" || name === "value" || name === "time";
-  if (isRange || but.some(({ role }) => role === "other")) return false;
-  return values.some(({ role }) => role === "other") || but.length * 2 < values.length;
+  if (isRange || but.some(isOther)) return false;
+  return values.some(isOther) || but.length * 2 < values.length;
 }
 
 /** Most names in a list for people. */
@@ -113,12 +121,17 @@ const NONE_WORDS: Readonly<Partial<Record<DimensionName, string>>> = {
 };
 
 function valueWords(name: DimensionName, values: readonly Value[], book: Book): readonly string[] {
-  if (name === "money") return moneyWords(values, book);
   if (name === "value") return valueRanges(values, book);
   return values.map(({ part, role }) => {
     if (role === "none") return NONE_WORDS[name] ?? "none";
+    if (part.call !== undefined) return callWords(part.call);
     return name === "time" ? timeWords(part.at as number) : String(Object.values(part)[0]);
   });
+}
+
+/** The signature, and what makes the call dangerous. */
+function callWords({ all: [signature, ...kinds] }: CallNames): string {
+  return kinds.length === 0 ? String(signature) : `${signature} (${kinds.at(-1)})`;
 }
 
 const DAYS = ["Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday"] as const;
@@ -127,11 +140,14 @@ function timeWords(at: number): string {
   return `${DAYS[Math.floor(at / 86_400_000) % 7]} ${formatTime(at)}`;
 }
 
-function moneyWords(values: readonly Value[], book: Book): readonly string[] {
-  const groups = Map.groupBy(values, ({ part }) => part.asset ?? `chain ${part.chain}`);
-  return [...groups].flatMap(([name, group]) => {
+/** Amounts by asset; an amount that is the least of all needs no words. */
+function moneyWords(values: readonly Value[], but: readonly Value[], book: Book): readonly string[] {
+  const nameOf = ({ part }: Value) => part.asset ?? `chain ${part.chain}`;
+  return [...Map.groupBy(values, nameOf)].flatMap(([name, group]) => {
     const decimals = book.assets.get(name)?.decimals ?? 0;
-    return rangesOf(group, 1n).map((range) => rangeWords(range, { decimals, name, least: 1n }));
+    const all = [...group, ...but.filter((value) => nameOf(value) === name)];
+    const least = all.reduce((low, { from = 0n }) => (from < low ? from : low), 1n);
+    return rangesOf(group, least).map((range) => rangeWords(range, { decimals, name, least }));
   });
 }
 
@@ -179,15 +195,17 @@ function boxJson(facets: readonly Facet[]): { readonly [name: string]: Json } {
 }
 
 function valueJson({ part, role, from, to }: Value): Json {
-  const { amount: _amount, value: _value, ...names } = part;
+  const { amount: _amount, value: _value, call, ...named } = part;
+  const names = call === undefined ? named : { method: call.all };
   const range = from === undefined || to === undefined ? {} : { from: from.toString(), to: to.toString() };
   return role === "named" ? ({ ...names, ...range } as Json) : role;
 }
 
 /** An action as JSON: amounts as text. */
-export function actionJson({ amount, value, ...action }: Action): Json {
+export function actionJson({ amount, value, call, ...action }: Action): Json {
   return {
     ...action,
+    ...(call !== undefined && { method: call.all }),
     ...(amount !== undefined && { amount: amount.toString() }),
     ...(value !== undefined && { value: value.toString() }),
   } as Json;
@@ -201,6 +219,8 @@ export function actionWords(action: Action, { space, book }: Pick<Sets, "space" 
   switch (action.kind) {
     case "pay":
       return `${initiator} pays ${amountWords(action, book)} from ${walletWords(action)} to ${payeeWords(action)}${when}`;
+    case "call":
+      return `${initiator} calls ${callWords(action.call as CallNames)} ${calledWords(action, book)}${when}`;
     case "cancel":
       return `${initiator} cancels a payment of ${walletWords(action)} on ${chainName}${when}`;
     case "wallet":
@@ -210,6 +230,11 @@ export function actionWords(action: Action, { space, book }: Pick<Sets, "space" 
     default:
       return `${initiator} ends the address-book entry ${destination} (${type}) on ${chainName}${when}`;
   }
+}
+
+function calledWords(action: Action, book: Book): string {
+  const amount = action.amount === 0n ? "nothing" : amountWords(action, book);
+  return `of ${action.destination} with ${amount} from ${walletWords(action)}`;
 }
 
 function amountWords({ asset, amount, value }: Action, book: Book): string {
