@@ -16,8 +16,8 @@ export type Way = {
   states(mined: { readonly request: string; readonly block: unknown }): readonly [mined: string, other: string];
 };
 
-/** Tests it. */
-export function testStuck({ strongroom, node, states }: Way): void {
+/** What people do with such a payment. */
+function handsOn({ strongroom, node, states }: Way) {
   /** Has blocks made by hand until the test is over. */
   async function byHand(t: TestContext): Promise<void> {
     await node("evm_setAutomine", false);
@@ -69,6 +69,13 @@ export function testStuck({ strongroom, node, states }: Way): void {
       if (losers.includes(id)) assert.equal(state, other);
     }
   }
+  return { byHand, received, done, approved, stuck, minedAs };
+}
+
+/** Tests it. */
+export function testStuck(way: Way): void {
+  const { strongroom } = way;
+  const { byHand, received, done, approved, stuck, minedAs } = handsOn(way);
 
   test("a stuck payment is paid again with higher fees, once", async (t) => {
     await byHand(t);

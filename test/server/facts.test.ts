@@ -7,6 +7,7 @@ import { insertFact, newestFacts } from "../../server/src/facts/store.ts";
 import type { House } from "../../server/src/host/context.ts";
 import type { Job } from "../../server/src/jobs/jobs.ts";
 import { type TestDatabase, withDatabase } from "../world/database.ts";
+import { takeJob } from "../world/worker.ts";
 
 const subject = "transaction:31337:0x00";
 let made: TestDatabase;
@@ -18,9 +19,9 @@ before(async () => {
 });
 after(() => made.close());
 
-const inform = (code: string) => {
+const inform = async (code: string) => {
   const house = { db: made.db, now: Date.now, vault: { ask: async () => ({ code }) } } as unknown as House;
-  return factWorkers["inform"]?.(house, { subject } as Job);
+  return factWorkers["inform"]?.(house, { subject, fence: await takeJob({ database: made }) } as Job);
 };
 
 test("what the vault refuses, because its clock is behind or sources disagree, it is told again", async () => {

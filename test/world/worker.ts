@@ -48,7 +48,7 @@ export type Worker = {
 };
 
 /** Takes a job of a kind that no server does. */
-export async function takeJob({ database: { db } }: TestHouse): Promise<JobFence> {
+export async function takeJob({ database: { db } }: Pick<TestHouse, "database">): Promise<JobFence> {
   const [job, epoch] = [uuid(), 1];
   const due = sql<Date>`'infinity'::timestamptz`;
   await db.insertInto("job").values({ id: job, kind: "by-hand", subject: job, state: "running", epoch, due_at: due }).execute();

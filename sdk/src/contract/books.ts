@@ -4,8 +4,8 @@ import { endpoint } from "./endpoint.ts";
 import { Amount, Count, Id, page, paging, QueryCount, SignedAmount, Slug, Text, Time } from "./fields.ts";
 
 /** `client`: what we owe a client (credit side). `house`: what is ours (credit side). `wallet`: what a wallet holds on its
- *  chain (debit side). `unassigned`: what came in and is nobody's yet (credit side). `unexplained`: what left a wallet without a
- *  payment of ours, beyond what the position of its owner covers (debit side). */
+ *  chain (debit side). `unassigned`: what came in and is nobody's yet (credit side). `unexplained`: what left a wallet without
+ *  a payment of ours, beyond what the position of its owner covers (debit side). */
 export const AccountType = z.enum(["client", "house", "wallet", "unassigned", "unexplained"]);
 
 /** An account of one asset. `posted`: booked for good, on the account's own side. `incoming`: seen and not final. `held`: set

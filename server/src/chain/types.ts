@@ -59,8 +59,8 @@ export type Movement = {
   readonly amount: bigint;
 };
 
-/** A transaction of a block. `slot`: what it makes exclusive, as the chain's offline half names it. `from`: who pays its fee and
- *  `value`, as a key. */
+/** A transaction of a block. `slot`: what it makes exclusive, as the chain's offline half names it. `from`: who pays its fee
+ *  and `value`, as a key. */
 export type Listed = { readonly id: string; readonly slot: string; readonly from: string; readonly value: bigint };
 
 export type BlockContent = { readonly listed: readonly Listed[]; readonly movements: readonly Movement[] };
@@ -230,7 +230,8 @@ export type ChainTransaction = SignedTransaction & {
 export type Taking = { readonly chain: number; readonly id: string; readonly by: string; readonly lease: Lease };
 type Told<T> = (tx: Tx, it: T) => Promise<void>;
 /** Who hears of what a block brought, each inside that block's transaction, which may run again: writes to the database only.
- *  `depositOdd`: one that is recorded and not booked; `depositOddReorged`: its block is gone. `transactionFinal` is told of failed ones too. */
+ *  `depositOdd`: one that is recorded and not booked; `depositOddReorged`: its block is gone. `transactionFinal` is told of
+ *  failed ones too. */
 export type Observers = {
   /** Asked before anything of a block is written: transaction `by` has the place of `id`. Whether it is one of ours that was
    *  not tracked, and is from now on; then the block is read again. */

@@ -1,8 +1,9 @@
 /** From an approved payment to a settled one: reserve in the ledger, have the vault sign, hand to the chain, book what came
  *  of it.
  *
- *  Every step is a transaction of its own, fenced by its job, and may be taken again: the hold has the execution's id, the vault gives one
- *  intent its one execution whatever comes with it, and what the chain shows is told inside the block's own transaction. */
+ *  Every step is a transaction of its own, fenced by its job, and may be taken again: the hold has the execution's id, the
+ *  vault gives one intent its one execution whatever comes with it, and what the chain shows is told inside the block's own
+ *  transaction. */
 import type { Hash } from "@strongroom/core/bytes";
 import type { Transfer } from "@strongroom/core/ledger/transfer";
 import type { EvmContext } from "@strongroom/core/protocol/command";
@@ -186,7 +187,8 @@ async function heldOf(db: Reader, rows: readonly ExecutionRow[]): Promise<readon
   return open.map((row) => heldBy(row, wallets.get(row.wallet) ?? null));
 }
 
-/** Fees that the nodes ask for, within what was approved, and above those of what is replaced and of what was asked `before`. */
+/** Fees that the nodes ask for, within what was approved, and above those of what is replaced and of what was asked
+ *  `before`. */
 async function contextFor(
   house: Acting,
   execution: ExecutionRow,

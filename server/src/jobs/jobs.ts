@@ -14,8 +14,8 @@ import { Problem } from "../http/call.ts";
 import { pauseAfter, wordsOf } from "./rules.ts";
 import * as store from "./store.ts";
 
-/** One job as its worker is given it. `fence`: for `transactHolding`, which every transaction is that writes for it. `signal`: it was
- *  lost, or the process is to end; what is awaited then should be given up. */
+/** One job as its worker is given it. `fence`: for `transactHolding`, which every transaction is that writes for it. `signal`:
+ *  it was lost, or the process is to end; what is awaited then should be given up. */
 export type Job = {
   readonly id: Uuid;
   readonly kind: string;

@@ -1,6 +1,6 @@
 /** The chain's node is killed with SIGKILL around the broadcast of a payment and comes back without its newest block, which it
- *  had not kept, and without its pool; or its answer to a broadcast is cut off, an error, or that it knows it already. There is one
- *  payment all the same. */
+ *  had not kept, and without its pool; or its answer to a broadcast is cut off, an error, or that it knows it already. There
+ *  is one payment all the same. */
 import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
