@@ -1,8 +1,8 @@
 /** `npm test`: everything that must hold, stage by stage; the last line is `N passed, N failed, N skipped`.
  *
- *  Options: `--only <stage,stage>` runs some stages, `--long` lets searches run long, `--seeds <count>` has the simulator run so
- *  many seeds, `--seed <number>` begins there or, alone, plays that one and shows its trace; further words keep only test files
- *  whose path contains one of them. Results go to stdout, progress of what takes long to stderr. */
+ *  Options: `--only <stage,stage>` runs some stages, `--long` lets searches run long, `--seeds <count>` has the simulator run
+ *  so many seeds, `--seed <number>` begins there or, alone, plays that one and shows its trace; further words keep only test
+ *  files whose path contains one of them. Results go to stdout, progress of what takes long to stderr. */
 
 import fs from "node:fs";
 import path from "node:path";

@@ -1,14 +1,14 @@
-/** What happens in a run: deeds of people, faults and attacks, drawn from the seed before the run begins, so that any of them can
- *  be left out when a failure is made small. Each seed leaves out some kinds and has others often. */
+/** What happens in a run: deeds of people, faults and attacks, drawn from the seed before the run begins, so that any of them
+ *  can be left out when a failure is made small. Each seed leaves out some kinds and has others often. */
 import type { Hash } from "../../core/src/bytes.ts";
 import { type Intent, Intent as IntentKind, type IntentOf } from "../../core/src/signed/intent.ts";
 import { encode } from "../../core/src/signed/object.ts";
 import * as world from "../world/world.ts";
+import { CALM } from "./house/vault.ts";
+import type { World } from "./house/world.ts";
+import { Chance, WORLD } from "./machine/time.ts";
 import { CHANGES, type Change, FIRST, LIFE, nextLaw, PEOPLE, STEP } from "./stage.ts";
 import { decisionsIn, requestsIn } from "./store/requests.ts";
-import { Chance, WORLD } from "./time.ts";
-import { CALM } from "./vault.ts";
-import type { World } from "./world.ts";
 
 /** `at`: milliseconds since the start. */
 export type Deed = { readonly at: number; readonly name: string; readonly act: (world: World) => void };
@@ -18,12 +18,12 @@ const FIRST_AT = 2 * world.MINUTE;
 export const QUIET_AT = 6 * STEP;
 const GWEI = 10n ** 9n;
 
-/** The deeds of a seed, in their order. `only`: kinds that are in every seed, and no others are. */
-export function deedsOf(seed: number, only: readonly string[] | null = null): readonly Deed[] {
+/** The deeds of a seed, in their order. `families`: kinds that are in it, whatever the seed says. */
+export function deedsOf(seed: number, families: readonly string[] | null = null): readonly Deed[] {
   const draw = new Draw(seed);
   for (const [name, share, family] of FAMILIES) {
     const isIn = draw.chance.happens(share);
-    if (only === null ? isIn : only.includes(name)) family(draw);
+    if (families === null ? isIn : families.includes(name)) family(draw);
   }
   return draw.deeds.sort((a, b) => a.at - b.at);
 }
@@ -241,9 +241,9 @@ function vaultKills(draw: Draw): void {
   draw.times(3, () => {
     const { chance } = draw;
     const survives = chance.happens(0.5);
-    const skip = chance.between(0, 25);
+    const others = chance.between(0, 25);
     draw.add(draw.when(), "the vault is killed at a sync", (it) => {
-      it.vault.killAtSync(skip, () => it.restartVault(1_000, survives));
+      it.vault.killAtSync(others, () => it.restartVault(1_000, survives));
     });
   });
 }

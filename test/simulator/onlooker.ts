@@ -1,5 +1,5 @@
-/** The onlooker of a whole run: a ghost beside each vault, who has really signed what, what was given out, what the chain shows,
- *  what the books say, and what must be so once all is quiet. Every check throws `Broken`. */
+/** The onlooker of a whole run: a ghost beside each vault, who has really signed what, what was given out, what the chain
+ *  shows, what the books say, and what must be so once all is quiet. Every check throws `Broken`. */
 import { type Hash, hashBytes, toHex } from "../../core/src/bytes.ts";
 import type { Sealed } from "../../core/src/journal/record.ts";
 import { advance } from "../../core/src/journal/segment.ts";
@@ -9,16 +9,16 @@ import { decode, idOf } from "../../core/src/signed/object.ts";
 import type { Receipt } from "../../core/src/signed/receipt.ts";
 import { addressKey, readSigned } from "../../server/src/chain/evm/signed.ts";
 import * as world from "../world/world.ts";
-import { type Chain, DEPTH } from "./chain.ts";
 import { Broken, Ghost, type Given, hold, type Known } from "./ghost.ts";
+import { type Chain, DEPTH } from "./house/chain.ts";
+import type { VaultProcess, Watcher } from "./house/vault.ts";
+import type { Time } from "./machine/time.ts";
 import { FIRST, type Law, START } from "./stage.ts";
 import { sentIn } from "./store/chain.ts";
 import type { Database } from "./store/database.ts";
 import { executionsIn } from "./store/executions.ts";
 import { rowsIn } from "./store/ledger.ts";
 import { requestsIn } from "./store/requests.ts";
-import type { Time } from "./time.ts";
-import type { VaultProcess, Watcher } from "./vault.ts";
 
 const ENTRIES = new Map([world.acme(FIRST.book), world.zoe(FIRST.book)].map((entry) => [entry.name, world.entryId(entry)]));
 const START_HEAD = START.journal.reduce<Uint8Array>((chain, bytes) => advance(chain, bytes, hashBytes), new Uint8Array(32));
@@ -244,7 +244,7 @@ export class Onlooker implements Watcher {
     hold(assets === real, promise, `the books say ${assets}, the chain says ${real}`);
   }
 
-  /** What was paid by transactions that others had the vault sign for requests that were over here: the books do not have it. */
+  /** What was paid by transactions that others had the vault sign for requests that were over here; the books lack it. */
   #around(): bigint {
     const tracked = new Set(
       sentIn(this.#base)

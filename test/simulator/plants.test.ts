@@ -4,7 +4,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { runSeeds } from "./crew.ts";
 
-await import("./hooks.ts");
+await import("./machine/hooks.ts");
 const { PLANTS } = await import("./plants.ts");
 
 /** Seeds within which each is found. */

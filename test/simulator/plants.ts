@@ -4,8 +4,8 @@ import type { Observers } from "../../server/src/chain/types.ts";
 import { emptyMap, entries, get, remove, set } from "../../vault/src/state/map.ts";
 import type { State } from "../../vault/src/state/state.ts";
 import type { Promise_ } from "./ghost.ts";
+import { type Mind, PRODUCTION } from "./house/vault.ts";
 import { TABLET } from "./stage.ts";
-import { type Mind, PRODUCTION } from "./vault.ts";
 
 /** What a run is made of. `isDiskLazy`: the disk says that it has written what it will write a little later. */
 export type Made = {

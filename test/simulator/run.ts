@@ -2,11 +2,11 @@
 import { MINUTE } from "../world/world.ts";
 import { type Deed, deedsOf, QUIET_AT } from "./deeds.ts";
 import { Broken, type Promise_ } from "./ghost.ts";
+import { World } from "./house/world.ts";
+import { WORLD } from "./machine/time.ts";
 import { type Made, SOUND } from "./plants.ts";
 import { executionsIn } from "./store/executions.ts";
 import { requestsIn } from "./store/requests.ts";
-import { WORLD } from "./time.ts";
-import { World } from "./world.ts";
 
 /** How long everything may take to come to an end once faults have stopped. */
 const PATIENCE_MS = 180 * MINUTE;

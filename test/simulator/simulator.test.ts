@@ -29,7 +29,7 @@ const say = (line: string) => process.stderr.write(`simulator: ${line}\n`);
 
 if (seed !== null && seeds === null) {
   test(`seed ${seed}`, async () => {
-    await import("./hooks.ts");
+    await import("./machine/hooks.ts");
     const { run } = await import("./run.ts");
     const { broken, lines } = await run(seed, { keep: true });
     say(`seed ${seed}\n${lines.join("\n")}`);

@@ -1,6 +1,6 @@
 /** Runs seeds in a thread of its own, whose time is virtual: `from`, and every `step`-th after it, `count` of them. */
 import { parentPort, workerData } from "node:worker_threads";
-import "./hooks.ts";
+import "./machine/hooks.ts";
 
 /** One seed that broke a promise. */
 export type Failure = { readonly seed: number; readonly promise: string; readonly why: string };
@@ -33,7 +33,7 @@ const MOST_KEPT = 1_000;
 
 const { run, shrink } = await import("./run.ts");
 const { PLANTS, SOUND } = await import("./plants.ts");
-const { realNow } = await import("./time.ts");
+const { realNow } = await import("./machine/time.ts");
 
 async function work({ from, step, count, plant, isFirstEnough }: Wish): Promise<Told> {
   const planted = PLANTS.find(({ name }) => name === plant);

@@ -34,6 +34,7 @@ import {
   type Movement,
   movementOf,
   type OnChain,
+  outbid,
   progressOf,
   settleSlot,
 } from "./rules.ts";
@@ -84,23 +85,19 @@ export async function carryToChain(house: Acting, payment: Payment, rehearsed?: 
   return answered.receipt.code === "OK" ? keepSigned(house, execution, answered) : giveUp(house, execution, answered);
 }
 
-/** Has the vault sign with the fees that the nodes ask for. Where it holds a version that offers more, which it may have signed
- *  for others or held back, it is asked with more, as long as the total fee allows it. */
+/** Has the vault explain and sign with the fees that the nodes ask for, or with more. */
 async function askToSign(house: Acting, execution: ExecutionRow, payment: Payment): Promise<Answered> {
   const { request, approvals, facts } = payment;
-  for (let before: EvmContext | null = null; ; ) {
-    const context: EvmContext = await contextFor(house, execution, payment, before);
-    const explained = await explain(house, { ...payment, context });
-    const orders = [{ intent: request.intent, context }];
-    const receipt = await house.vault.ask({ command: "execute", orders, approvals, facts });
-    const isMore = before === null || isDearer(context, before);
-    if (receipt.code !== "FEE_TOO_LOW" || !isMore) return { receipt, explained };
-    before = context;
-  }
+  let explained: Explanation | undefined;
+  const receipt = await outbid(
+    (before) => contextFor(house, execution, payment, before),
+    async (context) => {
+      explained = await explain(house, { ...payment, context });
+      return house.vault.ask({ command: "execute", orders: [{ intent: request.intent, context }], approvals, facts });
+    },
+  );
+  return { receipt, explained: explained as Explanation };
 }
-
-const isDearer = (one: Fees, other: Fees): boolean =>
-  one.maxFeePerGas > other.maxFeePerGas && one.maxPriorityFeePerGas > other.maxPriorityFeePerGas;
 
 /** Sets the payment aside, or says why the position does not cover it; null when its request is over. */
 async function reserve(
@@ -187,8 +184,7 @@ async function heldOf(db: Reader, rows: readonly ExecutionRow[]): Promise<readon
   return open.map((row) => heldBy(row, wallets.get(row.wallet) ?? null));
 }
 
-/** Fees that the nodes ask for, within what was approved, and above those of what is replaced and of what was asked
- *  `before`. */
+/** Fees that the nodes ask for, within what was approved, above those of what is replaced and of what was asked `before`. */
 async function contextFor(
   house: Acting,
   execution: ExecutionRow,

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { feesWithin } from "../chain/rules.ts";
 import type { Uuid } from "../db/ids.ts";
-import { beyond, bookingOf, type Held, settleSlot } from "./rules.ts";
+import { beyond, bookingOf, type Held, outbid, settleSlot } from "./rules.ts";
 
 const held = (id: string, heldAmount: bigint, heldFee: bigint): Held => ({
   id: id as Uuid,
@@ -49,4 +50,27 @@ test("the same end books the same transfers", () => {
   assert.deepEqual(end(), end());
   assert.equal(new Set(end()).size, end().length);
   assert.equal(bookingOf(first).payer.type, "house");
+});
+
+/** A vault that holds a version which offers `most`, asked with fees of 20 within a total fee for 21,000 gas. */
+async function asked(most: bigint, perGas: bigint) {
+  const wanted = { gasLimit: 21_000, maxFeePerGas: 20n, maxPriorityFeePerGas: 1n };
+  const offered: bigint[] = [];
+  const answer = await outbid<typeof wanted, { code: string }>(
+    async (before) => feesWithin(wanted, { totalFee: 21_000n * perGas, over: before ?? undefined }),
+    async ({ maxFeePerGas }) => {
+      offered.push(maxFeePerGas);
+      return { code: maxFeePerGas > most ? "OK" : "FEE_TOO_LOW" };
+    },
+  );
+  return { code: answer.code, offered };
+}
+
+test("a version that nobody here has seen is outbid, an eighth at a time", async () => {
+  assert.deepEqual(await asked(28n, 100n), { code: "OK", offered: [20n, 23n, 26n, 30n] });
+  assert.deepEqual((await asked(0n, 100n)).offered, [20n]);
+});
+
+test("outbidding ends where the total fee does", async () => {
+  assert.deepEqual(await asked(1_000n, 25n), { code: "FEE_TOO_LOW", offered: [20n, 23n, 25n] });
 });

@@ -8,6 +8,7 @@ import type { Book } from "@strongroom/core/rulebook/book";
 import type { Intent, IntentOf } from "@strongroom/core/signed/intent";
 import { decode } from "@strongroom/core/signed/object";
 import { Receipt } from "@strongroom/core/signed/receipt";
+import type { Fees } from "../chain/types.ts";
 import { type Holding, type PaymentBooking, payerOf, releasePayment, reservePayment, settlePayment } from "../ledger/rules.ts";
 import { openSigned } from "../vault/signed.ts";
 
@@ -145,3 +146,22 @@ export function beyond(
     ),
   };
 }
+
+/** The answer to the fees that the nodes ask for. Where the vault holds a version that offers more, which it may have signed for
+ *  others or held back, it is asked with more, as long as the total fee allows it. `contextFor`: above what was asked `before`. */
+export async function outbid<C extends Fees, R extends { readonly code: string }>(
+  contextFor: (before: C | null) => Promise<C>,
+  ask: (context: C) => Promise<R>,
+): Promise<R> {
+  let context = await contextFor(null);
+  for (;;) {
+    const answer = await ask(context);
+    if (answer.code !== "FEE_TOO_LOW") return answer;
+    const dearer = await contextFor(context);
+    if (!isDearer(dearer, context)) return answer;
+    context = dearer;
+  }
+}
+
+const isDearer = (one: Fees, other: Fees): boolean =>
+  one.maxFeePerGas > other.maxFeePerGas && one.maxPriorityFeePerGas > other.maxPriorityFeePerGas;

@@ -146,8 +146,8 @@ export const limits = {
   transactionsKnown: 4_096,
   /** Explanations of one request that are shown; the newest come first. */
   explanations: 16,
-  /** When the vault is asked again about what may change by itself, when it is told again what it refused to hear, and how often
-   *  what has expired is looked for. */
+  /** When the vault is asked again about what may change by itself, when it is told again what it refused to hear, and how
+   *  often what has expired is looked for. */
   askAgainMs: 15_000,
   informAgainMs: 60_000,
   expireMs: 10_000,

@@ -3,7 +3,7 @@
  *  Transactions come one after another: whoever reads or begins another one while one is open waits for its end, so that nobody
  *  sees what is not committed. Between any two statements outside of a transaction others may have their turn. */
 import type { Reader, Tx } from "../../../server/src/db/tables.ts";
-import type { Owner, Time } from "../time.ts";
+import type { Owner, Time } from "../machine/time.ts";
 
 type Waiter = { readonly owner: Owner; readonly go: () => void };
 

@@ -1,6 +1,6 @@
-/** Chance for the server: ids that grow with virtual time, and nonces of its commands. */
+/** Chance and rest for the server: ids that grow with virtual time, nonces of its commands, and sleep. */
 import type { Uuid } from "../../../server/src/db/ids.ts";
-import { Chance } from "../time.ts";
+import { Chance } from "../machine/time.ts";
 
 let chance = new Chance(0);
 let clock: { readonly now: number } = { now: 0 };
@@ -21,4 +21,9 @@ export function uuid(now: number = clock.now): Uuid {
 /** Stands for that of node:crypto in the server's link to the vault. */
 export function randomBytes(size: number): Buffer {
   return Buffer.from(chance.bytes(size));
+}
+
+/** Stands for that of `node:timers/promises` in the server: it sleeps by the virtual time. */
+export function setTimeout(ms: number): Promise<void> {
+  return new Promise((resolve) => void globalThis.setTimeout(resolve, ms));
 }

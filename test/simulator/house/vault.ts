@@ -1,28 +1,28 @@
-/** A vault: the production run loop, clock and receipts over a disk and a key store in memory. It is killed at any moment, loses
- *  what was not durable, and starts again from the bytes of its journal. */
-import { secp256k1 } from "../../core/node_modules/@noble/curves/secp256k1.js";
-import { type Hash, toHex } from "../../core/src/bytes.ts";
-import { chainOf } from "../../core/src/chain/table.ts";
-import { openRecord, type Sealed } from "../../core/src/journal/record.ts";
-import { derivePrivateKey } from "../../core/src/keys/hd.ts";
-import { Command, ExecutionBody } from "../../core/src/protocol/command.ts";
-import { decode, encode, Signed } from "../../core/src/signed/object.ts";
-import { Receipt } from "../../core/src/signed/receipt.ts";
-import type { WholeMind } from "../../vault/src/host/boot.ts";
-import { clockFrom } from "../../vault/src/host/clock.ts";
-import type { Journal } from "../../vault/src/host/journal/write.ts";
-import { KeyFaultError } from "../../vault/src/host/keys/fault.ts";
-import type { Keystore } from "../../vault/src/host/keys/software.ts";
-import { receiptsOf } from "../../vault/src/host/receipts.ts";
-import { Loop } from "../../vault/src/host/run.ts";
-import { mind as production } from "../../vault/src/mind.ts";
-import type { State } from "../../vault/src/state/state.ts";
-import type { Job } from "../../vault/src/types.ts";
-import { someHash } from "../world/keys.ts";
-import { createKey } from "../world/vault.ts";
-import * as world from "../world/world.ts";
-import { START } from "./stage.ts";
-import type { Owner, Time } from "./time.ts";
+/** A vault: the production run loop, clock and receipts over a disk and a key store in memory. It is killed at any moment,
+ *  loses what was not durable, and starts again from the bytes of its journal. */
+import { secp256k1 } from "../../../core/node_modules/@noble/curves/secp256k1.js";
+import { type Hash, toHex } from "../../../core/src/bytes.ts";
+import { chainOf } from "../../../core/src/chain/table.ts";
+import { openRecord, type Sealed } from "../../../core/src/journal/record.ts";
+import { derivePrivateKey } from "../../../core/src/keys/hd.ts";
+import { Command, ExecutionBody } from "../../../core/src/protocol/command.ts";
+import { decode, encode, Signed } from "../../../core/src/signed/object.ts";
+import { Receipt } from "../../../core/src/signed/receipt.ts";
+import type { WholeMind } from "../../../vault/src/host/boot.ts";
+import { clockFrom } from "../../../vault/src/host/clock.ts";
+import type { Journal } from "../../../vault/src/host/journal/write.ts";
+import { KeyFaultError } from "../../../vault/src/host/keys/fault.ts";
+import type { Keystore } from "../../../vault/src/host/keys/software.ts";
+import { receiptsOf } from "../../../vault/src/host/receipts.ts";
+import { Loop } from "../../../vault/src/host/run.ts";
+import { mind as production } from "../../../vault/src/mind.ts";
+import type { State } from "../../../vault/src/state/state.ts";
+import type { Job } from "../../../vault/src/types.ts";
+import { someHash } from "../../world/keys.ts";
+import { createKey } from "../../world/vault.ts";
+import * as world from "../../world/world.ts";
+import type { Owner, Time } from "../machine/time.ts";
+import { START } from "../stage.ts";
 
 export type Mind = WholeMind<State>;
 export const PRODUCTION: Mind = production;
@@ -161,8 +161,8 @@ export class VaultProcess {
   }
 
   /** Has something done in the middle of a sync, after so many others. */
-  killAtSync(skip: number, then: () => void): void {
-    this.#atSync = { left: skip, then };
+  killAtSync(others: number, then: () => void): void {
+    this.#atSync = { left: others, then };
   }
 
   /** The disk is put back to what it was after so many batches. */

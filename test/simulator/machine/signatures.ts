@@ -9,7 +9,7 @@ import {
   sign as nodeSign,
   verify as nodeVerify,
 } from "node:crypto";
-import { recoverPublicKey as recover } from "../../core/src/keys/secp256k1.ts";
+import { recoverPublicKey as recover } from "../../../core/src/keys/secp256k1.ts";
 
 const MAX_KNOWN = 200_000;
 

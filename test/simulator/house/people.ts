@@ -1,27 +1,27 @@
 /** The people: devices that know only the heads that they have seen, callers of the API who try again when nothing comes back,
  *  and the sources that state what is final. Whoever signs anything tells the onlooker. */
-import { type Hash, toHex } from "../../core/src/bytes.ts";
-import { Command, requestId } from "../../core/src/protocol/command.ts";
-import { Approval, type Decision } from "../../core/src/signed/approval.ts";
-import { Fact } from "../../core/src/signed/fact.ts";
-import type { Position } from "../../core/src/signed/fields.ts";
-import { Head } from "../../core/src/signed/head.ts";
-import { type Intent, Intent as IntentKind } from "../../core/src/signed/intent.ts";
-import { decode, encode, idOf, Signed } from "../../core/src/signed/object.ts";
-import { Receipt } from "../../core/src/signed/receipt.ts";
-import type { EndpointName } from "../../sdk/src/contract/table.ts";
-import { Problem } from "../../server/src/http/call.ts";
-import type { RequestRow } from "../../server/src/requests/store.ts";
-import { openSigned } from "../../server/src/vault/signed.ts";
-import type { Device } from "../world/keys.ts";
-import * as world from "../world/world.ts";
+import { type Hash, toHex } from "../../../core/src/bytes.ts";
+import { Command, requestId } from "../../../core/src/protocol/command.ts";
+import { Approval, type Decision } from "../../../core/src/signed/approval.ts";
+import { Fact } from "../../../core/src/signed/fact.ts";
+import type { Position } from "../../../core/src/signed/fields.ts";
+import { Head } from "../../../core/src/signed/head.ts";
+import { type Intent, Intent as IntentKind } from "../../../core/src/signed/intent.ts";
+import { decode, encode, idOf, Signed } from "../../../core/src/signed/object.ts";
+import { Receipt } from "../../../core/src/signed/receipt.ts";
+import type { EndpointName } from "../../../sdk/src/contract/table.ts";
+import { Problem } from "../../../server/src/http/call.ts";
+import type { RequestRow } from "../../../server/src/requests/store.ts";
+import { openSigned } from "../../../server/src/vault/signed.ts";
+import type { Device } from "../../world/keys.ts";
+import * as world from "../../world/world.ts";
+import { type Time, WORLD } from "../machine/time.ts";
+import type { Onlooker } from "../onlooker.ts";
+import { APPROVAL_LIFE, FIRST, type Law, PEOPLE, SOURCES, START, signedBook } from "../stage.ts";
+import type { Database } from "../store/database.ts";
+import { decisionsIn, requestsIn } from "../store/requests.ts";
 import { type Chain, DEPTH } from "./chain.ts";
-import type { Onlooker } from "./onlooker.ts";
 import type { ServerProcess } from "./server.ts";
-import { APPROVAL_LIFE, FIRST, type Law, PEOPLE, SOURCES, START, signedBook } from "./stage.ts";
-import type { Database } from "./store/database.ts";
-import { decisionsIn, requestsIn } from "./store/requests.ts";
-import { type Time, WORLD } from "./time.ts";
 import type { Network } from "./wire.ts";
 
 /** What a device has seen last. */

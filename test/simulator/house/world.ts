@@ -1,17 +1,17 @@
 /** The world of one run: a vault, two servers over one database, a chain, people and sources, and what can befall them. */
-import type { Hash } from "../../core/src/bytes.ts";
-import * as world from "../world/world.ts";
+import type { Hash } from "../../../core/src/bytes.ts";
+import * as world from "../../world/world.ts";
+import { Time, WORLD } from "../machine/time.ts";
+import { Onlooker } from "../onlooker.ts";
+import type { Made } from "../plants.ts";
+import { FIRST, LIFE, SOURCES, START } from "../stage.ts";
+import { sentIn, watchAddress } from "../store/chain.ts";
+import { Database, txOf } from "../store/database.ts";
+import { beginIds } from "../store/ids.ts";
+import { addressesIn, walletsIn } from "../store/wallets.ts";
 import { BLOCK_MS, Chain } from "./chain.ts";
-import { Onlooker } from "./onlooker.ts";
 import { People, Source } from "./people.ts";
-import type { Made } from "./plants.ts";
 import { ServerProcess } from "./server.ts";
-import { FIRST, LIFE, SOURCES, START } from "./stage.ts";
-import { sentIn, watchAddress } from "./store/chain.ts";
-import { Database, txOf } from "./store/database.ts";
-import { beginIds } from "./store/ids.ts";
-import { addressesIn, walletsIn } from "./store/wallets.ts";
-import { Time, WORLD } from "./time.ts";
 import { beginBoots, CALM, VaultProcess, type Weather } from "./vault.ts";
 import { Network } from "./wire.ts";
 

@@ -1,7 +1,7 @@
 /** The way between servers, devices and the vault: messages are lost, late, doubled and overtaken; connections break with the
  *  vault that they lead to. `openWire` stands for the server's own socket. */
-import { Problem } from "../../server/src/http/call.ts";
-import type { Owner, Time } from "./time.ts";
+import { Problem } from "../../../server/src/http/call.ts";
+import type { Owner, Time } from "../machine/time.ts";
 import type { VaultProcess } from "./vault.ts";
 
 const REPLY_MS = 30_000;

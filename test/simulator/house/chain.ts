@@ -2,11 +2,11 @@
  *  balance. `openEvm` stands for the server's own online half, whose ballot over many nodes is tested against real ones: here
  *  what enough nodes agree on lags behind, or is not to be had. */
 import { createHash } from "node:crypto";
-import { feesFor } from "../../server/src/chain/evm/fees.ts";
-import { addressKey, readSigned } from "../../server/src/chain/evm/signed.ts";
-import type { BlockRef, Head, Mined, Online, Sent, SignedTransaction } from "../../server/src/chain/types.ts";
-import { Problem } from "../../server/src/http/call.ts";
-import type { Owner, Time } from "./time.ts";
+import { feesFor } from "../../../server/src/chain/evm/fees.ts";
+import { addressKey, readSigned } from "../../../server/src/chain/evm/signed.ts";
+import type { BlockRef, Head, Mined, Online, Sent, SignedTransaction } from "../../../server/src/chain/types.ts";
+import { Problem } from "../../../server/src/http/call.ts";
+import type { Owner, Time } from "../machine/time.ts";
 
 const GAS = 21_000n;
 const GWEI = 10n ** 9n;
@@ -84,7 +84,8 @@ export class Chain {
     const nonces = new Map(this.head.nonces);
     const done: Done[] = [];
     for (const { to, amount } of deposits) {
-      const id = `0x${createHash("sha256").update(`deposit ${this.blocks.length} ${this.#branch} ${done.length}`).digest("hex")}`;
+      const name = `deposit ${this.blocks.length} ${this.#branch} ${done.length}`;
+      const id = `0x${createHash("sha256").update(name).digest("hex")}`;
       const from = `0x${"de".repeat(20)}`;
       done.push({ id, from, to: addressKey(to), amount, nonce: this.blocks.length * 100 + done.length, fee: 0n, raw: null });
       balances.set(addressKey(to), (balances.get(addressKey(to)) ?? 0n) + amount);

@@ -1,31 +1,32 @@
-/** A server: the production workers, follower, observers, handlers and link of `server/src`, over a database that it shares with
- *  others of its kind. Here is only what takes jobs and leases when they are due, as `server/src/jobs/jobs.ts` does with timers. */
-import type { EndpointName } from "../../sdk/src/contract/table.ts";
-import { openGateway } from "../../server/src/chain/gateway.ts";
-import { chainKeepers } from "../../server/src/chain/jobs.ts";
-import type { ChainConfig, Observers } from "../../server/src/chain/types.ts";
-import { executionWorkers } from "../../server/src/executions/jobs.ts";
-import { facts } from "../../server/src/facts/http.ts";
-import { factWorkers } from "../../server/src/facts/jobs.ts";
-import type { House } from "../../server/src/host/context.ts";
-import { Fault } from "../../server/src/host/fault.ts";
-import { limits } from "../../server/src/host/limits.ts";
-import { observers } from "../../server/src/host/observers.ts";
-import { type Call, Problem } from "../../server/src/http/call.ts";
-import type { Job, Keeper, Workers } from "../../server/src/jobs/jobs.ts";
-import { pauseAfter, wordsOf } from "../../server/src/jobs/rules.ts";
-import type { JobRow, Lease } from "../../server/src/jobs/store.ts";
-import { requests } from "../../server/src/requests/http.ts";
-import { expiryKeeper, requestWorkers } from "../../server/src/requests/jobs.ts";
-import type { Caller } from "../../server/src/users/rules.ts";
-import { openVaultLink } from "../../server/src/vault/link.ts";
-import * as world from "../world/world.ts";
+/** A server: the production workers, follower, observers, handlers and link of `server/src`, over a database that it shares
+ *  with others of its kind. Here is only what takes jobs and leases when they are due, as `server/src/jobs/jobs.ts` does with
+ *  timers. */
+import type { EndpointName } from "../../../sdk/src/contract/table.ts";
+import { openGateway } from "../../../server/src/chain/gateway.ts";
+import { chainKeepers } from "../../../server/src/chain/jobs.ts";
+import type { ChainConfig, Observers } from "../../../server/src/chain/types.ts";
+import { executionWorkers } from "../../../server/src/executions/jobs.ts";
+import { facts } from "../../../server/src/facts/http.ts";
+import { factWorkers } from "../../../server/src/facts/jobs.ts";
+import type { House } from "../../../server/src/host/context.ts";
+import { Fault } from "../../../server/src/host/fault.ts";
+import { limits } from "../../../server/src/host/limits.ts";
+import { observers } from "../../../server/src/host/observers.ts";
+import { type Call, Problem } from "../../../server/src/http/call.ts";
+import type { Job, Keeper, Workers } from "../../../server/src/jobs/jobs.ts";
+import { pauseAfter, wordsOf } from "../../../server/src/jobs/rules.ts";
+import type { JobRow, Lease } from "../../../server/src/jobs/store.ts";
+import { requests } from "../../../server/src/requests/http.ts";
+import { expiryKeeper, requestWorkers } from "../../../server/src/requests/jobs.ts";
+import type { Caller } from "../../../server/src/users/rules.ts";
+import { openVaultLink } from "../../../server/src/vault/link.ts";
+import * as world from "../../world/world.ts";
+import type { Owner, Time } from "../machine/time.ts";
+import { START } from "../stage.ts";
+import { type Database, type Handle, readerOf } from "../store/database.ts";
+import { endJob, jobsIn, keepJobs, keepLease, takeJobs, takeLease } from "../store/jobs.ts";
+import { transact } from "../store/transact.ts";
 import { BLOCK_MS, type Chain, DEPTH, openThrough, type Sight } from "./chain.ts";
-import { START } from "./stage.ts";
-import { type Database, type Handle, readerOf } from "./store/database.ts";
-import { endJob, jobsIn, keepJobs, keepLease, takeJobs, takeLease } from "./store/jobs.ts";
-import { transact } from "./store/transact.ts";
-import type { Owner, Time } from "./time.ts";
 import { type Network, openFor } from "./wire.ts";
 
 const CONFIG: ChainConfig = {

@@ -7,13 +7,13 @@ import { registerHooks } from "node:module";
 import { fileURLToPath } from "node:url";
 
 const here = (path: string) => new URL(path, import.meta.url).href;
-const server = (path: string) => here(`../../server/src/${path}`);
+const server = (path: string) => here(`../../../server/src/${path}`);
 
 /** By the module that is asked for. */
 const STAND_INS: ReadonlyMap<string, string> = new Map(
   [
     ["addresses/store.ts", "store/wallets.ts"],
-    ["chain/evm/evm.ts", "chain.ts"],
+    ["chain/evm/evm.ts", "house/chain.ts"],
     ["chain/store.ts", "store/chain.ts"],
     ["clients/store.ts", "store/wallets.ts"],
     ["db/ids.ts", "store/ids.ts"],
@@ -25,14 +25,20 @@ const STAND_INS: ReadonlyMap<string, string> = new Map(
     ["jobs/store.ts", "store/jobs.ts"],
     ["ledger/store.ts", "store/ledger.ts"],
     ["requests/store.ts", "store/requests.ts"],
-    ["vault/wire.ts", "wire.ts"],
+    ["vault/wire.ts", "house/wire.ts"],
     ["wallets/store.ts", "store/wallets.ts"],
-  ].map(([own, other]) => [server(own as string), here(other as string)]),
+  ].map(([own, other]) => [server(own as string), here(`../${other}`)]),
 );
-const CORE_KEYS = here("../../core/src/keys/secp256k1.ts");
+const CORE_KEYS = here("../../../core/src/keys/secp256k1.ts");
+const REST = here("../store/ids.ts");
+const SIGNATURES = here("signatures.ts");
 const LINK = server("vault/link.ts");
 /** Whose equation over Ed25519 is asked once for each key, message and signature. */
-const VERIFIERS = [here("../../vault/src/decide/evidence/verify.ts"), server("vault/signed.ts"), here("../world/keys.ts")];
+const VERIFIERS = [
+  here("../../../vault/src/decide/evidence/verify.ts"),
+  server("vault/signed.ts"),
+  here("../../world/keys.ts"),
+];
 const JOINED = "?joined";
 const PLAIN = "?plain";
 
@@ -49,18 +55,18 @@ function joined(own: string, other: string): string {
 registerHooks({
   resolve(specifier, context, next) {
     const from = context.parentURL ?? "";
-    if (specifier === "node:timers/promises" && from.startsWith(server(""))) return next(here("store/sleep.ts"), context);
-    if (specifier === "node:crypto" && VERIFIERS.includes(from)) return next(here("signatures.ts"), context);
-    if (specifier === "node:crypto" && from === LINK) return next(here("store/ids.ts"), context);
+    if (specifier === "node:timers/promises" && from.startsWith(server(""))) return next(REST, context);
+    if (specifier === "node:crypto" && VERIFIERS.includes(from)) return next(SIGNATURES, context);
+    if (specifier === "node:crypto" && from === LINK) return next(REST, context);
     const found = next(specifier, context);
     const isPlain = found.url.endsWith(PLAIN);
-    const standIn = found.url === CORE_KEYS ? here("signatures.ts") : STAND_INS.get(found.url);
+    const standIn = found.url === CORE_KEYS ? SIGNATURES : STAND_INS.get(found.url);
     return isPlain || standIn === undefined || context.parentURL === standIn ? found : { ...found, url: found.url + JOINED };
   },
   load(url, context, next) {
     if (!url.endsWith(JOINED)) return next(url, context);
     const own = url.slice(0, -JOINED.length);
-    const standIn = own === CORE_KEYS ? here("signatures.ts") : (STAND_INS.get(own) as string);
+    const standIn = own === CORE_KEYS ? SIGNATURES : (STAND_INS.get(own) as string);
     return { format: "module", source: joined(own, standIn), shortCircuit: true };
   },
 });
