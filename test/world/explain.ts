@@ -1,5 +1,5 @@
-/** What `explain` says, beside what `execute` does: every `execute` that a test sends to a vault in memory is explained first, and
- *  the explanation has to say what the vault then does. */
+/** What `explain` says, beside what `execute` does: every `execute` that a test sends to a vault in memory is explained first,
+ *  and the explanation has to say what the vault then does. */
 import assert from "node:assert/strict";
 import { attempt } from "../../core/src/errors.ts";
 import { Command, type CommandOf } from "../../core/src/protocol/command.ts";

@@ -56,7 +56,8 @@ export class MemoryVault {
     this.boot();
   }
 
-  /** One input, decided and applied, with its explanation compared (`explain.ts`); signing and creating are done at once unless held. The answers, in order. */
+  /** One input, decided and applied, with its explanation compared (`explain.ts`); signing and creating are done at once
+   *  unless held. The answers, in order. */
   feed(input: Input): Answer[] {
     const outcome: Outcome = decide(this.state, input);
     demandTold(this.state, input, outcome);

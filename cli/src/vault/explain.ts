@@ -1,6 +1,6 @@
-/** What the vault says of a request before it decides: asked for through the server or straight, checked here, and told to people.
+/** What the vault says of a request before it decides: asked for through the server or straight, checked here, told to people.
  *
- *  Nothing can come of asking. Through a server the vault judges what the server sends along; what that is shows in the answer. */
+ *  Nothing can come of asking. Through a server the vault judges what the server sends along; the answer shows what that is. */
 import type { Hash } from "@strongroom/core/bytes";
 import { formatAmount } from "@strongroom/core/money/amount";
 import type { Explained, ExplainedLack, ExplainedStep, MissingFact } from "@strongroom/core/protocol/explanation";

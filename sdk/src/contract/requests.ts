@@ -72,8 +72,8 @@ export const Execution = z.strictObject({
 });
 export type Execution = z.output<typeof Execution>;
 
-/** What the vault said of a request before it decided; the event of that decision names it. `receipt`: its signed receipt, whose body is the signed kind
- *  `explanation`; the rest repeats it. */
+/** What the vault said of a request before it decided; the event of that decision names it. `receipt`: the vault's signed
+ *  receipt, whose body is the kind `explanation`; the rest repeats it. */
 export const Explanation = z.strictObject({
   id: Hash,
   request: Hash,

@@ -1,5 +1,5 @@
-/** Explanations over the API: what the vault said of a request, as it signed it, and dry runs of intents, also by a rulebook that is
- *  not in force. */
+/** Explanations over the API: what the vault said of a request, as it signed it, and dry runs of intents, also by a rulebook
+ *  that is not in force. */
 import type { Explanation } from "@strongroom/sdk/contract/requests";
 import { isOnChain } from "../executions/rules.ts";
 import { factsFor } from "../facts/jobs.ts";

@@ -1,5 +1,5 @@
-/** `strongroom explain`: everything that stands between a request and its execution, as the vault says it, or a dry run of an intent,
- *  also by a rulebook that is not in force. Nothing can come of it. */
+/** `strongroom explain`: everything that stands between a request and its execution, as the vault says it, or a dry run of an
+ *  intent, also by a rulebook that is not in force. Nothing can come of it. */
 import process from "node:process";
 import { attempt } from "@strongroom/core/errors";
 import { ExplanationBody } from "@strongroom/core/protocol/explanation";

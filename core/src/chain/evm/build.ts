@@ -54,8 +54,8 @@ export function build(order: Order, context: EvmContext): Uint8Array {
   return concat(Uint8Array.of(2), encode([...numbers, to, integer(value), data, []]));
 }
 
-/** The context of the dearest transaction that costs at most `fee`: the least gas, and all of the fee offered for it, so that no
- *  other context within the fee offers more. Fails: ADDRESS_INVALID, BAD_VALUE for the amount. */
+/** The context of the dearest transaction that costs at most `fee`: the least gas, and all of the fee offered for it, so that
+ *  no other context within the fee offers more. Fails: ADDRESS_INVALID, BAD_VALUE for the amount. */
 export function dearest(order: Omit<Order, "chainId" | "nonce">, fee: bigint): EvmContext {
   const gasLimit = intrinsicGas(message(order).data);
   const rate = fee / BigInt(gasLimit);

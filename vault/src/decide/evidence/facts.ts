@@ -24,8 +24,8 @@ export function readFacts(state: Founded, now: Now, facts: readonly Uint8Array[]
   return facts.map(factReader(state, now));
 }
 
-/** Reads the facts of one command, one after the other. It fails: codes of `decode`, BAD_VALUE, WRONG_DEPLOYMENT, SOURCE_UNKNOWN,
- *  SIGNATURE_INVALID, FACT_FUTURE, FACT_SUPERSEDED, FACT_MOVED. */
+/** Reads the facts of one command, one after the other. It fails: codes of `decode`, BAD_VALUE, WRONG_DEPLOYMENT,
+ *  SOURCE_UNKNOWN, SIGNATURE_INVALID, FACT_FUTURE, FACT_SUPERSEDED, FACT_MOVED. */
 export function factReader(state: Founded, now: Now): (bytes: Uint8Array, at: number) => Stated {
   const names = new Set<string>();
   return (bytes, at) => {
