@@ -35,7 +35,17 @@ const SECTIONS: readonly { readonly title: string; readonly kinds: readonly Kind
   { title: "Commands", kinds: [Command] },
   {
     title: "Bodies of receipts",
-    kinds: [StatusBody, ExecutionBody, FreezeBody, DelayBody, GivenUpBody, WalletBody, CheckpointBody, ProtectionsBody, ExplanationBody],
+    kinds: [
+      StatusBody,
+      ExecutionBody,
+      FreezeBody,
+      DelayBody,
+      GivenUpBody,
+      WalletBody,
+      CheckpointBody,
+      ProtectionsBody,
+      ExplanationBody,
+    ],
   },
   { title: "Journal records", kinds: [Record] },
 ];

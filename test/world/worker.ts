@@ -89,7 +89,9 @@ export async function doneBy<T>(house: TestHouse, worker: Worker, work: (acting:
 
 /** Has a payment carried out by a worker whose only node is at `url`. */
 export function carriedOutAt(house: TestHouse, url: string, payment: Payment, heard?: Worker["heard"]): Promise<Attempt> {
-  return doneBy(house, { url, ...(heard !== undefined && { heard }) }, (acting) => carryToChain(acting, { ...payment, facts: [] }));
+  return doneBy(house, { url, ...(heard !== undefined && { heard }) }, (acting) =>
+    carryToChain(acting, { ...payment, facts: [] }),
+  );
 }
 
 /** Has the vault judge a payment and hear of something else in one go, before it signs. Gives what it says to the payment. */

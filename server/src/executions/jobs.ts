@@ -89,7 +89,7 @@ export async function carryToChain(house: Acting, payment: Payment, rehearsed?: 
 async function askToSign(house: Acting, execution: ExecutionRow, payment: Payment): Promise<Answered> {
   const { request, approvals, facts } = payment;
   let explained: Explanation | undefined;
-  const receipt = await outbid(
+  const receipt = await outbid<EvmContext, Answered["receipt"]>(
     (before) => contextFor(house, execution, payment, before),
     async (context) => {
       explained = await explain(house, { ...payment, context });

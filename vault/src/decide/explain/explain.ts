@@ -32,10 +32,10 @@ import {
   valued,
 } from "../execute.ts";
 import { freeze, unfreezeSteps } from "../freeze.ts";
+import { readDraft } from "../govern/rulebook.ts";
 import { countLimits, standingsOf } from "../payment/limits.ts";
 import { type Named, type OnChain, type Order, type Resolved, resolve, resolveAgain } from "../payment/resolve.ts";
 import { build, type Draft, demandStillRight, emptyDraft, orderOf, takePlace } from "../payment/transaction.ts";
-import { readDraft } from "../govern/rulebook.ts";
 import { demandOpen, type Judged } from "../rules.ts";
 import { openingOf, demandRoom as walletRoom } from "../wallet.ts";
 import { Trail } from "./trail.ts";
