@@ -143,6 +143,7 @@ test("facts that an action cannot have, and the age of no entry, are out of reac
     assert.equal(lines.includes("out-of-reach rules.require"), !["simulation", "clock"].includes(type), type);
   }
   const aged = findingsOf(openBook(sampleRulebook({ rules: [ALLOW, { ...REQUIRE, entryAgeMs: 1000 }] })));
+  assert.equal(aged[0]?.level, "note");
   assert.equal(aged[0]?.what, "allowed, and never to be carried out: it takes destination in the book for 1 s");
 });
 

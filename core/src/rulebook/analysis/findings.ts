@@ -126,7 +126,9 @@ function unreachable(sets: Sets, { asked, by, set }: Demand): readonly Finding[]
   const beyond = diagrams.and(bound, beyondOf(sets, asked, bound));
   if (beyond === NOTHING) return [];
   const what = `allowed, and never to be carried out: it takes ${wordsOf(asked)}`;
-  return [{ level: "warning", code: "out-of-reach", at: by.join(", "), what, scope: scopeOf(sets, beyond) }];
+  // To ask for an age is also a way to say that destinations must be in the address book.
+  const level = asked.aspect === "age" ? "note" : "warning";
+  return [{ level, code: "out-of-reach", at: by.join(", "), what, scope: scopeOf(sets, beyond) }];
 }
 
 /** Where what is asked cannot be had, among the actions of which it is asked. */
