@@ -1,6 +1,6 @@
 /** Attack: whoever owns the server shows people an explanation that the vault has not given: edited, signed by himself, about
- *  another payment, by a rulebook that nobody signed, or from before a start of the vault. So people would think that somebody has
- *  approved or that a rule is met, or give up what could go through. */
+ *  another payment, by a rulebook that nobody signed, or from before a start of the vault. So people would think that somebody
+ *  has approved or that a rule is met, or give up what could go through. */
 import assert from "node:assert/strict";
 import { openExplanation, readExplanation, type Told, type Wanted } from "@strongroom/sdk/verify/explanation";
 import type { Hash } from "../../core/src/bytes.ts";

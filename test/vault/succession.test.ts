@@ -109,6 +109,7 @@ test("the successor says that it has taken over, and signs nothing before the ol
   assert.equal(statusOf(heir).succession, heir.now.lo + DAY);
   assert.equal(statusOf(heir).retired, undefined);
   refused(heir, "SUCCESSION_WAITS", () => send(heir, payment(heir, { reference: "second" })));
+  refused(heir, "SUCCESSION_WAITS", () => heir.run(world.call(bookOf(heir)), [KEYS.amy, KEYS.bob]));
   refused(heir, "SUCCESSION_WAITS", () => heir.send(world.reprice(payment(heir), bumped())));
   must(reject(heir, payment(heir, { reference: "third" })));
   must(heir.send(world.command({ command: "address", wallet: "treasury", index: 1 })));

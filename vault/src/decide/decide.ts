@@ -12,7 +12,6 @@ import type { Input, Now, Outcome } from "../types.ts";
 import { recordAt, refusal } from "./draft.ts";
 import { noticesOf, readFacts, type Stated } from "./evidence/facts.ts";
 import { execute, readExecute, recall } from "./execute.ts";
-import { explain } from "./explain/explain.ts";
 import { changeRulebook, found } from "./govern/rulebook.ts";
 import { booted, confirm, demandConfirmed } from "./govern/start.ts";
 import { demandActive } from "./govern/succession.ts";
@@ -20,7 +19,8 @@ import { checkpoint, settle, witness } from "./inform.ts";
 import { object, register } from "./objection.ts";
 import { created, signed } from "./outcome.ts";
 import { reprice } from "./payment/reprice.ts";
-import { head, show, status } from "./show.ts";
+import { explain } from "./show/explain.ts";
+import { head, show, status } from "./show/show.ts";
 import { attest } from "./wallet.ts";
 
 /** What an input leads to. */

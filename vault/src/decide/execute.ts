@@ -28,7 +28,7 @@ import {
 } from "./payment/resolve.ts";
 import { demandStillRight, emptyDraft, jobId, prepare, signingJob } from "./payment/transaction.ts";
 import { demandOpen, demandRules, type Judged, personsOf } from "./rules.ts";
-import { executionBody, walletBody } from "./show.ts";
+import { executionBody, walletBody } from "./show/show.ts";
 import { createKey, openWallet } from "./wallet.ts";
 
 /** An `execute` that was read. `orders` are all on a chain, or it is one. `job`: the one that has these very intents. */

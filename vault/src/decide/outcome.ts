@@ -12,7 +12,7 @@ import { recordAt, refusal } from "./draft.ts";
 import { touchedBy } from "./payment/resolve.ts";
 import { holdsSlots, signingJob } from "./payment/transaction.ts";
 import { freezesOf } from "./rules.ts";
-import { signedBody, walletBody } from "./show.ts";
+import { signedBody, walletBody } from "./show/show.ts";
 import { keySpec } from "./wallet.ts";
 
 const NOTHING: Outcome = { records: [], effects: [] };

@@ -83,7 +83,8 @@ export function demandConfirmed(state: State, command: Command): void {
 }
 
 function stopsOnly(command: Command): boolean {
-  if (command.command === "execute") return command.orders.every((order) => readIntent(order.intent).intent.kind === "freeze");
+  if (command.command === "execute" || command.command === "explain")
+    return command.orders.every((order) => readIntent(order.intent).intent.kind === "freeze");
   return command.command === "confirm" || command.command === "witness" || command.command === "object";
 }
 

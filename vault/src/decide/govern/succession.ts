@@ -11,6 +11,7 @@ import { readIntent } from "../../state/intent.ts";
 import { type Founded, isHeir, isRetired, type State, waitsUntil } from "../../state/state.ts";
 import type { Now } from "../../types.ts";
 import { recordAt } from "../draft.ts";
+import { isOnChain } from "../payment/resolve.ts";
 
 /** What a successor writes at its first start. */
 export function successions(state: State, now: Now): readonly Sealed[] {
@@ -30,6 +31,6 @@ export function demandActive(state: State, now: Now, command: Command): void {
 }
 
 function transacts(command: Command): boolean {
-  if (command.command !== "execute") return command.command === "reprice";
-  return command.orders.some(({ intent }) => ["pay", "cancel"].includes(readIntent(intent).intent.kind));
+  if (command.command !== "execute" && command.command !== "explain") return command.command === "reprice";
+  return command.orders.some(({ intent }) => isOnChain(readIntent(intent).intent));
 }

@@ -19,7 +19,7 @@ import { ok, recordAt } from "../draft.ts";
 import { demandNotAdverse } from "../evidence/facts.ts";
 import type { Quotes } from "../evidence/prices.ts";
 import { demandAllowed } from "../rules.ts";
-import { executionBody } from "../show.ts";
+import { executionBody } from "../show/show.ts";
 import { aboutOf, type Named, resolveAgain, subjectOf, touchedBy } from "./resolve.ts";
 import { emptyDraft, jobId, prepare, quotesIn, signingJob } from "./transaction.ts";
 

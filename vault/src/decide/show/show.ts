@@ -5,7 +5,7 @@ import { type CommandOf, ExecutionBody, StatusBody, WalletBody } from "@strongro
 import { Entry } from "@strongroom/core/signed/entry";
 import { Head, Start } from "@strongroom/core/signed/head";
 import { encode } from "@strongroom/core/signed/object";
-import { get, values } from "../state/map.ts";
+import { get, values } from "../../state/map.ts";
 import {
   type Founded,
   isFounded,
@@ -19,9 +19,9 @@ import {
   versionsOf,
   type Wallet,
   waitsUntil,
-} from "../state/state.ts";
-import type { Now, Outcome } from "../types.ts";
-import { ok } from "./draft.ts";
+} from "../../state/state.ts";
+import type { Now, Outcome } from "../../types.ts";
+import { ok } from "../draft.ts";
 
 const ZERO = "00".repeat(32) as Hash;
 
