@@ -1,9 +1,9 @@
 /** The rulebook of the demonstration: who is who, and what may happen.
  *
- *  Traders pay exchanges and service providers at any hour of Zurich; two approvers other than the initiator agree, and the entry
- *  has been in the address book for some seconds. Out of one unit go at most EUR 15,000 and 200 payments a day, all assets
- *  together. Operations open wallets and keep the address book, two of them together. Contracts are never paid, nor is what is
- *  on the deny list. Two of three administrators change the rulebook. */
+ *  Traders pay exchanges and service providers at any hour of Zurich; two approvers other than the initiator agree, and the
+ *  entry has been in the address book for some seconds. Out of one unit go at most EUR 15,000 and 200 payments a day, all
+ *  assets together. Operations open wallets and keep the address book, two of them together. Contracts are never paid, nor is
+ *  what is on the deny list. Two of three administrators change the rulebook. */
 import { fromHex, type Hash } from "@strongroom/core/bytes";
 import { keyId } from "@strongroom/core/keys/id";
 import { NOTHING, OPEN } from "@strongroom/core/rulebook/open";

@@ -15,9 +15,8 @@ import { type Protections, showBalances, showHealth, showLog, showProtections } 
 import { type Anvil, CHAIN, portFor, startAnvil, startTicker } from "./anvil.ts";
 import { ensureKeys, holdCeremony, isFounded, type Keys, openKeys } from "./ceremony.ts";
 import type { Child } from "./child.ts";
-import { ensureToken } from "./funding.ts";
+import { ensureToken, startPrices } from "./funding.ts";
 import { ensureUsers } from "./people.ts";
-import { startPrices } from "./prices.ts";
 import { GROUPS, SOURCES, TOKEN } from "./rulebook.ts";
 import { adminToken, CONFIRMATIONS, type Database, startDatabase, startServer, startSource } from "./server.ts";
 import { setTheStage } from "./setting.ts";

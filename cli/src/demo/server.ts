@@ -9,7 +9,7 @@ import { makeFolder, writeWhole } from "../device/files.ts";
 import { makeToken } from "../verbs/server/user.ts";
 import { CHAIN } from "./anvil.ts";
 import { type Child, runChild, startReady } from "./child.ts";
-import { pricesPath } from "./prices.ts";
+import { pricesPath } from "./funding.ts";
 import type { SOURCES } from "./rulebook.ts";
 
 /** The programs, in the same repository. They are started, never imported. */

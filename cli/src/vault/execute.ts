@@ -36,8 +36,8 @@ export async function waitUntil(session: Session, until: number, say: (line: str
   }
 }
 
-/** When a delay or a cooling-off time is over by the vault's time, and how long it still runs, from the refusal DELAY_RUNNING or
- *  ENTRY_TOO_YOUNG; null for any other, and for a destination that never comes of age. */
+/** When a delay or a cooling-off time is over by the vault's time, and how long it still runs, from the refusal DELAY_RUNNING
+ *  or ENTRY_TOO_YOUNG; null for any other, and for a destination that never comes of age. */
 export function endOfDelay(error: unknown): { readonly until: number; readonly leftMs: number } | null {
   if (!(error instanceof VaultRefused)) return null;
   const { at, code, detail } = error.receipt;

@@ -43,8 +43,8 @@ const FILLED: { readonly [section: string]: (item: Fields, id: string) => Fields
   }),
 };
 
-/** The small rulebook with an example on top: its rules and limits in place of those; other items with an id are added, in place
- *  of one with the same. */
+/** The small rulebook with an example on top: its rules and limits in place of those; other items with an id are added, in
+ *  place of one with the same. */
 function documentOf(fields: Fields): Rulebook {
   const base = Rulebook.shape.toJson(sampleRulebook()) as Fields;
   const merged = Object.entries(fields).map(([section, value]) => {
