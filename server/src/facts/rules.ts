@@ -57,7 +57,7 @@ export function isFactWhole(row: FactColumns): boolean {
 /** What the event about a fact says of its row. */
 export const factRecord = ({ fact, created_at }: FactRow) => ({ fact: digestOf(fact), created_at: created_at.toISOString() });
 
-/** An intent with what it names: the address that pays, if it is on a chain, and the address-book entry that it makes or ends. */
+/** An intent with what it names: the address that pays, if it is on a chain, and the address-book entry that comes or goes. */
 export type Facing = {
   readonly id: Hash;
   readonly intent: Intent;

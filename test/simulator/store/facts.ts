@@ -8,12 +8,16 @@ export const factsIn = (base: Database) => new Table<FactRow>(base, "fact");
 export const insertFact: typeof own.insertFact = async (tx, row) => factsIn(await enter(tx)).add(row.id, row);
 export const findFact: typeof own.findFact = async (db, id) => factsIn(await enter(db)).get(id);
 
-export const factsOn: typeof own.factsOn = async (db, subject) => {
-  const rows = factsIn(await enter(db)).where((row) => row.subject === subject);
+export const newestFacts: typeof own.newestFacts = async (db, subjects) => {
+  const rows = factsIn(await enter(db)).where((row) => subjects.includes(row.subject));
   const newest = new Map<string, FactRow>();
-  for (const row of rows.sort((a, b) => b.at.getTime() - a.at.getTime()))
-    if (!newest.has(row.source)) newest.set(row.source, row);
-  return [...newest.values()];
+  const order = (a: FactRow, b: FactRow) =>
+    b.at.getTime() - a.at.getTime() || a.created_at.getTime() - b.created_at.getTime() || (a.id < b.id ? -1 : 1);
+  for (const row of rows.sort(order)) {
+    const place = `${row.subject} ${row.source}`;
+    if (!newest.has(place)) newest.set(place, row);
+  }
+  return [...newest].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
 };
 
 export const markInformed: typeof own.markInformed = async (tx, ids) => {

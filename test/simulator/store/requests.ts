@@ -28,15 +28,13 @@ export const overdueRequests: typeof own.overdueRequests = async (db, { at, limi
   requestsIn(await enter(db))
     .where((row) => isAlive(row) && row.not_after <= at)
     .sort((a, b) => a.not_after.getTime() - b.not_after.getTime())
-    .slice(0, limit)
-    .map(({ id }) => id);
+    .slice(0, limit);
 
-export const refusedRequests: typeof own.refusedRequests = async (db, { code, limit }) =>
+export const refusedRequests: typeof own.refusedRequests = async (db, { codes, limit }) =>
   requestsIn(await enter(db))
-    .where((row) => isAlive(row) && row.answer_code === code)
+    .where((row) => isAlive(row) && row.answer_code !== null && codes.includes(row.answer_code))
     .sort((a, b) => a.created_at.getTime() - b.created_at.getTime())
-    .slice(0, limit)
-    .map(({ id }) => id);
+    .slice(0, limit);
 
 export const changeRequest: typeof own.changeRequest = async (tx, id, change) => {
   const table = requestsIn(await enter(tx));
