@@ -16,3 +16,6 @@ export const retireEntry: typeof own.retireEntry = async (tx, hash, at) => {
   const table = entriesIn(await enter(tx));
   return table.get(hash) === undefined ? undefined : table.change(hash, { state: "retired", retired_at: at });
 };
+
+export const currentEntry: typeof own.currentEntry = async (db, name) =>
+  entriesIn(await enter(db)).where((row) => row.name === name && row.state === "current")[0];
