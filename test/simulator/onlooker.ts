@@ -16,7 +16,7 @@ import type { Time } from "./machine/time.ts";
 import { FIRST, type Law, START } from "./stage.ts";
 import { sentIn } from "./store/chain.ts";
 import type { Database } from "./store/database.ts";
-import { executionsIn } from "./store/executions.ts";
+import { executionTable } from "./store/executions.ts";
 import { rowsIn } from "./store/ledger.ts";
 import { requestsIn } from "./store/requests.ts";
 
@@ -205,7 +205,7 @@ export class Onlooker implements Watcher {
   quiet(vault: VaultProcess): void {
     const ghost = this.ghostOf(vault);
     this.#demandBooks();
-    for (const row of executionsIn(this.#base).all()) {
+    for (const row of executionTable(this.#base).all()) {
       const isOver = row.state === "settled" || row.state === "aborted";
       hold(isOver, "everything comes to an end", `execution of ${this.#nameOf(row.request as Hash)} is ${row.state}`);
       this.goal(`execution ${row.state}`);

@@ -5,7 +5,7 @@ import { Broken, type Promise_ } from "./ghost.ts";
 import { World } from "./house/world.ts";
 import { WORLD } from "./machine/time.ts";
 import { type Made, SOUND } from "./plants.ts";
-import { executionsIn } from "./store/executions.ts";
+import { executionTable } from "./store/executions.ts";
 import { requestsIn } from "./store/requests.ts";
 
 /** How long everything may take to come to an end once faults have stopped. */
@@ -73,7 +73,7 @@ async function play(it: World, deeds: readonly Deed[]): Promise<void> {
 /** Whether nothing is under way any more. */
 function isOver({ base, onlooker, vault, chain }: World): boolean {
   const open = requestsIn(base).where(({ state }) => state === "open" || state === "approved");
-  const begun = executionsIn(base).where(({ state }) => state !== "settled" && state !== "aborted");
+  const begun = executionTable(base).where(({ state }) => state !== "settled" && state !== "aborted");
   const { versions, ended } = onlooker.ghostOf(vault);
   const left = versions.filter(({ nonce }) => !ended.has(nonce));
   return open.length + begun.length + left.length + chain.pool.size === 0;

@@ -200,7 +200,7 @@ export function openEvm(): Online {
       const { done } = whole(block);
       const movements = done.filter(({ amount }) => amount > 0n);
       return {
-        listed: done.map(({ id, from, nonce }) => ({ id, slot: `evm:31337:${from}:${nonce}` })),
+        listed: done.map(({ id, from, nonce, amount }) => ({ id, slot: `evm:31337:${from}:${nonce}`, from, value: amount })),
         movements: movements.map(({ id, from, to, amount }) => ({ tx: id, place: "value", contract: null, from, to, amount })),
       };
     },

@@ -24,6 +24,7 @@ const STAND_INS: ReadonlyMap<string, string> = new Map(
     ["facts/store.ts", "store/facts.ts"],
     ["jobs/store.ts", "store/jobs.ts"],
     ["ledger/store.ts", "store/ledger.ts"],
+    ["outflows/store.ts", "store/outflows.ts"],
     ["requests/store.ts", "store/requests.ts"],
     ["vault/wire.ts", "house/wire.ts"],
     ["wallets/store.ts", "store/wallets.ts"],

@@ -94,9 +94,12 @@ export const finishDeposits: typeof own.finishDeposits = async (tx, chain, numbe
 export const undoDeposits: typeof own.undoDeposits = async (tx, chain, { number, hash }) => {
   const table = depositsIn(await enter(tx));
   const gone = table.where((row) => row.chain === chain && row.block === number && row.blockHash === hash);
-  const booked = gone.filter(({ state }) => state === "seen").map(({ id }) => table.change(id, { state: "reorged" }));
-  for (const { id, state } of gone) if (state === "unknown" || state === "suspect") table.change(id, { state: "reorged" });
-  return booked.sort(byId);
+  const undo = (states: readonly string[]) =>
+    gone
+      .filter(({ state }) => states.includes(state))
+      .map(({ id }) => table.change(id, { state: "reorged" }))
+      .sort(byId);
+  return { seen: undo(["seen"]), odd: undo(["unknown", "suspect"]) };
 };
 
 // what we sent

@@ -4,6 +4,7 @@ import type * as own from "../../../server/src/jobs/store.ts";
 import type { JobRow } from "../../../server/src/jobs/store.ts";
 import { byText, type Database, enter, Table } from "./database.ts";
 import { uuid } from "./ids.ts";
+import { transact } from "./transact.ts";
 
 type LeaseRow = { readonly name: string; readonly holder: string; readonly epoch: number; readonly until: number };
 
@@ -77,6 +78,12 @@ export const demandFence: typeof own.demandFence = async (tx, fence) => {
     "job" in fence ? isHeld(jobsIn(base).get(fence.job), fence.epoch) : leasesIn(base).get(fence.lease)?.epoch === fence.epoch;
   if (!isMine) throw new Fault("LEASE_LOST", "job" in fence ? `Job ${fence.job}.` : fence.lease);
 };
+
+export const transactHolding: typeof own.transactHolding = (db, fence, work) =>
+  transact(db, async (tx) => {
+    await demandFence(tx, fence);
+    return work(tx);
+  });
 
 export const takeLease: typeof own.takeLease = async (db, { name, holder, leaseMs }) => {
   const base = await enter(db);
