@@ -2,7 +2,7 @@
  *  opening the keystore. */
 import { open } from "node:fs/promises";
 import { join } from "node:path";
-import { CHAIN_START } from "../../core/src/journal/segment.ts";
+import { CHAIN_START, FILES_START } from "../../core/src/journal/segment.ts";
 import { continueJournal } from "../../vault/src/host/journal/write.ts";
 import { openKeystore, type SoftwareKeystore } from "../../vault/src/host/keys/software.ts";
 import { type Figure, simpleTable, type Table } from "../figure.ts";
@@ -25,7 +25,10 @@ async function appendAll(folder: string, keystore: SoftwareKeystore, rounds: num
   let { segment, sequence, chain } = { segment: 1, sequence: 0, chain: CHAIN_START };
   const results: Result[] = [];
   for (const batch of BATCHES) {
-    const journal = await continueJournal({ folder, owner: keystore.owner }, { segment, sequence, chain });
+    const journal = await continueJournal(
+      { folder, owner: keystore.owner },
+      { end: { segment, sequence, chain }, files: FILES_START },
+    );
     const record = new Uint8Array(RECORD_BYTES).fill(batch & 0xff);
     const records = Array.from({ length: batch }, () => record);
     const times: number[] = [];

@@ -8,12 +8,12 @@ import { join } from "node:path";
 import { fromHex, type Hash, hash } from "../../core/src/bytes.ts";
 import { build } from "../../core/src/chain/evm/build.ts";
 import { type Record, type RecordOf, sealRecord } from "../../core/src/journal/record.ts";
-import { CHAIN_START } from "../../core/src/journal/segment.ts";
 import type { Nonce } from "../../core/src/signed/fields.ts";
 import { Intent } from "../../core/src/signed/intent.ts";
 import { decode, encode } from "../../core/src/signed/object.ts";
 import { foundedVault } from "../../test/world/vault.ts";
 import { CHAIN, CONTEXT } from "../../test/world/world.ts";
+import { type Batch, readJournal } from "../../vault/src/host/journal/read.ts";
 import { continueJournal, type Journal } from "../../vault/src/host/journal/write.ts";
 import { openKeystore } from "../../vault/src/host/keys/software.ts";
 import { firstPair } from "./bare.ts";
@@ -70,7 +70,9 @@ export async function makeHistory(folder: string, count: number, said: (done: nu
   const keystore = await openKeystore(join(data, "keystore"), Buffer.from(PASSPHRASE));
   try {
     const place = { folder: join(data, "journal"), owner: keystore.owner };
-    const journal = await continueJournal(place, { segment: 1, sequence: 0, chain: CHAIN_START });
+    let made: Batch | undefined;
+    for await (const batch of readJournal(place)) made = batch;
+    const journal = await continueJournal(place, made as Batch);
     await fill(journal, keystore.identity.publicKey, { count, said });
     await journal.close();
   } finally {

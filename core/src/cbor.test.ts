@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import fc from "fast-check";
-import { fromHex, toHex } from "./bytes.ts";
-import { BYTES, LIST, MAP, MAX_DEPTH, type Reader, TEXT, UINT, Writer, within } from "./cbor.ts";
+import { ascii, fromHex, toHex } from "./bytes.ts";
+import { BYTES, LIST, MAP, MAX_DEPTH, Reader, TEXT, UINT, Writer, within } from "./cbor.ts";
 import { attempt, Refused, refuse } from "./errors.ts";
 import { type Json, optional, type Shape, type Table } from "./signed/codec.ts";
 import { decode, encode, kind } from "./signed/object.ts";
@@ -76,6 +76,37 @@ test("RFC 8949: what the subset refuses", () => {
   }
   assert.ok(vectors.invalid.length >= vectors.valid.length);
 });
+
+test("a writer that is used again begins anew, and says how much it has written", () => {
+  const out = new Writer();
+  assert.equal(out.size, 0);
+  for (const text of ["one", "two"]) {
+    out.enter(LIST, 1);
+    out.text(text);
+    assert.equal(out.size, 5);
+    assert.equal(toHex(out.take()), `8163${toHex(ascii(text))}`);
+    assert.equal(out.size, 0);
+  }
+  for (let depth = 0; depth < MAX_DEPTH; depth++) out.enter(LIST, 1);
+});
+
+test("a reader hands out views and says whether more follows", () => {
+  const message = fromHex("0143010203");
+  const from = new Reader(message);
+  assert.equal(from.head(UINT), 1);
+  assert.equal(from.more(), true);
+  const view = from.view(3);
+  assert.deepEqual([toHex(view), view.buffer === message.buffer, from.more()], ["010203", true, false]);
+  assert.equal(
+    codeOf(() => new Reader(message.subarray(1)).view(2)),
+    "TOO_LARGE",
+  );
+});
+
+const codeOf = (work: () => unknown): string => {
+  const result = attempt(work);
+  return result.ok ? "accepted" : result.code;
+};
 
 const items = fc.letrec<{ item: Item }>((tie) => ({
   item: fc.oneof(

@@ -43,6 +43,11 @@ export class Writer {
     spare = null;
   }
 
+  /** Bytes written so far. */
+  get size(): number {
+    return this.#at - this.#from;
+  }
+
   /** The head of an item: `major` type and argument (0 to 2^53−1), shortest form. */
   head(major: number, argument: number): void {
     this.#reserve(9);
@@ -86,6 +91,14 @@ export class Writer {
   done(): Uint8Array {
     spare = this.#buffer.length === SPARE_BYTES ? { buffer: this.#buffer, from: this.#at } : null;
     return this.#buffer.subarray(this.#from, this.#at);
+  }
+
+  /** What was written so far, until the next write, which begins anew in the same memory. */
+  take(): Uint8Array {
+    const written = this.#buffer.subarray(this.#from, this.#at);
+    this.#at = this.#from;
+    this.#depth = 0;
+    return written;
   }
 
   #sized(first: number, value: number, size: number): void {
@@ -140,6 +153,12 @@ export class Reader {
     return this.#bytes.slice(from, this.#at);
   }
 
+  /** At most `max` bytes, not copied: whoever keeps them keeps all of the message. */
+  view(max: number): Uint8Array {
+    const from = this.#take(this.head(BYTES), max);
+    return this.#bytes.subarray(from, this.#at);
+  }
+
   /** At most `max` bytes as lower-case hex. */
   hex(max: number): string {
     const from = this.#take(this.head(BYTES), max);
@@ -168,6 +187,11 @@ export class Reader {
 
   leave(): void {
     this.#depth -= 1;
+  }
+
+  /** Whether anything follows. */
+  more(): boolean {
+    return this.#at < this.#bytes.length;
   }
 
   /** Fails unless everything has been read. */

@@ -76,6 +76,27 @@ export const REFUSALS = {
     what: "The journal key of this keystore does not open the segment.",
     next: "Start with the keystore that the journal was made with.",
   },
+  JOURNAL_VERSION: {
+    what: "A segment or record of the journal is of a version that this program does not know.",
+    next: "Start the version of the product that has written the journal, or a newer one.",
+  },
+  // snapshots
+  SNAPSHOT_CORRUPT: {
+    what: "A snapshot of the vault's state fails its authentication or is not of this format; it is not used.",
+    next: "Find out who or what changed the file; the vault reads the journal instead and writes a new snapshot.",
+  },
+  SNAPSHOT_FOREIGN: {
+    what: "A snapshot belongs to another journal or to another vault; it is not used.",
+    next: "Put the files of one vault into one data folder only, and find out how it came there.",
+  },
+  SNAPSHOT_AHEAD: {
+    what: "A snapshot holds more records than the journal: the journal has lost what this vault had.",
+    next: "Bring back the newest journal. Only whoever means to go on with the shorter one removes the snapshot.",
+  },
+  SNAPSHOT_CHAIN: {
+    what: "A snapshot continues another history than the journal: one of them was rolled back.",
+    next: "Find the copy whose head the approvers' devices have seen; only then remove the snapshot of the other.",
+  },
   // who and where
   NOT_FOUNDED: { what: "The vault has no deployment yet.", next: "Hold the ceremony first." },
   ALREADY_FOUNDED: { what: "The vault belongs to a deployment already.", next: "Use a vault with an empty journal." },

@@ -37,6 +37,11 @@ const ELSEWHERE = {
   JOURNAL_GAP: "the-journal-is-tampered-with",
   JOURNAL_CHAIN: "the-journal-is-tampered-with",
   JOURNAL_KEY: "the-journal-is-tampered-with",
+  JOURNAL_VERSION: "the-journal-is-tampered-with",
+  SNAPSHOT_CORRUPT: "a-snapshot-is-tampered-with",
+  SNAPSHOT_FOREIGN: "a-snapshot-is-tampered-with",
+  SNAPSHOT_AHEAD: "a-snapshot-is-tampered-with",
+  SNAPSHOT_CHAIN: "a-snapshot-is-tampered-with",
   OVERLOADED: "a-payment-comes-through-the-back-door",
   NOT_TIGHTENING: "a-payment-comes-through-the-back-door",
 } as const satisfies Partial<Record<RefusalCode, string>>;

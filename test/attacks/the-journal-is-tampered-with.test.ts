@@ -266,7 +266,7 @@ async function fragile(house: RealVault, call: "write" | "datasync", code: strin
   const signed = { count: 0 };
   const place = { folder: journalOf(house), owner: keystore.owner, files: failing(broken, call, code) };
   await mend(place, last);
-  const journal = await continueJournal(place, last.end);
+  const journal = await continueJournal(place, last);
   const boot = someHash(`boot ${code}`);
   const counting: Keystore = {
     create: (spec) => keystore.create(spec),
@@ -279,7 +279,8 @@ async function fragile(house: RealVault, call: "write" | "datasync", code: strin
   const receipts = receiptsOf(keystore.identity, boot);
   const fence = { held: () => true };
   const mark = () => Promise.resolve();
-  const loop = new Loop({ mind, state, boot, journal, mark, fence, keystore: counting, receipts, clock });
+  const keeper = { isDue: () => false, begin: () => assert.fail() };
+  const loop = new Loop({ mind, state, boot, journal, mark, keeper, fence, keystore: counting, receipts, clock });
   const status = encode(Command, fresh({ command: "status" }));
   await new Promise<Uint8Array>((resolve) => loop.ask(status, resolve));
   const pay = (reference: string) => {

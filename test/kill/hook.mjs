@@ -3,7 +3,8 @@
  *
  *  STRONGROOM_STEP is `<what> <number>`: `before` or `after` the call the process kills itself with SIGKILL; `torn` writes half
  *  of the bytes first; `full` writes half and fails with ENOSPC, as does every write after it; `fail` makes this one call fail
- *  with EIO. Each call is told on descriptor 3 as `<number> <name> <file>`. */
+ *  with EIO. Each call is told on descriptor 3 as `<number> <name> <file>`. With STRONGROOM_ONLY only calls on files whose names
+ *  hold that text are counted. STRONGROOM_LIMITS, in JSON, takes the place of some of the host's limits. */
 import { writeSync } from "node:fs";
 import promises from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
@@ -12,6 +13,7 @@ import process from "node:process";
 
 const [what = "", number = "0"] = (process.env["STRONGROOM_STEP"] ?? "").split(" ");
 const target = Number(number);
+const only = process.env["STRONGROOM_ONLY"] ?? "";
 const names = new WeakMap();
 let count = 0;
 let isFull = false;
@@ -27,6 +29,7 @@ function failure(code) {
 
 /** One call that changes the disk. `half` does half of it, where half can be done. */
 async function step(name, file, call, half) {
+  if (!basename(file).includes(only)) return call();
   count += 1;
   const own = count === target ? what : "";
   writeSync(3, `${count} ${name} ${basename(file)}\n`);
@@ -70,3 +73,6 @@ for (const name of ["rename", "link", "unlink", "mkdir"]) {
   promises[name] = (path, ...more) => step(name, String(path), () => call(path, ...more), nothing);
 }
 syncBuiltinESMExports();
+
+const { limits } = await import(new URL("../../vault/src/host/limits.ts", import.meta.url).href);
+Object.assign(limits, JSON.parse(process.env["STRONGROOM_LIMITS"] ?? "{}"));

@@ -10,6 +10,7 @@ import { verifyEd25519 } from "../../core/src/keys/ed25519.ts";
 import { Command, MAX_COMMAND_BYTES, requestId } from "../../core/src/protocol/command.ts";
 import { challengeOf, decode, encode, Signed } from "../../core/src/signed/object.ts";
 import { Receipt } from "../../core/src/signed/receipt.ts";
+import type { limits } from "../../vault/src/host/limits.ts";
 
 const MAIN = fileURLToPath(new URL("../../vault/src/main.ts", import.meta.url));
 const HOOK = new URL("./hook.mjs", import.meta.url).href;
@@ -35,10 +36,15 @@ export type Running = {
   /** Resolves with the identity key once the vault serves, rejects with `Gone` when it ends before. */
   readonly ready: Promise<string>;
   readonly ended: Promise<Ended>;
+  /** The words for people so far. */
+  readonly said: () => string;
 };
 
 /** The vault or its connection is not there any more. */
 export class Gone extends Error {}
+
+/** What else the hook is told: calls on which files count, and limits of the host. */
+export type Told = { readonly only?: string; readonly limits?: Partial<Record<keyof typeof limits, number>> };
 
 /** One verb of the vault's program on a data folder. The passphrase goes in, and the console stays open; a repair is agreed to.
  *  `wrapped` puts other programs before it. */
@@ -47,12 +53,19 @@ export function startVault(
   data: string,
   step: Step = null,
   wrapped: (command: readonly string[]) => readonly string[] = (command) => command,
+  told: Told = {},
 ): Running {
   const socket = join(data, "..", "socket");
   const hook = step === null ? [] : ["--import", HOOK];
   const args = [...hook, MAIN, verb, "--data", data, ...(verb === "run" ? ["--socket", socket] : []), "--stdin"];
   // Compiled code is kept beside the data: most of a start is compiling.
-  const env = { ...process.env, STRONGROOM_STEP: step ?? "", NODE_COMPILE_CACHE: join(tmpdir(), "strongroom-kill-compiled") };
+  const env = {
+    ...process.env,
+    STRONGROOM_STEP: step ?? "",
+    STRONGROOM_ONLY: told.only ?? "",
+    STRONGROOM_LIMITS: JSON.stringify(told.limits ?? {}),
+    NODE_COMPILE_CACHE: join(tmpdir(), "strongroom-kill-compiled"),
+  };
   const [program = "", ...rest] = wrapped([process.execPath, ...args]);
   const child = spawn(program, rest, { env, stdio: ["pipe", "pipe", "pipe", "pipe"] });
   const texts = { out: "", error: "", steps: "" };
@@ -81,7 +94,7 @@ export function startVault(
       resolve({ code, signal, event: JSON.parse(lines.at(-1) || "{}"), words: texts.error, steps });
     });
   });
-  return { pid: child.pid as number, child, socket, ready: ready.promise, ended };
+  return { pid: child.pid as number, child, socket, ready: ready.promise, ended, said: () => texts.error };
 }
 
 /** Asks the vault to stop and waits for it. */

@@ -2,7 +2,7 @@
  *  which a trace shows it. People approve whatever they are asked to; the sender chooses which approvals he sends. */
 import { Head } from "../../core/src/signed/head.ts";
 import { get } from "../../vault/src/state/map.ts";
-import { type Founded, startOf } from "../../vault/src/state/state.ts";
+import { type Founded, jobAt, startOf } from "../../vault/src/state/state.ts";
 import * as world from "../world/world.ts";
 import type { Move, Sent } from "./ghost.ts";
 import type { Event, Node } from "./node.ts";
@@ -153,7 +153,7 @@ export function veto(next: BookName): Letter {
 export function keystore(...results: readonly ("right" | "wrong" | "fault")[]): Letter {
   return ({ given, state }) =>
     given.flatMap((job) => {
-      const names = get(state.jobs, job)
+      const names = jobAt(state, job)
         ?.parts.map((part) => part.pay.reference)
         .join(" and ");
       return results.map((result) => ({
@@ -199,7 +199,7 @@ export function settle(...intents: readonly IntentName[]): Letter {
   return ({ state, ghost }) =>
     intents.flatMap((intent) => {
       const used = get(state.intents, world.intentId(INTENTS[intent]));
-      const part = used !== undefined && "job" in used ? get(state.jobs, used.job)?.parts[used.part] : undefined;
+      const part = used !== undefined && "job" in used ? jobAt(state, used.job)?.parts[used.part] : undefined;
       const taken = Object.keys(ghost.final).some((name) => ghost.committed[name]?.nonce === part?.nonce);
       if (part?.transaction === undefined || ghost.released[intent] === undefined || taken) return [];
       const { id, raw } = part.transaction;
@@ -215,9 +215,9 @@ export function settleDearer(...intents: readonly IntentName[]): Letter {
   return ({ state, ghost }) =>
     intents.flatMap((intent) => {
       const used = get(state.intents, world.intentId(INTENTS[intent]));
-      const slot = used !== undefined && "job" in used ? get(state.jobs, used.job)?.parts[used.part]?.slots[0] : undefined;
+      const slot = used !== undefined && "job" in used ? jobAt(state, used.job)?.parts[used.part]?.slots[0] : undefined;
       const place = slot === undefined ? undefined : get(state.live, slot);
-      const part = place && get(state.jobs, place.job)?.parts[place.part];
+      const part = place && jobAt(state, place.job)?.parts[place.part];
       if (part?.transaction === undefined || (ghost.released[intent]?.length ?? 0) < 2) return [];
       if (part.id !== world.intentId(INTENTS[intent])) return [];
       const { id, raw } = part.transaction;

@@ -7,10 +7,10 @@ import { openRecord, type Sealed } from "../../core/src/journal/record.ts";
 import { Command, ExecutionBody, FreezeBody } from "../../core/src/protocol/command.ts";
 import type { Suspicion } from "../../core/src/signed/head.ts";
 import { decode, encode } from "../../core/src/signed/object.ts";
-import { entries, get, type PMap } from "../../vault/src/state/map.ts";
-import { emptyState, type State } from "../../vault/src/state/state.ts";
+import { entries, type PMap } from "../../vault/src/state/map.ts";
+import { emptyState, jobAt, openJob, type State } from "../../vault/src/state/state.ts";
 import type { Answer, Effect, Input, KeyFault, Now, Outcome } from "../../vault/src/types.ts";
-import { signJob } from "../world/vault.ts";
+import { signJob, throughSnapshot } from "../world/vault.ts";
 import * as world from "../world/world.ts";
 import * as ghosts from "./ghost.ts";
 import { bootOf, digest, INTENTS, type IntentName, nameOf, START, STEP } from "./stage.ts";
@@ -134,6 +134,8 @@ function heard(ghost: ghosts.Ghost, { to, code, body }: Answer, move: ghosts.Mov
   return ghosts.afterRelease(ghost, decode(ExecutionBody, body).transactions, notes.goal);
 }
 
+const snapshots = new WeakMap<State, State>();
+
 /** A start from the journal alone. What was held in memory is lost, and the lower bound of the time stands still meanwhile. */
 function restart(mind: Mind, node: Node, notes: Notes, how: Omit<Extract<Event, { kind: "crash" }>, "kind">): Node {
   const { downMs, suspicion } = how;
@@ -141,8 +143,12 @@ function restart(mind: Mind, node: Node, notes: Notes, how: Omit<Extract<Event, 
   ghosts.hold(whole(folded) === whole(node.state), "a restart loses nothing", "the fold is not what the vault was");
   const boot = node.ghost.boot + 1;
   const ghost = ghosts.started(ghosts.later(node.ghost, downMs), boot, suspicion !== undefined);
-  const down: Node = { ...node, state: folded, lo: folded.at, wall: node.wall + downMs, given: [], ghost };
-  const { records: made, effects } = mind.decide(folded, { now: nowOf(down), booted: bootOf(boot), suspicion });
+  // Whatever comes after is played from what a snapshot gives back.
+  const state = snapshots.get(folded) ?? throughSnapshot(folded);
+  snapshots.set(folded, state);
+  ghosts.hold(whole(state) === whole(folded), "a restart loses nothing", "a snapshot gives another state");
+  const down: Node = { ...node, state, lo: folded.at, wall: node.wall + downMs, given: [], ghost };
+  const { records: made, effects } = mind.decide(state, { now: nowOf(down), booted: bootOf(boot), suspicion });
   const seen = { move: { does: "other" }, lo: 0, hi: 0, note: notes.goal } as const;
   const up = perform(write(mind, down, made, seen), effects, { does: "other" }, notes);
   demandKept(mind, up);
@@ -187,7 +193,7 @@ const FAULT: KeyFault = { fault: true, code: "KEY_ABORTED", next: "ask", culprit
 function answerOf({ state }: Node, { job: id, result }: Extract<Event, { kind: "signed" }>): Uint8Array[] | KeyFault {
   if (result === "fault") return FAULT;
   const known = signatures.get(id);
-  const job = get(state.jobs, id);
+  const job = jobAt(state, id);
   const made =
     known ?? signJob({ id, parts: (job?.parts ?? []).map((part) => ({ ...part, scheme: "secp256k1", bytes: part.unsigned })) });
   signatures.set(id, made);
@@ -214,7 +220,8 @@ function dumpMap(map: PMap<unknown>): string {
   if (map.root === undefined) return "";
   const known = dumps.get(map.root);
   if (known !== undefined) return known;
-  const sorted = [...entries(map)].sort(([a], [b]) => (a < b ? -1 : 1));
+  const opened = [...entries(map)].map(([key, value]) => [key, value instanceof Uint8Array ? openJob(value) : value] as const);
+  const sorted = opened.sort(([a], [b]) => (a < b ? -1 : 1));
   const text = digest(JSON.stringify(sorted, replacer));
   dumps.set(map.root, text);
   return text;

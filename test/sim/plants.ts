@@ -2,8 +2,8 @@
  *  their source alone. */
 import { decide } from "../../vault/src/decide/decide.ts";
 import { apply } from "../../vault/src/state/apply.ts";
-import { emptyMap, entries, get, remove, set } from "../../vault/src/state/map.ts";
-import type { State } from "../../vault/src/state/state.ts";
+import { emptyMap, entries, remove, set } from "../../vault/src/state/map.ts";
+import { jobAt, openJob, type State } from "../../vault/src/state/state.ts";
 import type { Promise_ } from "./ghost.ts";
 import type { Mind } from "./node.ts";
 import { TABLET } from "./stage.ts";
@@ -40,7 +40,7 @@ function tabletAsPerson(state: State): State {
 function forgetUnsigned(state: State): State {
   let { nonces, slots } = state;
   for (const [id] of entries(state.pending)) {
-    for (const part of get(state.jobs, id)?.parts ?? []) {
+    for (const part of jobAt(state, id)?.parts ?? []) {
       nonces = set(nonces, `${part.chain}:${part.from}`, part.nonce);
       slots = part.slots.reduce(remove, slots);
     }
@@ -51,7 +51,10 @@ function forgetUnsigned(state: State): State {
 /** What was withheld passes for committed. */
 function withheldAsCommitted(state: State): State {
   let { jobs } = state;
-  for (const [id, job] of entries(jobs)) if (job.status === "withheld") jobs = set(jobs, id, { ...job, status: "committed" });
+  for (const [id, kept] of entries(jobs)) {
+    const job = openJob(kept);
+    if (job.status === "withheld") jobs = set(jobs, id, { ...job, status: "committed" });
+  }
   return { ...state, jobs };
 }
 
@@ -64,7 +67,7 @@ function impatient(state: State): State {
 function approvedForEver(state: State): State {
   let { jobs } = state;
   const ground = { boot: state.boot, rulebook: state.book?.id };
-  for (const [id, job] of entries(jobs)) jobs = set(jobs, id, { ...job, ...ground });
+  for (const [id, job] of entries(jobs)) jobs = set(jobs, id, { ...openJob(job), ...ground });
   return { ...state, jobs };
 }
 
@@ -73,7 +76,7 @@ function placesGivenBack(state: State): State {
   let { live } = state;
   for (const [, used] of entries(state.intents)) {
     if (!("job" in used)) continue;
-    const part = get(state.jobs, used.job)?.parts[used.part];
+    const part = jobAt(state, used.job)?.parts[used.part];
     if (part?.pay.kind === "pay") for (const slot of part.slots) live = set(live, slot, used);
   }
   return { ...state, live };

@@ -1,8 +1,8 @@
 /** Bugs planted around the production functions, to see that the simulator finds them: each wraps what the vault decides or
  *  folds, what the server does with a block, or what the disk promises, and leaves the source alone. */
 import type { Observers } from "../../server/src/chain/types.ts";
-import { emptyMap, entries, get, remove, set } from "../../vault/src/state/map.ts";
-import type { State } from "../../vault/src/state/state.ts";
+import { emptyMap, entries, remove, set } from "../../vault/src/state/map.ts";
+import { jobAt, type State } from "../../vault/src/state/state.ts";
 import type { Promise_ } from "./ghost.ts";
 import { type Mind, PRODUCTION } from "./house/vault.ts";
 import { TABLET } from "./stage.ts";
@@ -49,7 +49,7 @@ function tabletAsPerson(state: State): State {
 function forgetUnsigned(state: State): State {
   let { nonces, slots } = state;
   for (const [id] of entries(state.pending)) {
-    for (const part of get(state.jobs, id)?.parts ?? []) {
+    for (const part of jobAt(state, id)?.parts ?? []) {
       nonces = set(nonces, `${part.chain}:${part.from}`, part.nonce);
       slots = part.slots.reduce(remove, slots);
     }

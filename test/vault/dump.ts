@@ -1,8 +1,8 @@
 /** The vault's state as plain data that two ways to it must agree on: tables as sorted lists, bytes as hex. */
 import { toHex } from "../../core/src/bytes.ts";
-import { entries } from "../../vault/src/state/map.ts";
+import { entries, type PMap } from "../../vault/src/state/map.ts";
 import { hashAt, type Positions } from "../../vault/src/state/positions.ts";
-import type { State } from "../../vault/src/state/state.ts";
+import { openJob, type State } from "../../vault/src/state/state.ts";
 
 type Plain = string | number | boolean | null | readonly Plain[] | { readonly [name: string]: Plain };
 
@@ -23,7 +23,7 @@ function plain(value: unknown): Plain {
 
 function object(value: object): Plain {
   if ("room" in value) return positions(value as Positions);
-  if ("root" in value && "size" in value && !("origin" in value)) return table(value as State["facts"]);
+  if ("root" in value && "size" in value && !("origin" in value)) return table(value as PMap<unknown>);
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, plain(item)]));
 }
 
@@ -31,7 +31,9 @@ function positions(list: Positions): Plain {
   return Array.from({ length: list.length }, (_, at) => hashAt(list, at + 1) ?? null);
 }
 
-function table(map: State["facts"]): Plain {
-  const all = [...entries(map)].map(([key, value]) => [key, plain(value)] as const);
+function table(map: PMap<unknown>): Plain {
+  const all = [...entries(map)].map(
+    ([key, value]) => [key, plain(value instanceof Uint8Array ? openJob(value) : value)] as const,
+  );
   return [map.size, ...all.toSorted(([a], [b]) => (a < b ? -1 : 1))];
 }

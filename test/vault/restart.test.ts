@@ -1,13 +1,15 @@
-/** A restart is a fold: whatever happened, the journal alone gives the state that the running vault has. */
+/** A restart is a fold: whatever happened, the journal alone gives the state that the running vault has, and so does a snapshot
+ *  with the journal after it. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { openRecord } from "../../core/src/journal/record.ts";
 import type { Intent, IntentOf } from "../../core/src/signed/intent.ts";
 import { apply } from "../../vault/src/state/apply.ts";
-import { emptyState } from "../../vault/src/state/state.ts";
+import { encodeState } from "../../vault/src/state/snapshot.ts";
+import { emptyState, type State } from "../../vault/src/state/state.ts";
 import { checkpoint, leavesOf, logOf } from "../world/log.ts";
-import { execution, type MemoryVault } from "../world/vault.ts";
+import { execution, type MemoryVault, throughSnapshot } from "../world/vault.ts";
 import * as world from "../world/world.ts";
 import { dump } from "./dump.ts";
 import {
@@ -158,11 +160,25 @@ const STEPS: { readonly [name: string]: Step } = {
   restart: ({ vault }) => {
     vault.restart();
   },
+  snapshot: ({ vault }) => {
+    const { state } = vault;
+    vault.state = throughSnapshot(state);
+    assert.deepEqual(dump(vault.state), dump(state));
+    assert.deepEqual(written(vault.state), written(state), "equal states are written in one way");
+    vault.boot();
+  },
   wait: ({ vault }, pick) => {
     vault.wait((pick % 50) * 60_000);
     vault.feed({ now: vault.now, tick: true });
   },
 };
+
+/** The bytes of a snapshot. */
+function written(state: State): Buffer {
+  const chunks: Uint8Array[] = [];
+  for (const chunk of encodeState(state)) chunks.push(chunk.slice());
+  return Buffer.concat(chunks);
+}
 
 function lift({ vault }: Stage, intent: Intent): void {
   const reference = `unfreeze ${intent.reference}`;
@@ -188,6 +204,7 @@ test("the fold over the journal's bytes gives the state of the running vault, af
       const { vault } = stage;
       const folded = vault.journal.map(openRecord).reduce(apply, emptyState(vault.state.vaultKey));
       assert.deepEqual(dump(folded), dump(vault.state));
+      assert.deepEqual(written(folded), written(vault.state));
       for (const kind of kinds(vault)) seen.add(kind);
     }),
     { numRuns: 60, seed: 20_261_122 },

@@ -14,6 +14,7 @@ import type { Intent } from "../../core/src/signed/intent.ts";
 import { decode, encode } from "../../core/src/signed/object.ts";
 import { decide } from "../../vault/src/decide/decide.ts";
 import { apply } from "../../vault/src/state/apply.ts";
+import { encodeState, StateReader } from "../../vault/src/state/snapshot.ts";
 import { emptyState, type Founded, type State, startOf } from "../../vault/src/state/state.ts";
 import type { AccountKey, Answer, Effect, Input, Job, KeySpec, Now, Outcome } from "../../vault/src/types.ts";
 import { demandTold } from "./explain.ts";
@@ -39,6 +40,13 @@ export function signJob(job: Job): Uint8Array[] {
     signature[64] = made[0] as number;
     return signature;
   });
+}
+
+/** The state as a start finds it in a snapshot. */
+export function throughSnapshot(state: State): State {
+  const reader = new StateReader();
+  for (const chunk of encodeState(state)) reader.add(chunk);
+  return reader.done();
 }
 
 /** A vault in memory. `hold` keeps effects back until `release`, as a slow key store would. */

@@ -3,6 +3,7 @@ import { decide } from "./decide/decide.ts";
 import { repaired } from "./decide/govern/start.ts";
 import { apply } from "./state/apply.ts";
 import { hashAt } from "./state/positions.ts";
+import { encodeState, StateReader } from "./state/snapshot.ts";
 import { emptyState, isHeir, type State } from "./state/state.ts";
 
 export const mind = {
@@ -19,6 +20,9 @@ export const mind = {
   repaired,
   isHeir,
   isHalted: (state: State) => state.halted,
+  /** The state in pieces, and what puts them together again. */
+  encode: encodeState,
+  decoder: () => new StateReader(),
   deployment: (state: State) => state.deployment,
   isDemonstration: (state: State) => state.genesis?.value.demonstration === true,
 };

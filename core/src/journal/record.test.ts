@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { hashOf } from "../../test/sample.ts";
+import { fromHex, toHex } from "../bytes.ts";
 import { attempt } from "../errors.ts";
 import { decode, encode } from "../signed/object.ts";
 import { openRecord, Record, sealRecord } from "./record.ts";
@@ -19,6 +20,18 @@ test("a record that is not one is refused", () => {
   assert.equal(cut.ok ? "" : cut.code, "MALFORMED");
   const wrong = attempt(() => sealRecord({ ...booted, at: -1 }));
   assert.equal(wrong.ok ? "" : `${wrong.code} ${wrong.field}`, "BAD_VALUE record.at");
+});
+
+test("a record of another version, or of a kind that is not known, is not guessed at", () => {
+  const { bytes } = sealRecord(booted);
+  for (const [from, to] of [
+    ["0001", "0002"],
+    ["0101", "011863"],
+  ] as const) {
+    const changed = fromHex(toHex(bytes).replace(from, to));
+    const found = attempt(() => openRecord(changed));
+    assert.equal(found.ok ? "" : found.code, "JOURNAL_VERSION", to);
+  }
 });
 
 test("the largest record is what a segment takes, and a founding fits", () => {

@@ -2,6 +2,7 @@
  *  these records, so each carries all that the fold needs, and the signed bytes that justified it.
  *  Source: docs/spec/journal.md. */
 import { MAX_ORIGIN } from "../audit/note.ts";
+import { Refused, refuse } from "../errors.ts";
 import { amount, blob, choice, field, flag, hex, list, type Of, optional, slug, text, uint } from "../signed/codec.ts";
 import { addressText, chainId, hash32, time, version } from "../signed/fields.ts";
 import { suspicion } from "../signed/head.ts";
@@ -169,7 +170,13 @@ export function sealRecord(value: Record): Sealed {
   return { value, bytes: encode(Record, value) };
 }
 
-/** Fails: the codes of `decode`. */
+/** Fails: the codes of `decode`; JOURNAL_VERSION for a record that only another version of the program understands. */
 export function openRecord(bytes: Uint8Array): Sealed {
-  return { value: decode(Record, bytes), bytes };
+  try {
+    return { value: decode(Record, bytes), bytes };
+  } catch (error) {
+    const isOther = error instanceof Refused && ["record.version", "record.kind"].includes(error.field);
+    if (!isOther) throw error;
+    return refuse("JOURNAL_VERSION", error.field, error.detail);
+  }
 }

@@ -5,6 +5,7 @@ import { concat, fromHex, type Hash, hash, toHex } from "../bytes.ts";
 import { Refused } from "../errors.ts";
 import {
   advance,
+  advanceFiles,
   CHAIN_START,
   decodeFrameHead,
   decodeHeader,
@@ -12,20 +13,25 @@ import {
   demandNext,
   encodeFrameHead,
   encodeHeader,
+  FILES_START,
   HEADER_BYTES,
   type Header,
   headerHash,
   isUnwritten,
+  PIECE_BYTES_MAX,
+  pieceContext,
   RECORD_BYTES_MAX,
   recordContext,
   recordNonce,
   sealContext,
   segmentName,
+  snapshotName,
 } from "./segment.ts";
 
 const code = (expected: string) => (error: unknown) => error instanceof Refused && error.code === expected;
 const name = (digit: string) => digit.repeat(64) as Hash;
 const header: Header = {
+  form: "segment",
   journal: name("1"),
   identity: name("2"),
   segment: 3,
@@ -51,11 +57,42 @@ test("a header that is short, long, foreign in format or out of range is refused
   for (let at = 0; at < 12; at++) {
     const flipped = bytes.slice();
     flipped[at] = (flipped[at] ?? 0) ^ 1;
-    assert.throws(() => decodeHeader(flipped), code("JOURNAL_CORRUPT"), `byte ${at}`);
+    assert.throws(() => decodeHeader(flipped), code(at < 8 ? "JOURNAL_CORRUPT" : "JOURNAL_VERSION"), `byte ${at}`);
+    assert.throws(() => decodeHeader(flipped, "snapshot"), code("SNAPSHOT_CORRUPT"), `byte ${at}`);
   }
   const huge = bytes.slice();
   huge[80] = 0xff;
   assert.throws(() => decodeHeader(huge), code("JOURNAL_CORRUPT"));
+});
+
+test("a snapshot has a segment's header, and neither is taken for the other", () => {
+  const snapshot: Header = { ...header, form: "snapshot" };
+  const bytes = encodeHeader(snapshot);
+  assert.equal(snapshotName(3), "00000003.snap");
+  assert.deepEqual(decodeHeader(bytes, "snapshot"), snapshot);
+  assert.throws(() => decodeHeader(bytes), code("JOURNAL_CORRUPT"));
+  assert.throws(() => decodeHeader(encodeHeader(header), "snapshot"), code("SNAPSHOT_CORRUPT"));
+  assert.notDeepEqual(headerHash(bytes, "snapshot"), headerHash(bytes));
+  const piece = pieceContext(headerHash(bytes, "snapshot"), 258, true);
+  assert.equal(toHex(piece), `${toHex(headerHash(bytes, "snapshot"))}000000000000010201`);
+  assert.equal(pieceContext(headerHash(bytes), 0, false)[40], 0);
+  assert.equal(decodeFrameHead(encodeFrameHead(RECORD_BYTES_MAX + 1), PIECE_BYTES_MAX), RECORD_BYTES_MAX + 1);
+  assert.equal(decodeFrameHead(encodeFrameHead(PIECE_BYTES_MAX + 1), PIECE_BYTES_MAX), null);
+});
+
+test("what stands for all segments depends on each header, each size and their order", () => {
+  const [one, two] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)] as const;
+  const both = advanceFiles(advanceFiles(FILES_START, one, 7), two, 2 ** 33);
+  assert.equal(
+    both,
+    hash("strongroom/files/1", concat(fromHex(advanceFiles(FILES_START, one, 7)), two, fromHex("0000000200000000"))),
+  );
+  for (const other of [
+    advanceFiles(advanceFiles(FILES_START, one, 8), two, 2 ** 33),
+    advanceFiles(advanceFiles(FILES_START, two, 2 ** 33), one, 7),
+    advanceFiles(FILES_START, two, 2 ** 33),
+  ])
+    assert.notEqual(other, both);
 });
 
 test("only the next segment of the same history is accepted", () => {

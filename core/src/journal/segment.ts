@@ -1,4 +1,5 @@
-/** The layout of a journal segment: header, frames, and the chain that ties every record to all before it.
+/** The layout of a journal's files: the header of segments and snapshots, frames, and the chain that ties every record to all
+ *  before it.
  *
  *  Pure and without keys, so that vault, auditor and restore read one definition. Encryption and files are in the vault's
  *  host; what a record means is in `record.ts`.
@@ -6,7 +7,7 @@
  *  What the chain cannot show: whoever removes whole records from the end of the last segment (or the whole last segment)
  *  leaves a shorter, honest-looking journal. Against that stand the heads that approvals name, the successor's rulebook and
  *  the witnessed log, never this file. Source: docs/spec/journal.md. */
-import { concat, equal, fromHex, type Hash, hashBytes, toHex } from "../bytes.ts";
+import { ascii, concat, equal, fromHex, type Hash, hashBytes, toHex } from "../bytes.ts";
 import { demand, refuse } from "../errors.ts";
 
 /** Sizes in bytes. */
@@ -19,18 +20,29 @@ export const RECORD_BYTES_MAX = 1 << 20;
 /** A disk writes whole sectors: what a power loss leaves unwritten begins at a multiple of this. */
 export const SECTOR_BYTES = 512;
 
-const MAGIC = "strgjrnl";
+/** The largest frame of a snapshot, as plaintext. */
+export const PIECE_BYTES_MAX = 3 << 20;
+
+/** A segment holds records, a snapshot all that they came to. Both have the same header, so that they have the same protection;
+ *  by its first bytes neither is taken for the other. */
+const FORMS = {
+  segment: { magic: "strgjrnl", tag: "strongroom/segment/1", corrupt: "JOURNAL_CORRUPT", version: "JOURNAL_VERSION" },
+  snapshot: { magic: "strgsnap", tag: "strongroom/snapshot/1", corrupt: "SNAPSHOT_CORRUPT", version: "SNAPSHOT_CORRUPT" },
+} as const;
+export type Form = keyof typeof FORMS;
 const VERSION = 1;
 
 /** The chain hash before the first record: 32 zero bytes. */
 export const CHAIN_START = "00".repeat(32) as Hash;
 
-/** The head of a segment.
+/** The head of a segment, or of a snapshot.
  *  `journal`: random name of the journal, made once. `identity`: hash of the vault's identity key. `segment`: from 1, without
- *  gaps. `first`: how many records precede the segment's first one. `before`: chain hash before that record.
- *  `keyNonce` (12 bytes) and `sealedKey` (32 bytes of key ‖ 16 bytes of tag): the segment's own key, sealed with AES-256-GCM
+ *  gaps; of a snapshot the last one that is in it. `first`: how many records precede the segment's first one, or are in the
+ *  snapshot. `before`: chain hash after these.
+ *  `keyNonce` (12 bytes) and `sealedKey` (32 bytes of key ‖ 16 bytes of tag): the file's own key, sealed with AES-256-GCM
  *  under the vault's journal key, with `sealContext(header)` as additional data. */
 export type Header = {
+  readonly form: Form;
   readonly journal: Hash;
   readonly identity: Hash;
   readonly segment: number;
@@ -48,11 +60,16 @@ export function segmentName(segment: number): string {
   return `${String(segment).padStart(8, "0")}.seg`;
 }
 
+/** File name of the snapshot after a segment: eight decimal digits and `.snap`. */
+export function snapshotName(segment: number): string {
+  return `${String(segment).padStart(8, "0")}.snap`;
+}
+
 /** The additional data of the sealed key: all header fields that precede it (120 bytes). */
 export function sealContext(header: Omit<Header, "keyNonce" | "sealedKey">): Uint8Array {
   const bytes = new Uint8Array(OPEN_BYTES);
   const view = new DataView(bytes.buffer);
-  for (let at = 0; at < MAGIC.length; at++) bytes[at] = MAGIC.charCodeAt(at);
+  bytes.set(ascii(FORMS[header.form].magic));
   view.setUint32(8, VERSION);
   bytes.set(fromHex(header.journal), 12);
   bytes.set(fromHex(header.identity), 44);
@@ -62,21 +79,24 @@ export function sealContext(header: Omit<Header, "keyNonce" | "sealedKey">): Uin
   return bytes;
 }
 
-/** The 180 bytes at the start of a segment. */
+/** The 180 bytes at the start of a file. */
 export function encodeHeader(header: Header): Uint8Array {
   return concat(sealContext(header), header.keyNonce, header.sealedKey);
 }
 
 /** Reads a header; says nothing about whether its key opens.
- *  Fails: JOURNAL_CORRUPT when it is short, of another format or version, or holds a number out of range. */
-export function decodeHeader(bytes: Uint8Array): Header {
-  demand(bytes.length === HEADER_BYTES, "JOURNAL_CORRUPT", "header", "the segment ends inside its header");
+ *  Fails: JOURNAL_CORRUPT or SNAPSHOT_CORRUPT when it is short, of another format, or holds a number out of range;
+ *  JOURNAL_VERSION for a segment of another version. */
+export function decodeHeader(bytes: Uint8Array, form: Form = "segment"): Header {
+  const { magic, corrupt, version } = FORMS[form];
+  demand(bytes.length === HEADER_BYTES, corrupt, "header", `the ${form} ends inside its header`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const magic = String.fromCharCode(...bytes.subarray(0, 8));
-  demand(magic === MAGIC && view.getUint32(8) === VERSION, "JOURNAL_CORRUPT", "header", "not a journal segment of version 1");
+  demand(String.fromCharCode(...bytes.subarray(0, 8)) === magic, corrupt, "header", `not a ${form} of a journal`);
+  demand(view.getUint32(8) === VERSION, version, "header.version", `version ${VERSION} is expected, not ${view.getUint32(8)}`);
   const first = view.getBigUint64(80);
-  demand(first <= BigInt(Number.MAX_SAFE_INTEGER), "JOURNAL_CORRUPT", "header.first", "the sequence is out of range");
+  demand(first <= BigInt(Number.MAX_SAFE_INTEGER), corrupt, "header.first", "the sequence is out of range");
   return {
+    form,
     journal: toHex(bytes.subarray(12, 44)) as Hash,
     identity: toHex(bytes.subarray(44, 76)) as Hash,
     segment: view.getUint32(76),
@@ -104,10 +124,19 @@ export function demandNext(
   demand(header.before === position.chain, "JOURNAL_CHAIN", "header.before", "the segment continues another history");
 }
 
-/** What every record of a segment is bound to. */
-export function headerHash(header: Uint8Array): Uint8Array {
-  return hashBytes("strongroom/segment/1", header);
+/** What every frame of a file is bound to. */
+export function headerHash(header: Uint8Array, form: Form = "segment"): Uint8Array {
+  return hashBytes(FORMS[form].tag, header);
 }
+
+/** What stands for all segments up to one: its header and size, and the same of those before it; 32 zero bytes before the
+ *  first. So a segment that is missing, exchanged or of another length is noticed without being read. */
+export function advanceFiles(files: Hash, header: Uint8Array, size: number): Hash {
+  const bytes = new Uint8Array(8);
+  writeUint64(bytes, 0, size);
+  return toHex(hashBytes("strongroom/files/1", fromHex(files), header, bytes)) as Hash;
+}
+export const FILES_START = CHAIN_START;
 
 /** Additional data of a record: header hash ‖ u64 sequence ‖ chain hash before it (72 bytes), written to `into`. */
 export function recordContext(
@@ -122,8 +151,17 @@ export function recordContext(
   return into;
 }
 
-/** The nonce of the segment's `count`-th record (from 0): u32 zero ‖ u64 count, written to `into`, whose first four bytes are
- *  zero. Unique because a key serves one segment. */
+/** Additional data of a snapshot's frame: header hash ‖ u64 number of the frame, from 0 ‖ u8 whether it is the last. */
+export function pieceContext(header: Uint8Array, count: number, isLast: boolean): Uint8Array {
+  const bytes = new Uint8Array(41);
+  bytes.set(header);
+  writeUint64(bytes, 32, count);
+  bytes[40] = isLast ? 1 : 0;
+  return bytes;
+}
+
+/** The nonce of a file's `count`-th frame (from 0): u32 zero ‖ u64 count, written to `into`, whose first four bytes are
+ *  zero. Unique because a key serves one file. */
 export function recordNonce(count: number, into: Uint8Array = new Uint8Array(12)): Uint8Array {
   writeUint64(into, 4, count);
   return into;
@@ -156,11 +194,11 @@ export function encodeFrameHead(length: number): Uint8Array {
   return bytes;
 }
 
-/** Length of the plaintext that a frame announces, or null when the eight bytes are no frame head. */
-export function decodeFrameHead(bytes: Uint8Array): number | null {
+/** Length of the plaintext that a frame announces, at most `max`, or null when the eight bytes are no frame head. */
+export function decodeFrameHead(bytes: Uint8Array, max = RECORD_BYTES_MAX): number | null {
   const view = new DataView(bytes.buffer, bytes.byteOffset, FRAME_HEAD_BYTES);
   const length = view.getUint32(0);
-  return length <= RECORD_BYTES_MAX && view.getUint32(4) === ~length >>> 0 ? length : null;
+  return length <= max && view.getUint32(4) === ~length >>> 0 ? length : null;
 }
 
 /** Whether a frame that cannot be read may be what a power loss leaves of a write that nobody was told of.

@@ -8,12 +8,12 @@ import { derivePrivateKey } from "../../../core/src/keys/hd.ts";
 import { Command, ExecutionBody } from "../../../core/src/protocol/command.ts";
 import { decode, encode, Signed } from "../../../core/src/signed/object.ts";
 import { Receipt } from "../../../core/src/signed/receipt.ts";
-import type { WholeMind } from "../../../vault/src/host/boot.ts";
 import { clockFrom } from "../../../vault/src/host/clock.ts";
 import type { Journal } from "../../../vault/src/host/journal/write.ts";
 import { KeyFaultError } from "../../../vault/src/host/keys/fault.ts";
 import type { Keystore } from "../../../vault/src/host/keys/software.ts";
 import { receiptsOf } from "../../../vault/src/host/receipts.ts";
+import type { WholeMind } from "../../../vault/src/host/replay.ts";
 import { Loop } from "../../../vault/src/host/run.ts";
 import { mind as production } from "../../../vault/src/mind.ts";
 import type { State } from "../../../vault/src/state/state.ts";
@@ -47,6 +47,12 @@ const identity = {
     throw new Error("nobody asks for checkpoints here");
   },
 };
+
+const never = (): never => {
+  throw new Error("no snapshot is written here");
+};
+/** A vault starts from its records alone. */
+const NO_KEEPER = { isDue: () => false, begin: never };
 
 const LAZY_MS = 400;
 
@@ -138,7 +144,7 @@ export class VaultProcess {
     const parts = { state, boot: this.boot, journal: this.#journal(), keystore: this.#keystore(), receipts, clock };
     // No journal is put back here, so nothing looks at a mark.
     const mark = () => Promise.resolve();
-    this.#loop = new Loop({ mind, ...parts, mark, fence: { held: () => true } });
+    this.#loop = new Loop({ mind, ...parts, mark, keeper: NO_KEEPER, fence: { held: () => true } });
     this.#loop.ended.catch((error: unknown) => {
       time.fault = error;
     });
@@ -227,6 +233,7 @@ export class VaultProcess {
         return this.head;
       },
       head: () => this.head,
+      cut: never,
       close: async () => undefined,
     };
   }

@@ -6,7 +6,7 @@ import { render, textHash } from "@strongroom/core/text/render";
 import { hash } from "../state/hash.ts";
 import { readIntent } from "../state/intent.ts";
 import { get, has } from "../state/map.ts";
-import type { Founded, JobPart, JobState, Opening } from "../state/state.ts";
+import { type Founded, type JobPart, type JobState, jobAt, type Opening } from "../state/state.ts";
 import type { Now, Outcome } from "../types.ts";
 import { ok, recordAt } from "./draft.ts";
 import { enter, retire } from "./entry.ts";
@@ -63,7 +63,7 @@ function knownJob(state: Founded, orders: readonly Order<Intent>[]): JobState | 
   const [used] = known;
   if (known.every((one) => one === undefined)) return undefined;
   if (used !== undefined && "done" in used) return undefined;
-  const job = used && get(state.jobs, used.job);
+  const job = used && jobAt(state, used.job);
   const same = job?.parts.length === orders.length && orders.every((order, at) => order.id === job.parts[at]?.id);
   if (!same) refuse("INTENT_USED", "orders", "an intent was carried out already, alone or with others");
   return job;

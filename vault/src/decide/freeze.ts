@@ -9,6 +9,7 @@ import type { IntentOf } from "@strongroom/core/signed/intent";
 import { encode } from "@strongroom/core/signed/object";
 import { approvalWords } from "@strongroom/core/text/demand";
 import { MAX_FREEZES, MAX_LIVE_LISTED } from "../limits.ts";
+import { type PackedJob, seqOf } from "../state/job.ts";
 import { entries, get, has, values } from "../state/map.ts";
 import { type Founded, type JobState, partAt, type State, versionsOf } from "../state/state.ts";
 import type { Now, Outcome } from "../types.ts";
@@ -71,16 +72,22 @@ function isAddress({ book }: Founded, subject: string): boolean {
 /** The live signed transactions, all their versions: what the vault can no longer stop. The newest come first, and one version
  *  of each before a second one of any, so that no number of versions keeps another payment out of the list. */
 export function freezeBody(state: State, intent: Hash): Uint8Array {
-  const open = [...entries(state.live)].map(([, place]) => place);
-  const jobs = new Map(open.map(({ job }) => [job, (get(state.jobs, job) as JobState).seq]));
-  const newest = open.sort((a, b) => Number(jobs.get(b.job)) - Number(jobs.get(a.job)) || a.part - b.part);
-  const versions = newest.map((place) =>
-    [...versionsOf(state, partAt(state, place))].flatMap(({ id, transaction }) => {
+  const open = [...entries(state.live)].map(([, place]) => ({
+    place,
+    seq: seqOf(get(state.jobs, place.job) as JobState | PackedJob),
+  }));
+  open.sort((a, b) => b.seq - a.seq || a.place.part - b.place.part);
+  const first: FreezeBody["live"][number][] = [];
+  const others: typeof first = [];
+  for (const { place } of open) {
+    if (first.length === MAX_LIVE_LISTED) break;
+    const versions = [...versionsOf(state, partAt(state, place))].flatMap(({ id, transaction }) => {
       return transaction === undefined ? [] : [{ intent: id, id: transaction.id }];
-    }),
-  );
-  const live = [...versions.flatMap((all) => all.slice(0, 1)), ...versions.flatMap((all) => all.slice(1))];
-  return encode(FreezeBody, { intent, live: live.slice(0, MAX_LIVE_LISTED) });
+    });
+    first.push(...versions.slice(0, 1));
+    others.push(...versions.slice(1));
+  }
+  return encode(FreezeBody, { intent, live: [...first, ...others].slice(0, MAX_LIVE_LISTED) });
 }
 
 /** Lifts a freeze. Fails: those of `unfreezeSteps`. */

@@ -8,7 +8,7 @@ import { MAX_REGISTERED, MAX_REGISTERED_EACH, MAX_REJECTED, MAX_REJECTED_EACH, M
 import { hash } from "../state/hash.ts";
 import { readIntent } from "../state/intent.ts";
 import { get, has, values } from "../state/map.ts";
-import type { Founded } from "../state/state.ts";
+import { type Founded, jobAt } from "../state/state.ts";
 import type { Now, Outcome } from "../types.ts";
 import { ok, recordAt } from "./draft.ts";
 import { approversOf, type Given, readApproval, readApprovals } from "./evidence/approvals.ts";
@@ -38,7 +38,7 @@ function reject(state: Founded, now: Now, { subject, key, approval }: Objected):
 function isOut(state: Founded, id: Hash): boolean {
   const used = get(state.intents, id);
   if (used === undefined) return false;
-  return "done" in used || get(state.jobs, used.job)?.status === "signed";
+  return "done" in used || jobAt(state, used.job)?.status === "signed";
 }
 
 function veto(state: Founded, now: Now, { subject, person, approval }: Objected): Outcome {

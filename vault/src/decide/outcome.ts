@@ -6,7 +6,7 @@ import { attempt, type RefusalCode } from "@strongroom/core/errors";
 import { isPublicKey } from "@strongroom/core/keys/secp256k1";
 import { openedWallet, signedJob } from "../state/apply.ts";
 import { get, has } from "../state/map.ts";
-import { type Founded, isRetired, isSuspect, type JobPart, type JobState, type State } from "../state/state.ts";
+import { type Founded, isRetired, isSuspect, type JobPart, type JobState, jobAt, type State } from "../state/state.ts";
 import type { AccountKey, Effect, Input, JobId, KeyFault, Outcome } from "../types.ts";
 import { recordAt, refusal } from "./draft.ts";
 import { touchedBy } from "./payment/resolve.ts";
@@ -20,7 +20,7 @@ const NOTHING: Outcome = { records: [], effects: [] };
 /** A key store's answer to a signing job. A job that waits for no signature is ignored: answers may come twice. A suspected
  *  vault gives nothing out to be signed, so it takes no answer. */
 export function signed(state: State, { now, signed: id, result }: Extract<Input, { signed: JobId }>): Outcome {
-  const job = get(state.jobs, id);
+  const job = jobAt(state, id);
   if (job === undefined || job.status !== "committed" || isSuspect(state)) return NOTHING;
   const why = hindrance(state, job);
   if (why !== undefined) {

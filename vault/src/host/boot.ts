@@ -5,45 +5,29 @@ import { randomBytes } from "node:crypto";
 import { chmod, mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Hash, toHex } from "@strongroom/core/bytes";
-import { openRecord } from "@strongroom/core/journal/record";
 import { CHAIN_START } from "@strongroom/core/journal/segment";
-import type { Suspicion } from "@strongroom/core/signed/head";
 import { clockFrom } from "./clock.ts";
 import { diskOf, realFiles, sweep } from "./disk.ts";
 import { Fault, systemCode } from "./fault.ts";
 import { type Fence, takeFence } from "./journal/fence.ts";
-import { readMark, suspicionOf, writeMark } from "./journal/mark.ts";
-import { type Batch, mend, readJournal } from "./journal/read.ts";
+import { Keeper } from "./journal/keeper.ts";
+import { writeMark } from "./journal/mark.ts";
+import { mend } from "./journal/read.ts";
 import { continueJournal, createJournal, type Head, type Place } from "./journal/write.ts";
 import { readNames, type Work } from "./keys/file.ts";
 import { createKeystore, openKeystore, type SoftwareKeystore } from "./keys/software.ts";
+import { programHash } from "./launch/programHash.ts";
+import { limits } from "./limits.ts";
 import { receiptsOf } from "./receipts.ts";
-import { Loop, type Mind } from "./run.ts";
-
-/** The pure side with what a start needs of it. `empty`: state of an empty journal, for the identity key in lower-case hex.
- *  `journaledAt`: lower bound of the time in the newest record, null without one. `head`: chain hash after the newest.
- *  `hashAt`: chain hash after so many records. */
-export type WholeMind<State> = Mind<State> & {
-  empty(identityKey: string): State;
-  journaledAt(state: State): number | null;
-  head(state: State): Hash;
-  hashAt(state: State, seq: number): Hash | undefined;
-};
-
-/** What a replay found. */
-export type Replayed<State> = {
-  readonly state: State;
-  readonly last: Batch;
-  readonly records: number;
-  readonly suspicion: Suspicion | null;
-  readonly ms: number;
-};
+import { type Reading, type Replayed, replay, verify, type WholeMind } from "./replay.ts";
+import { Loop } from "./run.ts";
 
 export type Vault<State> = {
   readonly loop: Loop<State>;
   readonly keystore: SoftwareKeystore;
   readonly boot: Hash;
   readonly replayed: Replayed<State>;
+  readonly keeper: Keeper<State>;
   /** Ends after the batch that is under way, closes the journal and clears the secrets. */
   close(): Promise<void>;
 };
@@ -104,62 +88,63 @@ export async function demandVault(data: string): Promise<void> {
   });
 }
 
-/** Reads and verifies all of a journal and folds it into a state; changes nothing.
- *  Fails: as `openKeystore` and `readJournal`, and with the codes of records that are not of their format. */
+/** Reads and verifies all of a journal, folds it into a state, and compares the snapshots with it; changes nothing, and may be
+ *  run beside the vault. Fails: as `openKeystore` and `verify`. */
 export async function verifyData<State>(data: string, passphrase: Buffer, mind: WholeMind<State>): Promise<Replayed<State>> {
   const keystore = await openKeystore(keystorePath(data), passphrase);
   try {
-    return await replay(placeOf(data, keystore), toHex(keystore.identity.publicKey), mind);
+    return await verify(readingOf(data, keystore, mind));
   } finally {
     keystore.close();
   }
 }
 
-/** Starts the vault of a folder. The caller clears the passphrase. Fails: as `verifyData`, DATA_OWNER and JOURNAL_WRITE. */
-export async function bootVault<State>(data: string, passphrase: Buffer, mind: WholeMind<State>): Promise<Vault<State>> {
+function readingOf<State>(data: string, keystore: SoftwareKeystore, mind: WholeMind<State>): Reading<State> {
+  const identityKey = toHex(keystore.identity.publicKey);
+  return { place: placeOf(data, keystore), identityKey, mind, program: programHash() };
+}
+
+/** Starts the vault of a folder. The caller clears the passphrase. `tell` hears what goes wrong with snapshots, one line each.
+ *  Fails: as `openKeystore` and `replay`, DATA_OWNER and JOURNAL_WRITE. */
+export async function bootVault<State>(
+  data: string,
+  passphrase: Buffer,
+  mind: WholeMind<State>,
+  tell: (line: string) => void = () => undefined,
+): Promise<Vault<State>> {
   await demandOwn(data);
   const keystore = await openKeystore(keystorePath(data), passphrase);
   let fence: Fence | undefined;
   try {
-    const place = placeOf(data, keystore);
+    const reading = readingOf(data, keystore, mind);
+    const { place, program } = reading;
     const held = await takeFence(data, realFiles);
     fence = held;
     for (const folder of [data, place.folder, join(data, "outtake")]) await sweep(folder, realFiles);
-    const replayed = await replay(place, toHex(keystore.identity.publicKey), mind);
-    await mend(place, replayed.last);
-    const journal = await continueJournal(place, replayed.last.end);
+    const replayed = await replay(reading);
+    const { state, last, from, refused, records } = replayed;
+    for (const snapshot of refused) tell(`not used: ${snapshot}`);
+    await mend(place, last);
+    const journal = await continueJournal(place, last);
+    const keeper = new Keeper<State>({ place, program, encode: mind.encode, from, tell });
+    if (keeper.isDue(records, limits.startRecords)) keeper.begin(state, last);
     const boot = toHex(randomBytes(32)) as Hash;
-    const { state } = replayed;
     const clock = clockFrom(mind.journaledAt(state));
     const receipts = receiptsOf(keystore.identity, boot);
     const suspicion = replayed.suspicion ?? undefined;
     const mark = (head: Head) => writeMark(place, head);
-    const loop = new Loop({ mind, state, boot, suspicion, journal, mark, fence: held, keystore, receipts, clock });
+    const loop = new Loop({ mind, state, boot, suspicion, journal, mark, keeper, fence: held, keystore, receipts, clock });
     const close = async () => {
       await loop.stop();
+      await keeper.close();
       await journal.close();
       await held.close();
       keystore.close();
     };
-    return { loop, keystore, boot, replayed, close };
+    return { loop, keystore, boot, replayed, keeper, close };
   } catch (error) {
     await fence?.close();
     keystore.close();
     throw error;
   }
-}
-
-async function replay<State>(place: Place, identityKey: string, mind: WholeMind<State>): Promise<Replayed<State>> {
-  const begun = performance.now();
-  // Before the journal, which only grows while somebody verifies it.
-  const mark = await readMark(place);
-  let state = mind.empty(identityKey);
-  let last: Batch | undefined;
-  for await (const batch of readJournal(place)) {
-    for (const bytes of batch.records) state = mind.apply(state, openRecord(bytes));
-    last = { ...batch, records: [] };
-  }
-  if (last === undefined || mind.head(state) !== last.end.chain) throw new Fault("BUG", "The fold leads to another head.");
-  const suspicion = suspicionOf(mark, (seq) => mind.hashAt(state, seq));
-  return { state, last, records: last.end.sequence, suspicion, ms: Math.round(performance.now() - begun) };
 }

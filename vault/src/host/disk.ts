@@ -8,7 +8,7 @@ import { dirname, join } from "node:path";
 import { systemCode } from "./fault.ts";
 
 /** The calls that reach the disk; tests hand in ones that fail. */
-export type Files = Pick<typeof fs, "open" | "rename" | "readdir" | "stat" | "lstat" | "unlink" | "link" | "mkdir">;
+export type Files = Pick<typeof fs, "open" | "rename" | "readdir" | "stat" | "lstat" | "statfs" | "unlink" | "link" | "mkdir">;
 export const realFiles: Files = fs;
 
 export type Disk = ReturnType<typeof diskOf>;
@@ -31,6 +31,10 @@ export function diskOf(files: Files) {
     try {
       await fill(handle);
       await handle.datasync();
+    } catch (error) {
+      // It may have filled the disk. What cannot be removed now is swept away at the next start.
+      await files.unlink(fresh).catch(() => undefined);
+      throw error;
     } finally {
       await handle.close();
     }

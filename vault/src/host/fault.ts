@@ -82,3 +82,9 @@ export function lastWords(error: unknown): { exit: number; code: string; text: s
 export function systemCode(error: unknown): string {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
 }
+
+/** Takes a failed call for null when what it was about is not there. */
+export function absent(error: unknown): null {
+  if (systemCode(error) === "ENOENT") return null;
+  throw error;
+}

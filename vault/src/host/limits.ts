@@ -49,6 +49,15 @@ export const limits = {
   appendBytes: 16 * 1024 * 1024,
   /** What the journal's reader holds at once. */
   readBytes: 4 * 1024 * 1024,
+  /** Records after which the state is written down anew, and how many a start reads without doing so at once. */
+  snapshotRecords: 100_000,
+  startRecords: 20_000,
+  /** What of a snapshot is written with one call. */
+  snapshotWriteBytes: 1024 * 1024,
+  /** What of a snapshot may be written and not synced, so that no sync of the journal waits for much more than its own. */
+  snapshotSyncBytes: 8 * 1024 * 1024,
+  /** What a snapshot leaves free on the disk: the journal needs it. */
+  spareBytes: 256 * 1024 * 1024,
   /** Passphrase of the keystore. */
   passphraseBytesMin: 8,
   passphraseBytes: 1024,

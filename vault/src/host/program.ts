@@ -20,6 +20,7 @@ import { becomeVault } from "./launch/launch.ts";
 import { measure, type Subject } from "./launch/protections.ts";
 import { readList } from "./launch/readList.ts";
 import { tryForbidden } from "./launch/selfcheck.ts";
+import type { Replayed } from "./replay.ts";
 import { type Lines, linesOf } from "./serve/console.ts";
 import { serveUntilEnd } from "./serve/serve.ts";
 import { clearPath } from "./serve/socket.ts";
@@ -186,25 +187,34 @@ async function run<State>(call: Call<State>): Promise<void> {
   await demandVault(data);
   if (values.socket !== undefined) await clearPath(values.socket);
   const { passphrase, lines } = await passphraseOf(call);
-  const vault = await bootVault(data, passphrase, mind).finally(() => passphrase.fill(0));
+  const vault = await bootVault(data, passphrase, mind, (line) => streams.error(`${line}\n`)).finally(() => passphrase.fill(0));
   const { loop, keystore, replayed } = vault;
   const mode = values["socket-group"] ? 0o660 : 0o600;
   const openings = {
     loop,
     tightens,
     data,
-    measure: () => measure(subjectOf(call, mind.isDemonstration(loop.state))),
+    measure: () => {
+      const { failure } = vault.keeper;
+      const snapshots = failure === null ? replayed.refused : [...replayed.refused, failure];
+      return measure({ ...subjectOf(call, mind.isDemonstration(loop.state)), snapshots });
+    },
     socket: values.socket === undefined ? null : ({ path: values.socket, mode } as const),
     lines,
     write: streams.out,
   };
   const identityKey = toHex(keystore.identity.publicKey);
-  const ready = { event: "ready", vault: keystore.identity.id, identityKey, records: replayed.records, replayMs: replayed.ms };
+  const ready = { event: "ready", vault: keystore.identity.id, identityKey, ...replayOf(replayed) };
   try {
     await serveUntilEnd(openings, () => say(streams, ready));
   } finally {
     await vault.close();
   }
+}
+
+/** How the state was come by: `records` of the journal, `fromSnapshot` of them not read again. */
+function replayOf({ records, from, ms }: Replayed<unknown>) {
+  return { records, fromSnapshot: from.end.sequence, replayMs: ms };
 }
 
 /** What holds, and what was tried and must not have worked. Fails: UNPROTECTED when something went through. */
@@ -231,6 +241,7 @@ function subjectOf<State>({ data, values }: Call<State>, demonstration: boolean)
     code: [...codeRead(values), "/proc/self/exe"],
     starter: values.starter === undefined ? null : Number(values.starter),
     keystore: "software",
+    snapshots: null,
     demonstration,
     reasons: new Map(reasons),
   };

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import type { Hash } from "@strongroom/core/bytes";
 import { ascii, toHex } from "@strongroom/core/bytes";
-import { CHAIN_START } from "@strongroom/core/journal/segment";
+import { CHAIN_START, FILES_START } from "@strongroom/core/journal/segment";
 import { requestId } from "@strongroom/core/protocol/command";
 import { decode, Signed } from "@strongroom/core/signed/object";
 import { Receipt } from "@strongroom/core/signed/receipt";
@@ -70,6 +70,10 @@ function journalOf(held = false) {
       return journal.head();
     },
     head: () => ({ sequence: durable, chain: CHAIN_START }),
+    async cut() {
+      syncs.push(["cut"]);
+      return { end: { segment: 1, ...journal.head() }, files: FILES_START };
+    },
     close: () => Promise.resolve(),
   };
   const release = () => {
@@ -116,6 +120,7 @@ function start(t: TestContext, own: Partial<Parts<World>> = {}): Loop<World> {
     state: { log: [], jobs: [] },
     boot,
     journal: journalOf().journal,
+    keeper: { isDue: () => false, begin: assert.fail },
     fence: { held: () => true },
     mark: () => Promise.resolve(),
     keystore: keystoreOf(),

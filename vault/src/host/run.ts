@@ -10,6 +10,7 @@ import type { Suspicion } from "@strongroom/core/signed/head";
 import type { Answer, Effect, Input, JobId, Now, Outcome } from "../types.ts";
 import { Fault } from "./fault.ts";
 import type { Fence } from "./journal/fence.ts";
+import type { Keeper } from "./journal/keeper.ts";
 import type { Head, Journal } from "./journal/write.ts";
 import type { Keystore } from "./keys/software.ts";
 import { limits } from "./limits.ts";
@@ -32,6 +33,7 @@ export type Parts<State> = {
   readonly suspicion?: Suspicion | undefined;
   readonly journal: Journal;
   readonly mark: (head: Head) => Promise<void>;
+  readonly keeper: Pick<Keeper<State>, "isDue" | "begin">;
   readonly fence: Pick<Fence, "held">;
   readonly keystore: Keystore;
   readonly receipts: Receipts;
@@ -150,7 +152,7 @@ export class Loop<State> {
   }
 
   async #drain(): Promise<void> {
-    const { journal, fence } = this.#parts;
+    const { journal, fence, keeper } = this.#parts;
     while (this.#first.length + this.#queue.length > 0) {
       // One turn of the event loop first: what arrives together is decided and synced together, and what comes first gets in.
       await new Promise((next) => setImmediate(next));
@@ -162,6 +164,8 @@ export class Loop<State> {
       if (this.#failed) return;
       this.#stand = this.#standAt(head);
       for (const one of decided) this.#perform(one);
+      // Nothing is decided meanwhile, so this is the state after exactly the records before the cut.
+      if (keeper.isDue(head.sequence)) keeper.begin(this.#state, await journal.cut());
     }
     // In the same turn in which the queue was seen empty, so that no input is left lying.
     this.#draining = null;

@@ -17,6 +17,7 @@ import { Rulebook } from "@strongroom/core/signed/rulebook";
 import { CHECKPOINT_WINDOW_MS, MAX_REGISTERED } from "../limits.ts";
 import { hashBytes } from "./hash.ts";
 import { type Read, readIntent } from "./intent.ts";
+import { packJob } from "./job.ts";
 import { entries, get, type PMap, remove, set } from "./map.ts";
 import { append } from "./positions.ts";
 import {
@@ -24,6 +25,7 @@ import {
   type JobPart,
   type JobState,
   type Opening,
+  openJob,
   type Place,
   partAt,
   type Started,
@@ -321,14 +323,17 @@ export function signedJob(job: JobState, transactions: RecordOf<"signed">["trans
   return { ...job, status: "signed", parts: job.parts.map((part, at) => ({ ...part, transaction: transactions[at] })) };
 }
 
-function signed(state: State, { job: id, transactions: made }: RecordOf<"signed">): State {
-  const job = signedJob(need(state.jobs, id), made);
+function signed(state: State, { job: named, transactions: made }: RecordOf<"signed">): State {
+  const job = signedJob(needJob(state, named), made);
+  // The text that is kept already, not a second one.
+  const { id } = job;
   const transactions = made.reduce((table, transaction, part) => {
     return set(table, `${job.parts[part]?.chain}:${transaction.id}`, { job: id, part });
   }, state.transactions);
   const registered = job.parts.reduce((table, part) => remove(table, part.id), state.registered);
   const facts = forgetIntents(state, job.parts);
-  return { ...state, transactions, registered, facts, jobs: set(state.jobs, id, job), pending: remove(state.pending, id) };
+  const [jobs, pending] = [set(state.jobs, id, packJob(job)), remove(state.pending, id)];
+  return { ...state, transactions, registered, facts, jobs, pending };
 }
 
 /** What was stated about intents is not asked for once they are signed. */
@@ -339,13 +344,13 @@ function forgetIntents({ book, facts }: State, parts: readonly JobPart[]): State
 }
 
 function withheld(state: State, id: Hash): State {
-  const job: JobState = { ...need(state.jobs, id), status: "withheld", withheldSeq: state.seq };
+  const job: JobState = { ...needJob(state, id), status: "withheld", withheldSeq: state.seq };
   return { ...state, jobs: set(state.jobs, id, job), pending: remove(state.pending, id) };
 }
 
 function resumed(state: State, id: Hash): State {
   const { boot, book } = state;
-  const job: JobState = { ...need(state.jobs, id), status: "committed", boot, rulebook: book?.id };
+  const job: JobState = { ...needJob(state, id), status: "committed", boot, rulebook: book?.id };
   return { ...state, jobs: set(state.jobs, id, job), pending: set(state.pending, id, true as const) };
 }
 
@@ -397,6 +402,10 @@ function newestKey(proof: Uint8Array): string {
 function checkpointed(state: State, { origin, size, root, at }: RecordOf<"checkpointed">): State {
   const written = add(state.log?.written ?? unused(true), 1n, rollingSpan(CHECKPOINT_WINDOW_MS, at).bucket);
   return { ...state, log: { head: { origin, size, root }, written } };
+}
+
+function needJob({ jobs }: State, id: Hash): JobState {
+  return openJob(need(jobs, id));
 }
 
 /** What must be there because `decide` checked it before it made the record. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { emptyMap, entries, get, has, type PMap, remove, set, values } from "./map.ts";
+import { emptyMap, entries, get, has, keptKey, MapBuilder, type PMap, remove, set, values } from "./map.ts";
 
 /** Pairs of keys with one FNV-1a hash, so that they share a list. */
 const COLLIDING = [
@@ -101,4 +101,47 @@ test("ten thousand keys come back, by key and by what holds of them", () => {
   for (let number = 0; number < 10_000; number++) map = remove(map, `intent ${number}`);
   assert.equal(map.size, 0);
   assert.deepEqual([...entries(map)], []);
+});
+
+function rebuilt<V>(map: PMap<V>): PMap<V> {
+  const builder = new MapBuilder<V>();
+  for (const [key, value] of entries(map)) assert.ok(builder.add(key, value), key);
+  return builder.done();
+}
+
+test("a map that is built from its entries is that map, in the same order, and lives on like it", () => {
+  const key = fc.oneof(fc.constantFrom(...COLLIDING.flat()), fc.string({ maxLength: 3 }));
+  const steps = fc.array(fc.record({ key, value: fc.option(fc.nat(), { nil: undefined, freq: 3 }) }), {
+    maxLength: 300,
+    size: "max",
+  });
+  fc.assert(
+    fc.property(steps, steps, (list, more) => {
+      const map = list.reduce(step, emptyMap<number>());
+      const copy = rebuilt(map);
+      assert.deepEqual([copy.size, [...entries(copy)]], [map.size, [...entries(map)]]);
+      assert.deepEqual([...entries(more.reduce(step, copy))], [...entries(more.reduce(step, map))]);
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test("a builder takes entries in one order only, and each key once", () => {
+  const keys = [...entries([...COLLIDING.flat(), "a", "b", "c"].reduce((map, key) => set(map, key, 1), emptyMap<number>()))];
+  for (let at = 0; at + 1 < keys.length; at++) {
+    const builder = new MapBuilder<number>();
+    const [one, two] = [keys[at]?.[0] ?? "", keys[at + 1]?.[0] ?? ""];
+    assert.ok(builder.add(two, 1));
+    assert.equal(builder.add(two, 1), false);
+    assert.equal(builder.add(one, 1), hashOf(one) === hashOf(two), `${one} after ${two}`);
+  }
+  const builder = new MapBuilder<number>();
+  for (const key of COLLIDING[0]) assert.ok(builder.add(key, 1));
+  for (const key of COLLIDING[0]) assert.equal(builder.add(key, 1), false);
+});
+
+test("a key is kept in the very text that came first", () => {
+  const [first, again] = ["key", ["k", "ey"].join("")] as const;
+  const map = set(set(emptyMap<number>(), first, 1), again, 2);
+  assert.deepEqual([keptKey(map, again), get(map, first), keptKey(map, "other")], [first, 2, undefined]);
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fromHex, type Hash } from "@strongroom/core/bytes";
 import fc from "fast-check";
-import { append, hashAt, noPositions, type Positions } from "./positions.ts";
+import { append, blocks, extend, hashAt, noPositions, type Positions } from "./positions.ts";
 
 const nameOf = (number: number) => number.toString(16).padStart(64, "0") as Hash;
 
@@ -48,4 +48,17 @@ test("histories that part share what came before and nothing after", () => {
     }),
     { numRuns: 100 },
   );
+});
+
+test("a list comes back from its pieces, which lists of another history do not touch", () => {
+  for (const length of [0, 1, 63, 64, 1023, 1024, 1025, 3000]) {
+    let list = noPositions();
+    for (let number = 0; number < length; number++) list = append(list, fromHex(nameOf(number)));
+    const copy = [...blocks(list)].reduce(extend, noPositions());
+    assert.equal(copy.length, length);
+    for (let number = 0; number < length; number++) assert.equal(hashAt(copy, number + 1), nameOf(number));
+    const [one, two] = [1, 2].map((number) => extend(copy, fromHex(nameOf(number)))) as [Positions, Positions];
+    assert.deepEqual([hashAt(one, length + 1), hashAt(two, length + 1)], [nameOf(1), nameOf(2)]);
+  }
+  assert.throws(() => extend(noPositions(), new Uint8Array(33)), { code: "BAD_VALUE" });
 });

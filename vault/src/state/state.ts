@@ -13,6 +13,7 @@ import type { FreezeLevel, Position } from "@strongroom/core/signed/fields";
 import type { Genesis } from "@strongroom/core/signed/genesis";
 import type { Lost, Start, Suspicion } from "@strongroom/core/signed/head";
 import type { IntentOf } from "@strongroom/core/signed/intent";
+import { type PackedJob, unpackJob } from "./job.ts";
 import { emptyMap, get, type PMap } from "./map.ts";
 import { noPositions, type Positions } from "./positions.ts";
 import type { Usage } from "./usage.ts";
@@ -139,7 +140,8 @@ export type State = {
   /** Intents whose delays run, and some that have expired and were not dropped yet. */
   readonly registered: PMap<{ readonly at: Time; readonly notAfter: Time; readonly initiator: Hash }>;
   readonly freezes: PMap<Freeze>;
-  readonly jobs: PMap<JobState>;
+  /** Signed ones are packed; see `jobAt`. */
+  readonly jobs: PMap<JobState | PackedJob>;
   /** Jobs that are committed and neither signed nor withheld. */
   readonly pending: PMap<true>;
   /** By `<chain>:<address>`: the next nonce, and how many nonces are not final, where there are any. */
@@ -195,9 +197,19 @@ export function isSuspect({ start }: Pick<State, "start">): boolean {
   return start !== null && start.suspicion !== null && !start.confirmed;
 }
 
+/** A job by its id. */
+export function jobAt({ jobs }: Pick<State, "jobs">, id: string): JobState | undefined {
+  const kept = get(jobs, id);
+  return kept === undefined ? undefined : openJob(kept);
+}
+
+export function openJob(kept: JobState | PackedJob): JobState {
+  return kept instanceof Uint8Array ? unpackJob(kept) : kept;
+}
+
 /** The transaction at a place that the state itself names. */
-export function partAt({ jobs }: Pick<State, "jobs">, { job, part }: Place): JobPart {
-  return (get(jobs, job) as JobState).parts[part] as JobPart;
+export function partAt(state: Pick<State, "jobs">, { job, part }: Place): JobPart {
+  return (jobAt(state, job) as JobState).parts[part] as JobPart;
 }
 
 /** A transaction and all that it replaces, the newest first. */

@@ -13,7 +13,7 @@ import { Intent, type IntentOf } from "@strongroom/core/signed/intent";
 import { encode } from "@strongroom/core/signed/object";
 import { MAX_VERSIONS } from "../../limits.ts";
 import { get } from "../../state/map.ts";
-import { type Founded, type JobPart, type JobState, partAt, versionsOf } from "../../state/state.ts";
+import { type Founded, type JobPart, type JobState, jobAt, partAt, versionsOf } from "../../state/state.ts";
 import type { Now, Outcome } from "../../types.ts";
 import { ok, recordAt } from "../draft.ts";
 import { demandNotAdverse } from "../evidence/facts.ts";
@@ -54,14 +54,14 @@ function sign(job: Parameters<typeof signingJob>[0]): Outcome {
 function standingOf(state: Founded, id: string): Standing {
   const used = get(state.intents, id);
   if (used === undefined || !("job" in used)) refuse("INTENT_UNKNOWN", "intent", "no transaction was made for this intent");
-  const first = get(state.jobs, used.job) as JobState;
+  const first = jobAt(state, used.job) as JobState;
   demand(first.status === "signed", "REPRICE_NOT_LIVE", "intent", `its transaction is ${first.status}; execute it`);
   const [slot] = partAt(state, used).slots as readonly [string];
   const holder = get(state.live, slot);
   if (holder === undefined) refuse("REPRICE_NOT_LIVE", "intent", "its place on the chain is final");
   const newest = partAt(state, holder);
   demand(newest.id === id, "REPRICE_NOT_LIVE", "intent", `intent ${newest.id} has taken its place`);
-  return { first, newest, job: get(state.jobs, holder.job) as JobState };
+  return { first, newest, job: jobAt(state, holder.job) as JobState };
 }
 
 /** Whether the newest version is what would be built on this context. Fails: CONTEXT_INVALID, GAS_TOO_LOW. */

@@ -14,7 +14,16 @@ import type { ClassSeen } from "@strongroom/core/signed/rulebook";
 import { findAsset, findChain } from "@strongroom/core/text/render";
 import type { Read } from "../../state/intent.ts";
 import { get, has } from "../../state/map.ts";
-import { type Address, type Founded, type JobPart, type JobState, partAt, type State, type Wallet } from "../../state/state.ts";
+import {
+  type Address,
+  type Founded,
+  type JobPart,
+  type JobState,
+  jobAt,
+  partAt,
+  type State,
+  type Wallet,
+} from "../../state/state.ts";
 import type { Now } from "../../types.ts";
 import { holderOf } from "../evidence/approvals.ts";
 import { whenOf } from "../evidence/clock.ts";
@@ -221,7 +230,7 @@ function replacedBy(state: Founded, { intent, replaces, from }: { intent: OnChai
   const [slot] = partAt(state, used).slots as readonly [string];
   const holder = get(state.live, slot);
   if (holder === undefined) refuse("REPLACES_UNKNOWN", "intent.replaces", "its transaction is final");
-  const { status } = get(state.jobs, holder.job) as JobState;
+  const { status } = jobAt(state, holder.job) as JobState;
   demand(status !== "committed", "REPLACES_UNKNOWN", "intent.replaces", "its transaction is being signed");
   const newest = partAt(state, holder);
   const { from: payer, chain, wallet, pay } = newest;

@@ -12,6 +12,7 @@ import {
   isRetired,
   type JobPart,
   type JobState,
+  jobAt,
   type Place,
   partAt,
   type State,
@@ -96,7 +97,7 @@ function entry(state: Founded, name: string): Uint8Array {
 
 function execution(state: Founded, name: string): Uint8Array {
   const used = get(state.intents, name);
-  const job = used !== undefined && "job" in used ? get(state.jobs, used.job) : undefined;
+  const job = used !== undefined && "job" in used ? jobAt(state, used.job) : undefined;
   if (job === undefined) refuse("INTENT_UNKNOWN", "name", "the vault has no transaction for this intent");
   return executionBody(state, job);
 }

@@ -8,17 +8,17 @@ import { timingSafeEqual } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { toHex } from "@strongroom/core/bytes";
 import { openRecord } from "@strongroom/core/journal/record";
-import { CHAIN_START } from "@strongroom/core/journal/segment";
-import { keystorePath, makeFolders, placeOf, type WholeMind } from "../boot.ts";
+import { keystorePath, makeFolders, placeOf } from "../boot.ts";
 import { diskOf, realFiles } from "../disk.ts";
-import { Fault, systemCode } from "../fault.ts";
+import { absent, Fault } from "../fault.ts";
 import { takeFence } from "../journal/fence.ts";
 import { writeMark } from "../journal/mark.ts";
-import { readJournal } from "../journal/read.ts";
-import { continueJournal, createJournal, type Head, type Journal, type Place } from "../journal/write.ts";
+import { JOURNAL_START, readJournal } from "../journal/read.ts";
+import { type Boundary, continueJournal, createJournal, type Head, type Journal, type Place } from "../journal/write.ts";
 import { clearSecrets, openKeystoreFile, type Work } from "../keys/file.ts";
 import { createKeystore, openKeystore, type SoftwareKeystore } from "../keys/software.ts";
 import { limits } from "../limits.ts";
+import type { WholeMind } from "../replay.ts";
 
 /** The pure side with what a succession needs of it. `isHeir`: whether the state's rulebook has made this vault the active one
  *  after another one. */
@@ -93,7 +93,9 @@ async function copy<State>(
   own: SoftwareKeystore,
 ): Promise<{ state: State; head: Head }> {
   await createJournal(to);
-  const journal = await continueJournal(to, { segment: 1, sequence: 0, chain: CHAIN_START });
+  let made: Boundary = JOURNAL_START;
+  for await (const batch of readJournal(to)) made = batch;
+  const journal = await continueJournal(to, made);
   try {
     let state = mind.empty(toHex(own.identity.publicKey));
     for await (const { records } of readJournal(from)) {
@@ -118,9 +120,4 @@ async function appendAll(journal: Journal, records: readonly Buffer[]): Promise<
     bytes += record.length;
   }
   await journal.append(batch);
-}
-
-function absent(error: unknown): null {
-  if (systemCode(error) === "ENOENT") return null;
-  throw error;
 }

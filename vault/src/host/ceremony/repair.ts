@@ -11,18 +11,20 @@ import { join } from "node:path";
 import { type Hash, toHex } from "@strongroom/core/bytes";
 import { type RefusalCode, Refused } from "@strongroom/core/errors";
 import { openRecord, type RecordOf, type Sealed } from "@strongroom/core/journal/record";
-import { segmentName } from "@strongroom/core/journal/segment";
+import { segmentName, snapshotName } from "@strongroom/core/journal/segment";
 import type { Now } from "../../types.ts";
-import { keystorePath, placeOf, type WholeMind } from "../boot.ts";
+import { keystorePath, placeOf } from "../boot.ts";
 import { clockFrom } from "../clock.ts";
 import { diskOf, realFiles, sweep, writeAll } from "../disk.ts";
-import { Fault, systemCode } from "../fault.ts";
+import { absent, Fault } from "../fault.ts";
 import { takeFence } from "../journal/fence.ts";
 import { markPath } from "../journal/mark.ts";
 import { type Batch, highestSegment, mend, readSegments } from "../journal/read.ts";
+import { listSnapshots } from "../journal/snapshot.ts";
 import { continueJournal, nameLast, type Place, stopWriting } from "../journal/write.ts";
 import { openKeystore } from "../keys/software.ts";
 import { limits } from "../limits.ts";
+import type { WholeMind } from "../replay.ts";
 
 /** The pure side with what a repair needs of it. */
 export type RepairMind<State> = WholeMind<State> & {
@@ -61,7 +63,7 @@ export async function repairData<State>(
     const { why, segments, bytes, tail } = found;
     const now = clockFrom(mind.journaledAt(found.state))();
     const record = mind.repaired(now, { why, segments, bytes, tail });
-    const journal = await continueJournal(place, found.last.end);
+    const journal = await continueJournal(place, found.last);
     await journal.append([record.bytes]).finally(() => journal.close());
     return aside;
   } finally {
@@ -152,13 +154,14 @@ async function copy(from: string, to: string): Promise<void> {
   }
 }
 
-/** Cuts the journal to its newest good record. The mark goes first, so that what is left is suspected from here on; the newest
- *  segments go before the older ones, so that no gap is left. */
+/** Cuts the journal to its newest good record. The mark goes first, so that what is left is suspected from here on; then the
+ *  snapshots, which may hold what is cut off; the newest segments go before the older ones, so that no gap is left. */
 async function cut<State>(data: string, place: Place, { last, segments }: Salvage<State>): Promise<void> {
   const disk = diskOf(realFiles);
   const drop = async () => {
     await realFiles.unlink(markPath(place)).catch(absent);
     await disk.syncFolder(data);
+    for (const number of await listSnapshots(place)) await realFiles.unlink(join(place.folder, snapshotName(number)));
     for (let number = segments; number > last.end.segment; number--) {
       await realFiles.unlink(join(place.folder, segmentName(number))).catch(absent);
       await disk.syncFolder(place.folder);
@@ -167,9 +170,4 @@ async function cut<State>(data: string, place: Place, { last, segments }: Salvag
   await drop().catch(stopWriting);
   await mend(place, last);
   await nameLast(place, last.end.segment);
-}
-
-function absent(error: unknown): null {
-  if (systemCode(error) === "ENOENT") return null;
-  throw error;
 }

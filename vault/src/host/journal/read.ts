@@ -1,4 +1,4 @@
-/** Reads the journal from its first record and verifies all of it, in bounded memory.
+/** Reads the journal from its first record, or from the end of a segment on, and verifies all that it reads, in bounded memory.
  *
  *  A crash may cut off the last write. Nobody was told of it, because every effect waits for the sync, so an incomplete end of
  *  the last segment is left out here and by `mend` before the vault goes on. A complete frame whose tag does not fit,
@@ -8,47 +8,55 @@ import { join } from "node:path";
 import { fromHex, type Hash, toHex } from "@strongroom/core/bytes";
 import { refuse } from "@strongroom/core/errors";
 import {
+  advanceFiles,
   CHAIN_START,
   decodeFrameHead,
   demandNext,
+  FILES_START,
   FRAME_HEAD_BYTES,
   HEADER_BYTES,
+  type Header,
+  headerHash,
   isUnwritten,
   type Position,
   segmentName,
   TAG_BYTES,
 } from "@strongroom/core/journal/segment";
 import { diskOf, realFiles, writeAll } from "../disk.ts";
-import { Fault, systemCode } from "../fault.ts";
+import { absent, Fault } from "../fault.ts";
 import { limits } from "../limits.ts";
-import { follow, LAST_BYTES, openLast, openRecord, openSegment, type SegmentKey } from "./seal.ts";
-import { type Place, stopWriting } from "./write.ts";
+import { type FileKey, follow, LAST_BYTES, openLast, openRecord, openSegment } from "./seal.ts";
+import { fill, openWindow, type Window } from "./window.ts";
+import { type Boundary, type Place, stopWriting } from "./write.ts";
 
 /** Records in order, and where the journal stands after them. `torn`: how many bytes at the end of the segment entered last
  *  belong to a write that was never acknowledged; `size`: where they begin. */
-export type Batch = {
+export type Batch = Boundary & {
   readonly records: readonly Buffer[];
-  readonly end: Position;
   readonly size: number;
   readonly torn: number;
 };
 
-/** Yields all records, in batches; the last batch (it may be empty) tells where the journal ends.
- *  Fails: every JOURNAL_ code of core's table. */
-export async function* readJournal(place: Place): AsyncGenerator<Batch, void> {
-  yield* readSegments(place, await countSegments(place));
+/** Before the first segment. */
+export const JOURNAL_START: Boundary = { end: { segment: 0, sequence: 0, chain: CHAIN_START }, files: FILES_START };
+
+/** Yields all records after `from`, in batches; the last batch (it may be empty) tells where the journal ends. There is a
+ *  segment after `from`. Fails: every JOURNAL_ code of core's table. */
+export async function* readJournal(place: Place, from = JOURNAL_START): AsyncGenerator<Batch, void> {
+  yield* readSegments(place, await countSegments(place), from);
 }
 
 /** The same for the segments up to number `count`, whatever `last` says. What could be read is yielded before a refusal. */
-export async function* readSegments(place: Place, count: number): AsyncGenerator<Batch, void> {
+export async function* readSegments(place: Place, count: number, from = JOURNAL_START): AsyncGenerator<Batch, void> {
   const files = place.files ?? realFiles;
-  let end: Position = { segment: 0, sequence: 0, chain: CHAIN_START };
-  for (let number = 1; number <= count; number++) {
+  let before = from;
+  for (let number = from.end.segment + 1; number <= count; number++) {
     const handle = await files.open(join(place.folder, segmentName(number)), "r").catch(absent);
     if (handle === null) return refuse("JOURNAL_GAP", segmentName(number), "the segment is not there");
+    let last: Boundary = before;
     try {
-      for await (const batch of readSegment(place, handle, end)) {
-        end = batch.end;
+      for await (const batch of readSegment(place, handle, before)) {
+        last = batch;
         yield batch;
         if (batch.torn > 0 && number < count) {
           refuse("JOURNAL_TRUNCATED", segmentName(number), "the segment ends inside a record although another one follows");
@@ -57,7 +65,45 @@ export async function* readSegments(place: Place, count: number): AsyncGenerator
     } finally {
       await handle.close();
     }
+    before = last;
   }
+}
+
+/** The header of a segment and the size of its file, or null where there is none. */
+async function headOf(place: Place, number: number): Promise<{ header: Buffer; size: number } | null> {
+  const handle = await (place.files ?? realFiles).open(join(place.folder, segmentName(number)), "r").catch(absent);
+  if (handle === null) return null;
+  try {
+    const { bytes, end } = await openWindow(handle, HEADER_BYTES);
+    return { header: bytes.subarray(0, end), size: (await handle.stat()).size };
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Whether the first segments are those that `until` was made of, by their headers and sizes; what is in them is not read. */
+export async function hasFiles(place: Place, { end, files }: Boundary): Promise<boolean> {
+  let found = FILES_START;
+  for (let number = 1; number <= end.segment; number++) {
+    const head = await headOf(place, number);
+    if (head === null) return false;
+    found = advanceFiles(found, headerHash(head.header), head.size);
+  }
+  return found === files;
+}
+
+/** What the journal says to `end`, which claims to be the end of a segment: `here`; `ahead` when no segment follows; `other`
+ *  when the one that follows continues something else. Fails: JOURNAL_ codes of that segment. */
+export async function placeOf(place: Place, end: Position): Promise<"here" | "ahead" | "other"> {
+  if ((await countSegments(place)) <= end.segment) return "ahead";
+  const head = await headOf(place, end.segment + 1);
+  if (head === null) return refuse("JOURNAL_GAP", segmentName(end.segment + 1), "the segment is not there");
+  let found: Header | undefined;
+  openSegment(place.owner, head.header, (header) => {
+    demandNext(header, { ...end, sequence: header.first, chain: header.before }, place.owner);
+    found = header;
+  });
+  return found?.first === end.sequence && found.before === end.chain ? "here" : "other";
 }
 
 /** Puts a copy of the last segment in its place that ends with what was read. A write that was never acknowledged is cut off
@@ -107,28 +153,9 @@ export async function highestSegment({ folder, files = realFiles }: Pick<Place, 
   return numbers.reduce((most, number) => Math.max(most, number), 0);
 }
 
-/** A window onto a file: `bytes[start..end)` are read and not yet used; `offset` is the file offset of `bytes[0]`. */
-type Window = { readonly handle: FileHandle; readonly bytes: Buffer; start: number; end: number; offset: number };
-
-/** Reads on until the window is full or the file ends. */
-async function fill(window: Window): Promise<void> {
-  window.bytes.copyWithin(0, window.start, window.end);
-  window.offset += window.start;
-  window.end -= window.start;
-  window.start = 0;
-  while (window.end < window.bytes.length) {
-    const room = window.bytes.length - window.end;
-    const { bytesRead } = await window.handle.read(window.bytes, window.end, room, window.offset + window.end);
-    if (bytesRead === 0) return;
-    window.end += bytesRead;
-  }
-}
-
-async function* readSegment(place: Place, handle: FileHandle, before: Position): AsyncGenerator<Batch> {
+async function* readSegment(place: Place, handle: FileHandle, { end: before, files }: Boundary): AsyncGenerator<Batch> {
   const { size: fileBytes } = await handle.stat();
-  const bytes = Buffer.allocUnsafe(Math.min(limits.readBytes, fileBytes + 1));
-  const window: Window = { handle, bytes, start: 0, end: 0, offset: 0 };
-  await fill(window);
+  const window = await openWindow(handle, Math.min(limits.readBytes, fileBytes + 1));
   const header = Buffer.from(window.bytes.subarray(0, Math.min(HEADER_BYTES, window.end)));
   const segment = openSegment(place.owner, header, (found) => demandNext(found, before, place.owner));
   window.start = HEADER_BYTES;
@@ -141,16 +168,17 @@ async function* readSegment(place: Place, handle: FileHandle, before: Position):
     await fill(window);
     // A frame that is still incomplete although the window was filled up is the file's end.
     const isEnd = stopped === "short" && window.end === left;
-    yield { records, end, size, torn: isEnd ? left : 0 };
+    const all = { end, size, files: advanceFiles(files, segment.tie, size) };
+    yield { ...all, records, torn: isEnd ? left : 0 };
     if (isEnd) return;
     if (stopped === "bad") {
-      yield { records: [], end, size, torn: await unwritten(reader) };
+      yield { ...all, records: [], torn: await unwritten(reader) };
       return;
     }
   }
 }
 
-type Reader = { readonly segment: SegmentKey; readonly window: Window; count: number; sequence: number; chain: Uint8Array };
+type Reader = { readonly segment: FileKey; readonly window: Window; count: number; sequence: number; chain: Uint8Array };
 
 /** Takes all whole frames of the window. `short`: the next one is not whole; `bad`: it is no frame, or its tag does not fit. */
 function takeFrames(reader: Reader): { records: Buffer[]; stopped: "short" | "bad" } {
@@ -192,10 +220,4 @@ async function unwritten(reader: Reader): Promise<number> {
   if (!isUnwritten({ start, zeroFrom, end }))
     refuse("JOURNAL_CORRUPT", `record ${reader.sequence}`, "the record does not verify");
   return end - start;
-}
-
-/** A file that is not there is `null`; one that is no small regular file is `other`. */
-function absent(error: unknown): null {
-  if (systemCode(error) === "ENOENT") return null;
-  throw error;
 }

@@ -1,7 +1,8 @@
-/** What the journal's keys do: each segment has its own, sealed under the owner's; each record is sealed under its segment's.
+/** What the journal's keys do: each segment and each snapshot has its own, sealed under the owner's; its frames are sealed
+ *  under that.
  *
- *  AES-256-GCM throughout. No nonce comes twice: a segment's key is fresh and its records are counted, a sealing under the
- *  owner's key draws 96 random bits once per segment. Files are in `write.ts` and `read.ts`. */
+ *  AES-256-GCM throughout. No nonce comes twice: a file's key is fresh and its frames are counted, a sealing under the owner's
+ *  key draws 96 random bits once per file. Files are in `write.ts`, `read.ts` and `snapshot.ts`. */
 import {
   createCipheriv,
   createDecipheriv,
@@ -13,7 +14,7 @@ import {
   randomBytes,
 } from "node:crypto";
 import { fromHex, type Hash, toHex } from "@strongroom/core/bytes";
-import { refuse } from "@strongroom/core/errors";
+import { demand, refuse } from "@strongroom/core/errors";
 import {
   decodeHeader,
   encodeFrameHead,
@@ -21,18 +22,23 @@ import {
   type Header,
   headerHash,
   type Position,
+  pieceContext,
   recordContext,
   recordNonce,
   sealContext,
   TAG_BYTES,
 } from "@strongroom/core/journal/segment";
 
-/** Whose journal it is, and the 32-byte key that seals the segments' keys. The caller clears `key`. */
+/** Whose journal it is, and the 32-byte key that seals the files' keys. The caller clears `key`. */
 export type Owner = { readonly journal: Hash; readonly identity: Hash; readonly key: Uint8Array };
-/** The key of one segment, and what its records are bound to. */
-export type SegmentKey = { readonly key: KeyObject; readonly tie: Uint8Array };
+/** The key of one segment or snapshot, and what its frames are bound to. */
+export type FileKey = { readonly key: KeyObject; readonly tie: Uint8Array };
 /** A record's place: `count` within its segment, `sequence` within the journal, `chain` hash before it. */
 export type Spot = { readonly count: number; readonly sequence: number; readonly chain: Uint8Array };
+/** A snapshot's frame: its number from 0, and whether none follows. */
+export type Piece = { readonly count: number; readonly isLast: boolean };
+/** A frame: head, ciphertext, tag. */
+export type Frame = [Uint8Array, Uint8Array, Uint8Array];
 
 const CIPHER = "aes-256-gcm";
 const TAG = { authTagLength: TAG_BYTES };
@@ -56,28 +62,58 @@ export function follow(chain: Uint8Array, record: Uint8Array): Uint8Array {
   return hash("sha256", room.text.subarray(0, size), "buffer");
 }
 
-/** The frame of one record: head, ciphertext, tag. */
-export function sealRecord(segment: SegmentKey, spot: Spot, record: Uint8Array): [Uint8Array, Uint8Array, Uint8Array] {
-  const cipher = createCipheriv(CIPHER, segment.key, recordNonce(spot.count, room.nonce), TAG);
-  cipher.setAAD(recordContext(segment.tie, spot.sequence, spot.chain, room.context));
-  const body = cipher.update(record);
-  cipher.final();
-  return [encodeFrameHead(record.length), body, cipher.getAuthTag()];
+/** The frame of one record. */
+export function sealRecord(segment: FileKey, spot: Spot, record: Uint8Array): Frame {
+  return sealFrame(segment, spot.count, recordContext(segment.tie, spot.sequence, spot.chain, room.context), record);
 }
 
 /** The record in `sealed` (ciphertext ‖ tag), or null when the tag does not fit. */
-export function openRecord(segment: SegmentKey, spot: Spot, sealed: Uint8Array): Buffer | null {
-  const decipher = createDecipheriv(CIPHER, segment.key, recordNonce(spot.count, room.nonce), TAG);
-  decipher.setAAD(recordContext(segment.tie, spot.sequence, spot.chain, room.context));
-  decipher.setAuthTag(sealed.subarray(sealed.length - TAG_BYTES));
-  const record = decipher.update(sealed.subarray(0, sealed.length - TAG_BYTES));
-  return authentic(decipher) ? record : null;
+export function openRecord(segment: FileKey, spot: Spot, sealed: Uint8Array): Buffer | null {
+  return openFrame(segment, spot.count, recordContext(segment.tie, spot.sequence, spot.chain, room.context), sealed);
 }
 
-/** A fresh key and the header that holds it, for the segment after `end`. */
-export function sealSegment(owner: Owner, end: Position): SegmentKey & { readonly header: Uint8Array } {
+/** The frame of one piece of a snapshot. */
+export function sealPiece(file: FileKey, { count, isLast }: Piece, piece: Uint8Array): Frame {
+  return sealFrame(file, count, pieceContext(file.tie, count, isLast), piece);
+}
+
+/** The piece in `sealed` (ciphertext ‖ tag), or null when the tag does not fit. */
+export function openPiece(file: FileKey, { count, isLast }: Piece, sealed: Uint8Array): Buffer | null {
+  return openFrame(file, count, pieceContext(file.tie, count, isLast), sealed);
+}
+
+function sealFrame({ key }: FileKey, count: number, context: Uint8Array, content: Uint8Array): Frame {
+  const cipher = createCipheriv(CIPHER, key, recordNonce(count, room.nonce), TAG);
+  cipher.setAAD(context);
+  const body = cipher.update(content);
+  cipher.final();
+  return [encodeFrameHead(content.length), body, cipher.getAuthTag()];
+}
+
+function openFrame({ key }: FileKey, count: number, context: Uint8Array, sealed: Uint8Array): Buffer | null {
+  const decipher = createDecipheriv(CIPHER, key, recordNonce(count, room.nonce), TAG);
+  decipher.setAAD(context);
+  decipher.setAuthTag(sealed.subarray(sealed.length - TAG_BYTES));
+  const content = decipher.update(sealed.subarray(0, sealed.length - TAG_BYTES));
+  return authentic(decipher) ? content : null;
+}
+
+/** A file's key with the header that holds it. */
+export type Sealed = FileKey & { readonly header: Uint8Array };
+
+/** For the segment after `end`. */
+export function sealSegment(owner: Owner, end: Position): Sealed {
+  return sealFile(owner, { form: "segment", segment: end.segment + 1, first: end.sequence, before: end.chain });
+}
+
+/** For the snapshot of all up to `end`. */
+export function sealSnapshot(owner: Owner, end: Position): Sealed {
+  return sealFile(owner, { form: "snapshot", segment: end.segment, first: end.sequence, before: end.chain });
+}
+
+function sealFile(owner: Owner, about: Pick<Header, "form" | "segment" | "first" | "before">): Sealed {
   const { journal, identity } = owner;
-  const open = { journal, identity, segment: end.segment + 1, first: end.sequence, before: end.chain };
+  const open = { journal, identity, ...about };
   const secret = randomBytes(32);
   const keyNonce = randomBytes(12);
   const cipher = createCipheriv(CIPHER, owner.key, keyNonce, TAG);
@@ -86,23 +122,37 @@ export function sealSegment(owner: Owner, end: Position): SegmentKey & { readonl
   const key = createSecretKey(secret);
   secret.fill(0);
   const header = encodeHeader({ ...open, keyNonce, sealedKey });
-  return { key, header, tie: headerHash(header) };
+  return { key, header, tie: headerHash(header, about.form) };
 }
 
-/** The header in `bytes` and, once `accept` has let it pass, its key.
- *  Fails: JOURNAL_CORRUPT, whatever `accept` refuses, JOURNAL_KEY when the key is not sealed under the owner's or the header
- *  was changed. */
-export function openSegment(owner: Owner, bytes: Uint8Array, accept: (header: Header) => void): SegmentKey {
+/** The key in a segment's header, once `accept` has let that pass.
+ *  Fails: JOURNAL_CORRUPT, JOURNAL_VERSION, whatever `accept` refuses, JOURNAL_KEY when the key is not sealed under the owner's
+ *  or the header was changed. */
+export function openSegment(owner: Owner, bytes: Uint8Array, accept: (header: Header) => void): FileKey {
   const header = decodeHeader(bytes);
   accept(header);
+  return openFile(owner, bytes, header) ?? refuse("JOURNAL_KEY", "header", "the segment's key does not open");
+}
+
+/** The key in a snapshot's header, and what it is the snapshot of. Fails: SNAPSHOT_CORRUPT, SNAPSHOT_FOREIGN. */
+export function openSnapshot(owner: Owner, bytes: Uint8Array): FileKey & { readonly end: Position } {
+  const header = decodeHeader(bytes, "snapshot");
+  const { journal, identity, segment, first: sequence, before: chain } = header;
+  const own = journal === owner.journal && identity === owner.identity;
+  demand(own, "SNAPSHOT_FOREIGN", "header", "the snapshot belongs to another journal or vault");
+  const file = openFile(owner, bytes, header) ?? refuse("SNAPSHOT_CORRUPT", "header", "the snapshot's key does not open");
+  return { ...file, end: { segment, sequence, chain } };
+}
+
+function openFile(owner: Owner, bytes: Uint8Array, header: Header): FileKey | null {
   const decipher = createDecipheriv(CIPHER, owner.key, header.keyNonce, TAG);
   decipher.setAAD(sealContext(header));
   decipher.setAuthTag(header.sealedKey.subarray(32));
   const secret = decipher.update(header.sealedKey.subarray(0, 32));
-  if (!authentic(decipher)) refuse("JOURNAL_KEY", "header", "the segment's key does not open");
+  if (!authentic(decipher)) return null;
   const key = createSecretKey(secret);
   secret.fill(0);
-  return { key, tie: headerHash(bytes) };
+  return { key, tie: headerHash(bytes, header.form) };
 }
 
 /** The number of the highest segment that was begun, authenticated. */

@@ -6,14 +6,17 @@
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { fromHex, type Hash, toHex } from "@strongroom/core/bytes";
-import { CHAIN_START, type Position, RECORD_BYTES_MAX, segmentName } from "@strongroom/core/journal/segment";
+import { advanceFiles, CHAIN_START, type Position, RECORD_BYTES_MAX, segmentName } from "@strongroom/core/journal/segment";
 import { diskOf, type Files, realFiles, writeAll } from "../disk.ts";
 import { Fault } from "../fault.ts";
 import { limits } from "../limits.ts";
-import { follow, type Owner, type SegmentKey, sealLast, sealRecord, sealSegment } from "./seal.ts";
+import { type FileKey, follow, type Owner, sealLast, sealRecord, sealSegment } from "./seal.ts";
 
 /** Where a journal lies and whose it is. `files` and `segmentBytes` are for tests. */
 export type Place = { readonly folder: string; readonly owner: Owner; readonly files?: Files; readonly segmentBytes?: number };
+
+/** Where a journal stands at the end of a segment. `files`: what stands for all segments up to there (`advanceFiles`). */
+export type Boundary = { readonly end: Position; readonly files: Hash };
 
 /** The newest record: how many there are and the chain hash over them. */
 export type Head = { readonly sequence: number; readonly chain: Hash };
@@ -21,12 +24,14 @@ export type Head = { readonly sequence: number; readonly chain: Hash };
 export type Journal = {
   /** Makes all records durable with one sync. Fails: JOURNAL_WRITE, after which no call succeeds. */
   append(records: readonly Uint8Array[]): Promise<Head>;
+  /** Ends the segment, begins the next one, and gives where the journal stands between them. Fails: JOURNAL_WRITE. */
+  cut(): Promise<Boundary>;
   /** The newest durable record. */
   head(): Head;
   close(): Promise<void>;
 };
 
-type Segment = SegmentKey & { readonly handle: FileHandle; readonly number: number; size: number; count: number };
+type Segment = FileKey & { readonly handle: FileHandle; readonly number: number; size: number; count: number };
 
 /** Makes an empty journal in a folder that exists and is empty. Only `init` calls this. */
 export async function createJournal(place: Place): Promise<void> {
@@ -34,18 +39,24 @@ export async function createJournal(place: Place): Promise<void> {
   await handle.close();
 }
 
-/** Begins a new segment after all that was read. `end` comes from the last batch of `readJournal`. */
-export async function continueJournal(place: Place, end: Position): Promise<Journal> {
+/** Begins a new segment after all that was read. `after` is the last batch of `readJournal`. */
+export async function continueJournal(place: Place, after: Boundary): Promise<Journal> {
   const full = place.segmentBytes ?? limits.segmentBytes;
-  let segment = await newSegment(place, end);
-  let head: Head = { sequence: end.sequence, chain: end.chain };
+  const { sequence, chain } = after.end;
+  let { files } = after;
+  let segment = await newSegment(place, after.end);
+  let head: Head = { sequence, chain };
   let ready = true;
 
+  async function next(): Promise<void> {
+    const { number, tie, size, handle } = segment;
+    await handle.close();
+    files = advanceFiles(files, tie, size);
+    segment = await newSegment(place, { segment: number, ...head });
+  }
+
   async function write(records: readonly Uint8Array[]): Promise<void> {
-    if (segment.size >= full) {
-      await segment.handle.close();
-      segment = await newSegment(place, { segment: segment.number, ...head });
-    }
+    if (segment.size >= full) await next();
     let { sequence } = head;
     let chain = fromHex(head.chain);
     const frames: Uint8Array[] = [];
@@ -62,19 +73,27 @@ export async function continueJournal(place: Place, end: Position): Promise<Jour
     head = { sequence, chain: toHex(chain) as Hash };
   }
 
+  /** One call after the other, and none after a failure. */
+  async function alone(work: () => Promise<void>): Promise<void> {
+    if (!ready) throw new Fault("BUG", "Two calls at once, or one after a failure.");
+    ready = false;
+    await work().catch(stopWriting);
+    ready = true;
+  }
+
   return {
     head: () => head,
     async append(records) {
-      if (!ready) throw new Fault("BUG", "Two appends at once, or one after a failure.");
       const size = records.reduce((sum, record) => sum + record.length, 0);
       if (size > limits.appendBytes || records.some((record) => record.length > RECORD_BYTES_MAX)) {
         throw new Fault("BUG", "More is to be written at once than the journal's limits allow.");
       }
-      if (records.length === 0) return head;
-      ready = false;
-      await write(records).catch(stopWriting);
-      ready = true;
+      await alone(() => (records.length === 0 ? Promise.resolve() : write(records)));
       return head;
+    },
+    async cut() {
+      await alone(next);
+      return { end: { segment: segment.number - 1, ...head }, files };
     },
     close: () => segment.handle.close(),
   };

@@ -240,7 +240,14 @@ test("code is sealed only when all folders above it are", async (t) => {
   await fs.mkdir(code, { recursive: true });
   assert.equal(exposedAbove([code]), isRoot ? null : join(folder, "open", "below"));
   await fs.chmod(join(folder, "open"), 0o777);
-  const subject = { data: folder, code: [code], starter: null, keystore: "software", demonstration: false } as const;
+  const subject = {
+    data: folder,
+    code: [code],
+    starter: null,
+    keystore: "software",
+    snapshots: null,
+    demonstration: false,
+  } as const;
   const sealed = async () =>
     (await measure({ ...subject, reasons: new Map() })).find(({ name }) => name === "sealed code") as Protection;
   assert.equal((await sealed()).on, false);
@@ -271,7 +278,15 @@ test("a limit of zero does not stop a core dump that goes to a program", () => {
 test("what is measured here and now is what this process has", async (t) => {
   const data = await folderOf(t);
   const reasons = new Map([["permission model", "nobody asked for it\n"]]);
-  const subject = { data, code: [VAULT_FOLDER], starter: null, keystore: "software", demonstration: true, reasons } as const;
+  const subject = {
+    data,
+    code: [VAULT_FOLDER],
+    starter: null,
+    keystore: "software",
+    snapshots: null,
+    demonstration: true,
+    reasons,
+  } as const;
   const on = new Map((await measure(subject)).map((one) => [one.name, one]));
   assert.equal(on.get("permission model")?.on, false);
   assert.match(on.get("permission model")?.detail ?? "", /nobody asked for it\?$/);

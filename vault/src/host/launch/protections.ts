@@ -12,12 +12,13 @@ import { systemCode } from "../fault.ts";
 export type Protection = ProtectionsBody["protections"][number];
 
 /** What is measured. `code`: files and folders that the program runs from. `starter`: user who started it, when known.
- *  `reasons`: why the launcher could not switch something on, by the protection's name. */
+ *  `snapshots`: what is wrong with them, each in a line, null where nobody has looked. `reasons`: why the launcher could not switch something on, by the protection's name. */
 export type Subject = {
   readonly data: string;
   readonly code: readonly string[];
   readonly starter: number | null;
   readonly keystore: "software";
+  readonly snapshots: readonly string[] | null;
   readonly demonstration: boolean;
   readonly reasons: ReadonlyMap<string, string>;
 };
@@ -52,6 +53,7 @@ export async function measure(subject: Subject): Promise<Protection[]> {
     one("debugger", field("TracerPid") === "0", `traced by process ${field("TracerPid")}`),
     await dataFolder(subject.data),
     await swap(),
+    ...(subject.snapshots === null ? [] : [snapshots(subject.snapshots)]),
     one("hardware keys", false, `${subject.keystore} keystore: the keys are in this process's memory while it runs`),
     one(
       "real deployment",
@@ -180,6 +182,10 @@ async function dataFolder(path: string): Promise<Protection> {
   const mode = (found.mode & 0o777).toString(8);
   const on = (found.mode & 0o077) === 0 && found.uid === process.geteuid?.();
   return one("private data", on, `mode ${mode}, owner ${found.uid}`);
+}
+
+function snapshots(wrong: readonly string[]): Protection {
+  return one("sound snapshots", wrong.length === 0, wrong.join("; ") || "none was refused, none failed");
 }
 
 async function swap(): Promise<Protection> {
