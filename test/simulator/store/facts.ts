@@ -1,7 +1,7 @@
 /** Facts in memory; what each statement does is said in the server's own `facts/store.ts`. */
 import type * as own from "../../../server/src/facts/store.ts";
 import type { FactRow } from "../../../server/src/facts/store.ts";
-import { byText, type Database, enter, Table } from "./database.ts";
+import { type Database, enter, Table } from "./database.ts";
 
 export const factsIn = (base: Database) => new Table<FactRow>(base, "fact");
 
