@@ -44,7 +44,7 @@ export type Running = {
 export class Gone extends Error {}
 
 /** What else the hook is told: calls on which files count, and limits of the host. */
-export type Told = { readonly only?: string; readonly limits?: Partial<Record<keyof typeof limits, number>> };
+export type Told = { readonly files?: string; readonly limits?: Partial<Record<keyof typeof limits, number>> };
 
 /** One verb of the vault's program on a data folder. The passphrase goes in, and the console stays open; a repair is agreed to.
  *  `wrapped` puts other programs before it. */
@@ -62,7 +62,7 @@ export function startVault(
   const env = {
     ...process.env,
     STRONGROOM_STEP: step ?? "",
-    STRONGROOM_ONLY: told.only ?? "",
+    STRONGROOM_ONLY: told.files ?? "",
     STRONGROOM_LIMITS: JSON.stringify(told.limits ?? {}),
     NODE_COMPILE_CACHE: join(tmpdir(), "strongroom-kill-compiled"),
   };

@@ -13,7 +13,7 @@ import { attempt, type Call, callsOf, goOn, type Home, inLanes, killsOf, makeHom
 import type { Memory } from "./scenario.ts";
 
 /** A snapshot at each start, in many small writes. */
-const AT_START: Told = { only: ".snap", limits: { startRecords: 1, snapshotWriteBytes: 1024, snapshotSyncBytes: 2048 } };
+const AT_START: Told = { files: ".snap", limits: { startRecords: 1, snapshotWriteBytes: 1024, snapshotSyncBytes: 2048 } };
 /** And a new one after every third record, all calls counted. */
 const ALWAYS: Told = { limits: { startRecords: 1, snapshotRecords: 3 } };
 /** Of the calls of a life with snapshots, every so many are a round: their order is not the same twice. */

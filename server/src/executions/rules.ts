@@ -147,8 +147,9 @@ export function beyond(
   };
 }
 
-/** The answer to the fees that the nodes ask for. Where the vault holds a version that offers more, which it may have signed for
- *  others or held back, it is asked with more, as long as the total fee allows it. `contextFor`: above what was asked `before`. */
+/** The answer to the fees that the nodes ask for. Where the vault holds a version that offers more, which it may have signed
+ *  for others or held back, it is asked with more, as long as the total fee allows it. `contextFor`: above what was asked
+ *  `before`. */
 export async function outbid<C extends Fees, R extends { readonly code: string }>(
   contextFor: (before: C | null) => Promise<C>,
   ask: (context: C) => Promise<R>,

@@ -13,7 +13,7 @@ import type { Journal } from "../../../vault/src/host/journal/write.ts";
 import { KeyFaultError } from "../../../vault/src/host/keys/fault.ts";
 import type { Keystore } from "../../../vault/src/host/keys/software.ts";
 import { receiptsOf } from "../../../vault/src/host/receipts.ts";
-import type { WholeMind } from "../../../vault/src/host/replay.ts";
+import type { WholeMind } from "../../../vault/src/host/journal/replay.ts";
 import { Loop } from "../../../vault/src/host/run.ts";
 import { mind as production } from "../../../vault/src/mind.ts";
 import type { State } from "../../../vault/src/state/state.ts";

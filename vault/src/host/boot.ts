@@ -13,13 +13,13 @@ import { type Fence, takeFence } from "./journal/fence.ts";
 import { Keeper } from "./journal/keeper.ts";
 import { writeMark } from "./journal/mark.ts";
 import { mend } from "./journal/read.ts";
+import { type Reading, type Replayed, replay, verify, type WholeMind } from "./journal/replay.ts";
 import { continueJournal, createJournal, type Head, type Place } from "./journal/write.ts";
 import { readNames, type Work } from "./keys/file.ts";
 import { createKeystore, openKeystore, type SoftwareKeystore } from "./keys/software.ts";
 import { programHash } from "./launch/programHash.ts";
 import { limits } from "./limits.ts";
 import { receiptsOf } from "./receipts.ts";
-import { type Reading, type Replayed, replay, verify, type WholeMind } from "./replay.ts";
 import { Loop } from "./run.ts";
 
 export type Vault<State> = {

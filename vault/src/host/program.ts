@@ -15,12 +15,12 @@ import { type HeirMind, inherit, makeHeir, type Opened } from "./ceremony/inheri
 import { type RepairMind, repairData, type Salvage } from "./ceremony/repair.ts";
 import { realFiles } from "./disk.ts";
 import { EXIT, Fault, lastWords } from "./fault.ts";
+import type { Replayed } from "./journal/replay.ts";
 import { demandReadable, passphraseFromDescriptor, passphraseFromFile, passphraseFromLines } from "./keys/passphrase.ts";
 import { becomeVault } from "./launch/launch.ts";
 import { measure, type Subject } from "./launch/protections.ts";
 import { readList } from "./launch/readList.ts";
 import { tryForbidden } from "./launch/selfcheck.ts";
-import type { Replayed } from "./replay.ts";
 import { type Lines, linesOf } from "./serve/console.ts";
 import { serveUntilEnd } from "./serve/serve.ts";
 import { clearPath } from "./serve/socket.ts";

@@ -1,5 +1,5 @@
-/** What is known of the time for schedules. The vault's own lower bound lags by all the time that it was down, so sources of the
- *  time may raise it, for schedules only: neither a delay nor a window ever ends by their word. */
+/** What is known of the time for schedules. The vault's own lower bound lags by all the time that it was down, so sources of
+ *  the time may raise it, for schedules only: neither a delay nor a window ever ends by their word. */
 import type { Interval } from "@strongroom/core/rulebook/calendar";
 import { get } from "../../state/map.ts";
 import type { Founded } from "../../state/state.ts";

@@ -14,11 +14,11 @@ import { absent, Fault } from "../fault.ts";
 import { takeFence } from "../journal/fence.ts";
 import { writeMark } from "../journal/mark.ts";
 import { JOURNAL_START, readJournal } from "../journal/read.ts";
+import type { WholeMind } from "../journal/replay.ts";
 import { type Boundary, continueJournal, createJournal, type Head, type Journal, type Place } from "../journal/write.ts";
 import { clearSecrets, openKeystoreFile, type Work } from "../keys/file.ts";
 import { createKeystore, openKeystore, type SoftwareKeystore } from "../keys/software.ts";
 import { limits } from "../limits.ts";
-import type { WholeMind } from "../replay.ts";
 
 /** The pure side with what a succession needs of it. `isHeir`: whether the state's rulebook has made this vault the active one
  *  after another one. */

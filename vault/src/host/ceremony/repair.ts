@@ -20,11 +20,11 @@ import { absent, Fault } from "../fault.ts";
 import { takeFence } from "../journal/fence.ts";
 import { markPath } from "../journal/mark.ts";
 import { type Batch, highestSegment, mend, readSegments } from "../journal/read.ts";
+import type { WholeMind } from "../journal/replay.ts";
 import { listSnapshots } from "../journal/snapshot.ts";
 import { continueJournal, nameLast, type Place, stopWriting } from "../journal/write.ts";
 import { openKeystore } from "../keys/software.ts";
 import { limits } from "../limits.ts";
-import type { WholeMind } from "../replay.ts";
 
 /** The pure side with what a repair needs of it. */
 export type RepairMind<State> = WholeMind<State> & {

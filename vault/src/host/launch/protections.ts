@@ -12,7 +12,8 @@ import { systemCode } from "../fault.ts";
 export type Protection = ProtectionsBody["protections"][number];
 
 /** What is measured. `code`: files and folders that the program runs from. `starter`: user who started it, when known.
- *  `snapshots`: what is wrong with them, each in a line, null where nobody has looked. `reasons`: why the launcher could not switch something on, by the protection's name. */
+ *  `snapshots`: what is wrong with them, each in a line, null where nobody has looked. `reasons`: why the launcher could not
+ *  switch something on, by the protection's name. */
 export type Subject = {
   readonly data: string;
   readonly code: readonly string[];

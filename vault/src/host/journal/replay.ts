@@ -8,16 +8,16 @@ import { Refused, refuse } from "@strongroom/core/errors";
 import { openRecord } from "@strongroom/core/journal/record";
 import { snapshotName } from "@strongroom/core/journal/segment";
 import type { Suspicion } from "@strongroom/core/signed/head";
-import { Fault } from "./fault.ts";
-import { readMark, suspicionOf } from "./journal/mark.ts";
-import { type Batch, hasFiles, JOURNAL_START, placeOf, readJournal } from "./journal/read.ts";
-import { listSnapshots, type Snapshot, withSnapshot } from "./journal/snapshot.ts";
-import type { Boundary, Place } from "./journal/write.ts";
-import type { Mind } from "./run.ts";
+import { Fault } from "../fault.ts";
+import type { Mind } from "../run.ts";
+import { readMark, suspicionOf } from "./mark.ts";
+import { type Batch, hasFiles, JOURNAL_START, placeOf, readJournal } from "./read.ts";
+import { listSnapshots, type Snapshot, withSnapshot } from "./snapshot.ts";
+import type { Boundary, Place } from "./write.ts";
 
 /** The pure side with what a start needs of it. `empty`: state of an empty journal, for the identity key in lower-case hex.
- *  `journaledAt`: lower bound of the time in the newest record, null without one. `head`: chain hash after the newest, `hashAt`:
- *  after so many records. `encode`: the state in pieces for a snapshot, `decoder`: puts them together again. */
+ *  `journaledAt`: lower bound of the time in the newest record, null without one. `head`: chain hash after the newest,
+ *  `hashAt`: after so many records. `encode`: the state in pieces for a snapshot, `decoder`: puts them together again. */
 export type WholeMind<State> = Mind<State> & {
   empty(identityKey: string): State;
   journaledAt(state: State): number | null;
@@ -139,7 +139,8 @@ export async function verify<State>(reading: Reading<State>): Promise<Replayed<S
   return { state, last, from: JOURNAL_START, refused: [], records: last.end.sequence, suspicion, ms };
 }
 
-/** Refuses a snapshot that says anything else than its records. Of one that another program wrote only the tags are looked at. */
+/** Refuses a snapshot that says anything else than its records. Of one that another program wrote only the tags are looked
+ *  at. */
 async function demandSame<State>({ place, mind, program }: Reading<State>, snapshot: Snapshot, state: State): Promise<void> {
   const name = snapshotName(snapshot.boundary.end.segment);
   if (!(await hasFiles(place, snapshot.boundary))) refuse("SNAPSHOT_CORRUPT", name, "the segments before it are others");
