@@ -35,10 +35,10 @@ const PAY = ["--from", "treasury", "--to", "northwind", "--key", "tom", "--yes"]
 
 test("rulebook: shown, linted, tightened at once, weakened only later", async () => {
   const shown = await strongroom("rulebook", "show");
-  const book = shown.json["rulebook"] as { epoch: number; limits: { amount: string }[] };
+  const book = shown.json["rulebook"] as { epoch: number; limits: { most: string }[] };
   const path = join(place.folder, "next.json");
   const propose = async (limit: string, base: string, epoch: number) => {
-    const limits = book.limits.map((item, at) => (at === 0 ? { ...item, amount: limit } : item));
+    const limits = book.limits.map((item, at) => (at === 0 ? { ...item, most: limit } : item));
     await writeFile(path, JSON.stringify({ ...book, base, epoch, limits }));
     return strongroom("rulebook", "propose", path, "--key", "ada", "--key", "ben", "--yes");
   };
@@ -49,7 +49,7 @@ test("rulebook: shown, linted, tightened at once, weakened only later", async ()
   assert.deepEqual([tightened.status, tightened.json["adopted"]], [0, true], JSON.stringify(tightened.json));
   const weakened = await propose("9000000000000000000", String(tightened.json["id"]), 3);
   assert.deepEqual([weakened.status, weakened.json["adopted"]], [0, false], JSON.stringify(weakened.json));
-  await writeFile(path, JSON.stringify({ ...book, limits: book.limits.map((limit) => ({ ...limit, asset: "gold" })) }));
+  await writeFile(path, JSON.stringify({ ...book, limits: book.limits.map((limit) => ({ ...limit, assets: ["gold"] })) }));
   assert.equal((await strongroom("rulebook", "lint", path)).json["code"], "RULEBOOK_INVALID");
 });
 
