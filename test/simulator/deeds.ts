@@ -177,13 +177,23 @@ function freezes(draw: Draw): void {
     const notAfter = world.NOW + at + LIFE;
     const freeze = world.freeze(FIRST.book, { reference: `freeze-${number}`, level, subject, initiator, notAfter });
     const isDirect = chance.happens(0.5);
-    draw.add(at, `${who} freezes ${level} ${subject}`, (it) => {
-      if (!isDirect) return void it.people.request(who, freeze);
+    const isHasty = chance.happens(0.4);
+    const direct = (it: World) => {
       it.onlooker.intents.set(idOf(freeze), freeze);
       void it.people.sign(who, freeze, "initiate").then((approval) => {
         const orders = [{ intent: encode(IntentKind, freeze) }];
         if (approval !== null) void it.people.tell({ command: "execute", orders, approvals: [approval], facts: [] });
       });
+    };
+    draw.add(at, `${who} freezes ${level} ${subject}${isHasty ? " before the next signature" : ""}`, (it) => {
+      if (isHasty) {
+        it.vault.onCommitted = () => void direct(it);
+        it.setWeather({ ...CALM, slow: 1 });
+        it.time.after(STEP, WORLD, () => it.setWeather(CALM));
+        return;
+      }
+      if (!isDirect) return void it.people.request(who, freeze);
+      direct(it);
     });
     const later = at + chance.between(world.MINUTE, STEP);
     const lift = { reference: `unfreeze-${number}`, notAfter: world.NOW + later + LIFE };

@@ -105,6 +105,8 @@ export class VaultProcess {
   /** Off the true time by so much. */
   wallMs = 0;
   onDeath: (() => void)[] = [];
+  /** Told once, when something was committed and is not signed yet. */
+  onCommitted: (() => void) | null = null;
   /** True time at which the newest records were decided. */
   decidedAt = 0;
   readonly #time: Time;
@@ -202,7 +204,13 @@ export class VaultProcess {
   #keep(records: readonly Uint8Array[]): void {
     if (records.length === 0) return;
     this.disk.push(records);
-    for (const bytes of records) this.#watcher.recorded(this, openRecord(bytes));
+    for (const bytes of records) {
+      const record = openRecord(bytes);
+      this.#watcher.recorded(this, record);
+      if (record.value.kind !== "committed") continue;
+      this.onCommitted?.();
+      this.onCommitted = null;
+    }
   }
 
   /** What a disk does that does not keep its word. */

@@ -21,6 +21,7 @@ const STAND_INS: ReadonlyMap<string, string> = new Map(
     ["entries/store.ts", "store/entries.ts"],
     ["events/store.ts", "store/events.ts"],
     ["executions/store.ts", "store/executions.ts"],
+    ["explanations/store.ts", "store/explanations.ts"],
     ["facts/store.ts", "store/facts.ts"],
     ["jobs/store.ts", "store/jobs.ts"],
     ["ledger/store.ts", "store/ledger.ts"],
