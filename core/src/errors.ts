@@ -91,11 +91,11 @@ export const REFUSALS = {
   },
   SNAPSHOT_AHEAD: {
     what: "A snapshot holds more records than the journal: the journal has lost what this vault had.",
-    next: "Bring back the newest journal. Only whoever means to go on with the shorter one removes the snapshot.",
+    next: "Bring back the newest journal; if it is nowhere, hold the ceremony of a repair.",
   },
   SNAPSHOT_CHAIN: {
     what: "A snapshot continues another history than the journal: one of them was rolled back.",
-    next: "Find the copy whose head the approvers' devices have seen; only then remove the snapshot of the other.",
+    next: "Find the copy whose head the approvers' devices have seen; if it is nowhere, hold the ceremony of a repair.",
   },
   // who and where
   NOT_FOUNDED: { what: "The vault has no deployment yet.", next: "Hold the ceremony first." },

@@ -171,7 +171,7 @@ function syntax(tree: Tree): Finding[] {
 /** What a test may be skipped for, because no repository brings it: the vectors beside the tree, and a browser. */
 const OUTSIDE = ["../shared", "no Chromium on this machine"];
 
-/** No test is left out, except with a `skip:` whose value itself names `../shared`, the folder that a clone may lack, or the browser. */
+/** No test is left out, except with a `skip:` whose value itself names one of these. */
 function skips(tree: Tree): Finding[] {
   const called = perMatch(
     "skips",

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { type TestContext, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fromHex, type Hash } from "../../core/src/bytes.ts";
 import { openRecord, type RecordOf } from "../../core/src/journal/record.ts";
 import { segmentName } from "../../core/src/journal/segment.ts";
@@ -18,6 +19,7 @@ import { repairData } from "../../vault/src/host/ceremony/repair.ts";
 import { EXIT } from "../../vault/src/host/fault.ts";
 import { readJournal } from "../../vault/src/host/journal/read.ts";
 import { openKeystore } from "../../vault/src/host/keys/software.ts";
+import { limits } from "../../vault/src/host/limits.ts";
 import { program } from "../../vault/src/host/program.ts";
 import { mind } from "../../vault/src/mind.ts";
 import { isSuspect, type State } from "../../vault/src/state/state.ts";
@@ -187,6 +189,29 @@ test("a vault that was halted, or whole, is suspected after the ceremony", async
   assert.deepEqual((await live(data, { command: "inform", facts: [] })).codes, ["START_UNCONFIRMED"], "and stays so");
   await repair(data);
   assert.ok((await fs.readdir(data)).includes("aside-2"));
+});
+
+test("a journal that is older than its snapshot starts only after the ceremony, which keeps the snapshot aside", async (t) => {
+  const usual = limits.startRecords;
+  t.after(() => Object.assign(limits, { startRecords: usual }));
+  const { data } = await made(t);
+  const journal = join(data, "journal");
+  const snapshots = async (folder = journal) => (await fs.readdir(folder)).filter((name) => name.endsWith(".snap"));
+  await fs.cp(journal, `${journal}.older`, { recursive: true });
+  Object.assign(limits, { startRecords: 1 });
+  const vault = await bootVault(data, passphrase(), mind);
+  while ((await snapshots()).length === 0) await sleep(2);
+  await vault.close();
+  const [late = ""] = await snapshots();
+  await fs.copyFile(join(journal, late), join(`${journal}.older`, late));
+  await fs.rm(journal, { recursive: true });
+  await fs.rename(`${journal}.older`, journal);
+  await assert.rejects(bootVault(data, passphrase(), mind), { code: "SNAPSHOT_AHEAD" });
+  const { exit, events } = await repair(data);
+  assert.deepEqual([exit, events[0]?.["why"], events[0]?.["bytes"]], [EXIT.ok, "", 0]);
+  assert.deepEqual([await snapshots(), await snapshots(join(data, "aside-1"))], [[], [late]]);
+  assert.ok((await lastRecord(data)).suspect);
+  assert.equal((await live(data)).state.start?.suspicion, "repaired");
 });
 
 test("what fails in the middle leaves a journal that is suspected, and another process keeps the ceremony off", async (t) => {

@@ -173,6 +173,40 @@ test("what arrives together is made durable with one sync, and nothing leaves be
   assert.deepEqual(answers, ["a", "c", "d", "signed"]);
 });
 
+test("when a snapshot is due, the journal is cut after the sync, and the state is that of exactly these records", async (t) => {
+  const gate = journalOf(true);
+  const kept: [readonly string[], number][] = [];
+  const keeper: Parts<World>["keeper"] = {
+    isDue: (sequence) => sequence >= 3 && kept.length === 0,
+    begin: ({ log }, { end }) => kept.push([log, end.sequence]),
+  };
+  const loop = start(t, { journal: gate.journal, keeper });
+  const first = ask(loop, "note a");
+  await soon();
+  gate.release();
+  await first;
+  const second = [ask(loop, "note b"), ask(loop, "note c")];
+  await soon();
+  assert.deepEqual(kept, [], "nothing of it is durable");
+  gate.release();
+  await Promise.all(second);
+  await soon();
+  assert.deepEqual(kept, [[["booted", "a", "b", "c"], 4]]);
+  assert.deepEqual(gate.syncs.at(-1), ["cut"]);
+  const third = ask(loop, "note d");
+  await soon();
+  gate.release();
+  assert.equal((await third).detail, "d");
+  assert.equal(gate.syncs.flat().filter((text) => text === "cut").length, 1);
+});
+
+test("a cut that fails ends the loop", async (t) => {
+  const broken = journalOf();
+  broken.journal.cut = () => Promise.reject(new Fault("JOURNAL_WRITE", "ENOSPC"));
+  const loop = start(t, { journal: broken.journal, keeper: { isDue: () => true, begin: () => assert.fail() } });
+  await assert.rejects(loop.ended, (error) => error instanceof Fault && error.code === "JOURNAL_WRITE");
+});
+
 test("a failed sync or a lost fence ends the loop and nobody is answered", async (t) => {
   const broken = journalOf();
   broken.journal.append = () => Promise.reject(new Fault("JOURNAL_WRITE", "EIO"));
