@@ -59,6 +59,7 @@ const RENAMED: { readonly [table: string]: readonly [column: string, value: stri
   execution: ["id", "'018f0000-0000-7000-8000-000000000000'", "018f0000-0000-7000-8000-000000000000"],
   chain_tx: ["id", HASH, "ab".repeat(32)],
   deposit: ["id", "'018f0000-0000-7000-8000-000000000000'", "018f0000-0000-7000-8000-000000000000"],
+  outflow: ["id", "'018f0000-0000-7000-8000-000000000000'", "018f0000-0000-7000-8000-000000000000"],
 };
 
 attacks("a row is put in", async () => {

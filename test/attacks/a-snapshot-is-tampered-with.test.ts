@@ -9,6 +9,7 @@ import type { RefusalCode } from "../../core/src/errors.ts";
 import { HEADER_BYTES, segmentName, snapshotName } from "../../core/src/journal/segment.ts";
 import type { Intent } from "../../core/src/signed/intent.ts";
 import { verifyData } from "../../vault/src/host/boot.ts";
+import { markPath } from "../../vault/src/host/journal/mark.ts";
 import { limits } from "../../vault/src/host/limits.ts";
 import { mind } from "../../vault/src/mind.ts";
 import * as world from "../world/world.ts";
@@ -57,14 +58,17 @@ async function stopped(work: (house: Paid, good: readonly number[]) => Promise<v
   }
 }
 
-/** The journal as it is now; `restore` brings it back. */
+/** The journal as it is now, with the mark beside it; `restore` brings both back. */
 async function saved(house: RealVault): Promise<() => Promise<void>> {
   const copy = `${house.data}.copy`;
+  const mark = markPath({ folder: journalOf(house) });
   await fs.rm(copy, { recursive: true, force: true });
   await fs.cp(journalOf(house), copy, { recursive: true });
+  await fs.copyFile(mark, `${copy}.mark`);
   return async () => {
     await fs.rm(journalOf(house), { recursive: true });
     await fs.cp(copy, journalOf(house), { recursive: true });
+    await fs.copyFile(`${copy}.mark`, mark);
   };
 }
 

@@ -67,6 +67,13 @@ async function startFails(house: RealVault, code: RefusalCode): Promise<void> {
   });
 }
 
+/** Changes one bit; from byte 8 on a header says its version. */
+async function flip(path: string, at: number): Promise<void> {
+  const bytes = await fs.readFile(path);
+  bytes[at] = (bytes[at] as number) ^ 1;
+  await fs.writeFile(path, bytes);
+}
+
 /** Where each frame of a segment begins, and where the last one ends. */
 function framesOf(bytes: Buffer): number[] {
   const starts = [HEADER_BYTES];
@@ -92,6 +99,7 @@ attacks("segments are removed, exchanged or doubled", async () => {
       ["JOURNAL_GAP", () => fs.copyFile(segment(house, 6), segment(house, 7))],
       ["JOURNAL_CORRUPT", () => fs.writeFile(join(journalOf(house), "last"), "")],
       ["JOURNAL_CORRUPT", () => fs.writeFile(segment(house, 3), "")],
+      ["JOURNAL_VERSION", () => flip(segment(house, 3), 8)],
     ];
     for (const [code, act] of damage) {
       await act();

@@ -141,7 +141,7 @@ test("he tells nobody that a payment is stuck", async () => {
 
 test("he notes neither a refusal nor what was carried out", async () => {
   const { request: asked } = next();
-  await lostAt("execute", done(requestWorkers, "carry-out", asked.id));
+  await lostAt("explain", done(requestWorkers, "carry-out", asked.id));
   const by = { known: await house.session(), signer: signerOf("tina"), words: { purpose: "more room" } };
   const wallet = makeWallet(by, { chain: CHAIN, wallet: "ops", walletClass: "hot" });
   const opening = await request(house, { by: "tina", shown: wallet });
@@ -156,7 +156,7 @@ test("he ends no request whose life is over, and has none tried again", async ()
   await lostAt(null, done(requestWorkers, "retry-frozen", "all"));
   const { id, notAfter } = await request(house, { by: "tina", shown: wallet });
   await until("it is over", async () => Date.parse(notAfter) < Date.now());
-  await lostAt(null, done(requestWorkers, "expire-requests", "all"));
+  await lostAt(null, done(requestWorkers, "carry-out", id));
   await inState(house, id, "expired");
 });
 

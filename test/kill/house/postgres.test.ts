@@ -22,10 +22,10 @@ const STEPS = [
   "1 commit request.created",
   "2 commit request.approved",
   "1 commit execution.reserved",
-  "4 vault execute",
+  "1 vault execute",
   "1 commit execution.signed",
   "1 commit execution.settled",
-  ...(isLong ? ["1 commit request.refused", "1 commit request.approved", "1 vault execute", "1 end carry-out"] : []),
+  ...(isLong ? ["1 commit request.refused", "1 commit request.approved", "1 vault explain", "1 end carry-out"] : []),
   ...(isLong ? ["1 broadcast", "1 commit chain_tx", "1 commit execution.included", "1 commit deposit.booked"] : []),
   ...(isLong ? ["2 commit event event_outbox", "1 commit fact.stated", "1 vault inform", "1 commit fact", "1 end inform"] : []),
 ];
