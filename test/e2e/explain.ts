@@ -25,7 +25,7 @@ export async function demandExplained({ home, folder, id }: Place): Promise<void
   for (const line of [
     /^verdict {4}QUORUM_MISSING {2}rules\.two-approvers/m,
     /^✓ {2}rules\.traders-pay {2,}a rule allows$/m,
-    /^✗ {2}rules\.two-approvers {2,}2 of approvers {2,}QUORUM_MISSING/m,
+    /^✗ {2}rules\.two-approvers {2,}2 of approvers, initiator excluded {2,}QUORUM_MISSING/m,
     /^missing {8}1 of approvers, for rules\.two-approvers$/m,
     /^could approve {2}bob, carl$/m,
     /^limits {9}\S+: \S+ eth used, 0\.\d+ eth added, leaves \S+ eth of \S+ eth$/m,

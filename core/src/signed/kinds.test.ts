@@ -13,7 +13,7 @@ import { Attestation } from "./attestation.ts";
 import { Checkpoint } from "./checkpoint.ts";
 import type { Shape } from "./codec.ts";
 import { Entry } from "./entry.ts";
-import { Fact } from "./fact.ts";
+import { Fact, SUBJECT } from "./fact.ts";
 import { Genesis } from "./genesis.ts";
 import { Head, Start } from "./head.ts";
 import { Intent } from "./intent.ts";
@@ -206,6 +206,17 @@ function* flips(bytes: Uint8Array): Generator<Uint8Array> {
 test("no two kinds give one hash to the same bytes", () => {
   const ids = ALL.map((of) => idOf(of as Kind<unknown>, Uint8Array.of(1, 2, 3)));
   assert.equal(new Set(ids).size, ALL.length);
+});
+
+test("what facts speak of is written in one way", () => {
+  const intent = "ab".repeat(32) as Hash;
+  assert.deepEqual(
+    [
+      ...[SUBJECT.address(1, "0xA"), SUBJECT.price("eth", "eur"), SUBJECT.transaction(1, "0xb")],
+      ...[SUBJECT.code(1, "0xC"), SUBJECT.nonce(1, "0xA"), SUBJECT.intent(intent), SUBJECT.clock()],
+    ],
+    ["address:1:0xA", "price:eth:eur", "transaction:1:0xb", "code:1:0xC", "nonce:1:0xA", `intent:${intent}`, "clock"],
+  );
 });
 
 const pair = generateKeyPairSync("ed25519");
