@@ -18,7 +18,7 @@ const GOALS = [
 ];
 /** The same where there are many seeds. */
 const RARE_GOALS = [
-  ...["repriced", "withheld", "resumed", "halted", "entered", "a twin", "a rollback", "a device finds the vault rolled back"],
+  ...["repriced", "withheld", "halted", "entered", "a twin", "a rollback", "a device finds the vault rolled back"],
   ...["answer LIMIT_EXCEEDED", "answer FACT_ADVERSE", "answer SEEN_MISSING", "answer RULEBOOK_VETOED"],
 ];
 
