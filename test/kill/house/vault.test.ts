@@ -8,6 +8,9 @@ import { demandOnce, demandWhole } from "./books.ts";
 import { openStage, type Stage } from "./stage.ts";
 import { approve, type Paid, play } from "./story.ts";
 
+/** Of all steps every third is left to long runs. */
+const isLong = process.env["STRONGROOM_LONG"] === "1";
+const isTried = (_kill: string, at: number) => isLong || at % 3 !== 2;
 /** Rounds after which everything is checked, not only the payment. */
 const CHECKED = 16;
 /** Payments after which the step must have come. */
@@ -43,7 +46,7 @@ async function round(kill: string): Promise<void> {
 }
 
 test("killed at every step of a payment, the vault signs once", async (t) => {
-  const kills = await killsOfPayment();
+  const kills = (await killsOfPayment()).filter(isTried);
   const since = performance.now();
   for (const [at, kill] of kills.entries()) {
     await round(kill);
