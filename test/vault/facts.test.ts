@@ -142,6 +142,7 @@ test("a full table of facts refuses new ones", () => {
   vault.state = { ...vault.state, facts };
   must(inform(vault, []));
   refused(vault, "TABLE_FULL", () => inform(vault, [verdict(vault)]));
+  refused(vault, "TABLE_FULL", toZoe(vault, [verdict(vault)]));
 });
 
 test("facts of kinds that no rule reads are kept as the newest word too", () => {

@@ -372,3 +372,12 @@ test("what was rejected stays rejected, what is out cannot be", () => {
   refused(vault, "INTENT_USED", () => reject(vault, world.wallet(bookOf(vault))));
   assert.equal(propose(vault, world.nextRulebook(bookOf(vault), { limits: [] })).code, "OK");
 });
+
+test("a withheld payment whose destination has left the address book is not taken up", () => {
+  const vault = vaultWith();
+  const { intent, frozen } = withheld(vault, { notAfter: LATER });
+  must(thaw(vault, frozen));
+  const book = bookOf(vault);
+  must(vault.run(world.retire(book, world.acme(book), { notAfter: LATER }), [KEYS.carl]));
+  refused(vault, "ENTRY_UNKNOWN", () => send(vault, intent), "intent.destination.entry");
+});

@@ -141,6 +141,14 @@ test("values of all assets and of fees add up, each rounded up; without a price 
   exceeded(vault, { asset: "usdx", amount: 1n });
 });
 
+test("a limit of value counts only its assets, and needs no price of another", () => {
+  const vault = valued({ assets: ["usdx"], most: 90n });
+  must(pay(vault));
+  prices(vault);
+  must(pay(vault, { asset: "usdx", amount: world.USDX }));
+  exceeded(vault, { asset: "usdx", amount: 1n });
+});
+
 test("values count on the level of each asset apart", () => {
   const vault = valued({ level: "asset", most: 250_000n + FEE_CENTS });
   prices(vault);

@@ -79,8 +79,8 @@ export function freezeBody(state: State, intent: Hash): Uint8Array {
   open.sort((a, b) => b.seq - a.seq || a.place.part - b.place.part);
   const first: FreezeBody["live"][number][] = [];
   const others: typeof first = [];
-  for (const { place } of open) {
-    if (first.length === MAX_LIVE_LISTED) break;
+  for (let at = 0; at < open.length && first.length < MAX_LIVE_LISTED; at++) {
+    const { place } = open[at] as (typeof open)[number];
     const versions = [...versionsOf(state, partAt(state, place))].flatMap(({ id, transaction }) => {
       return transaction === undefined ? [] : [{ intent: id, id: transaction.id }];
     });

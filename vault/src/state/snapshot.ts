@@ -273,7 +273,7 @@ export class StateReader {
       try {
         this.#gatherer.read(from);
       } catch (error) {
-        throw within(FIELDS[field]?.[0] ?? "", error);
+        throw within((FIELDS[field] as (typeof FIELDS)[number])[0], error);
       }
     }
   }
