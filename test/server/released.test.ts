@@ -24,8 +24,11 @@ const data = () => join(house.vault.folder, "vault", "data");
 before(async () => {
   house = await openHouse({ chain: { confirmations: [{ blocks: 8 }] } });
   const mining = setInterval(() => void house.chain.mine(1), 100);
-  await furnish(house);
-  clearInterval(mining);
+  try {
+    await furnish(house);
+  } finally {
+    clearInterval(mining);
+  }
   await house.vault.kill();
   await cp(data(), `${data()}.old`, { recursive: true });
   await house.vault.start();

@@ -150,7 +150,7 @@ test("he notes neither a refusal nor what was carried out", async () => {
   await inState(house, opening.id, "consumed");
 });
 
-test("he ends no request whose life is over, and has none tried again", async () => {
+test("he has nothing tried again, and ends no request whose life is over", async () => {
   const by = { known: await house.session(), signer: signerOf("tina"), words: { purpose: "short", lifeMs: 1_500 } };
   const wallet = makeWallet(by, { chain: CHAIN, wallet: "late", walletClass: "hot" });
   await lostAt(null, done(requestWorkers, "retry-frozen", "all"));
