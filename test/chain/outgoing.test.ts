@@ -223,7 +223,7 @@ test("what nodes say to a broadcast is told in one word", async () => {
   ];
   const raw = await sign({});
   for (const [said, outcome] of words) {
-    for (const front of stage.fronts) front.faults = { lie: () => new Error(said) };
+    for (const front of stage.fronts) front.faults = { refusal: said };
     assert.equal((await online.broadcast(raw)).outcome, outcome, said);
   }
   const [first] = stage.fronts;

@@ -176,7 +176,9 @@ export type Faults = {
   status?: number;
   /** What is sent instead of an answer. */
   body?: string;
-  /** Changes a result; an Error that it gives becomes the node's error, with its `code` if it has one. */
+  /** The node's own error: nothing is passed on to it. */
+  refusal?: string;
+  /** Changes a result of what was passed on; an Error that it gives becomes the node's error, with its `code` if it has one. */
   lie?: (asked: Asked, result: unknown) => unknown;
 };
 
@@ -202,7 +204,8 @@ export async function startProxy(target: string): Promise<Front> {
     if (faults.delayMs !== undefined) await sleep(faults.delayMs);
     if (faults.drop === true) return void request.socket.destroy();
     if (faults.status !== undefined) return void response.writeHead(faults.status).end();
-    if (faults.body !== undefined) return void response.end(faults.body);
+    const answer = faults.refusal === undefined ? faults.body : JSON.stringify(refused(asked, faults.refusal));
+    if (answer !== undefined) return void response.end(answer);
     try {
       const given = await fetch(proxy.target, { method: "POST", headers: { "content-type": "application/json" }, body });
       const answers: unknown = await given.json();
@@ -223,6 +226,11 @@ export async function startProxy(target: string): Promise<Front> {
 }
 
 const codeOf = (error: Error) => ("code" in error && typeof error.code === "number" ? error.code : -32_000);
+
+function refused(asked: Asked | Asked[], message: string): unknown {
+  const one = ({ id }: Asked) => ({ jsonrpc: "2.0", id, error: { code: -32_000, message } });
+  return Array.isArray(asked) ? asked.map(one) : one(asked);
+}
 
 function bent(asked: Asked | Asked[], answers: unknown, { lie }: Faults): unknown {
   if (lie === undefined) return answers;
