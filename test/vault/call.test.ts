@@ -13,7 +13,7 @@ import type { Rulebook } from "../../core/src/signed/rulebook.ts";
 import { entries } from "../../vault/src/state/map.ts";
 import { someHash } from "../world/keys.ts";
 import { TOKEN } from "../world/rulebook.ts";
-import { execution, foundedVault, type MemoryVault, must } from "../world/vault.ts";
+import { execution, foundedVault, type MemoryVault, must, usedOf } from "../world/vault.ts";
 import * as world from "../world/world.ts";
 import {
   adopt,
@@ -161,12 +161,6 @@ test("limits count the value and the fee, and a call without value as a payment"
   refused(counts, "LIMIT_EXCEEDED", () => send(counts, quiet("c")), "limits.only");
   must(counts.send(world.reprice(quiet("a"), bumped())));
 });
-
-/** What is used of the limit. */
-function usedOf({ state }: MemoryVault, id: string): bigint {
-  const mine = [...entries(state.usage)].filter(([key]) => key.startsWith(`${id}|`));
-  return mine.flatMap(([, { buckets }]) => [...buckets]).reduce((sum, [, amount]) => sum + amount, 0n);
-}
 
 test("what a call that failed on the chain did not move is given back, the fee is not", () => {
   for (const outcome of ["succeeded", "failed"] as const) {

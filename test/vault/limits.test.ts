@@ -2,8 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Rulebook } from "../../core/src/signed/rulebook.ts";
-import { entries } from "../../vault/src/state/map.ts";
-import { type MemoryVault, must } from "../world/vault.ts";
+import { type MemoryVault, must, usedOf } from "../world/vault.ts";
 import * as world from "../world/world.ts";
 import {
   bookOf,
@@ -36,23 +35,13 @@ function limited(change: Partial<Limit> = {}): MemoryVault {
   return vaultWith({ limits: [limit] });
 }
 
-/** What is used of the only limit. */
-function usedOf({ state }: MemoryVault): bigint {
-  const { usage } = state;
-  let sum = 0n;
-  for (const [key, { buckets }] of entries(usage)) {
-    if (key.startsWith("only|")) for (const [, amount] of buckets) sum += amount;
-  }
-  return sum;
-}
-
 const MOST = BigInt(world.CONTEXT.gasLimit) * world.CONTEXT.maxFeePerGas;
 
 test("amounts and the dearest fee count together for the native asset", () => {
   const vault = limited({ most: ETH + MOST });
   refused(vault, "LIMIT_EXCEEDED", () => send(vault, payment(vault, { amount: ETH + 1n })), "limits.only");
   must(send(vault, payment(vault)));
-  assert.equal(usedOf(vault), ETH + MOST);
+  assert.equal(usedOf(vault, "only"), ETH + MOST);
   refused(vault, "LIMIT_EXCEEDED", () => send(vault, payment(vault, { reference: "b", amount: 1n })));
 });
 
@@ -63,12 +52,12 @@ test("a replacement adds only what it costs more than the dearest version before
   must(send(vault, first));
   const { maxFeePerGas } = bumped(8n);
   must(send(vault, payment(vault, { reference: "b", replaces }), { ...bumped(8n), gasLimit: 100_000 }));
-  assert.equal(usedOf(vault), ETH + 100_000n * maxFeePerGas);
+  assert.equal(usedOf(vault, "only"), ETH + 100_000n * maxFeePerGas);
   must(send(vault, payment(vault, { reference: "c", replaces }), { ...bumped(10n), gasLimit: 21_000 }));
-  assert.equal(usedOf(vault), ETH + 100_000n * maxFeePerGas);
+  assert.equal(usedOf(vault, "only"), ETH + 100_000n * maxFeePerGas);
   const last = bumped(16n);
   must(send(vault, cancelOf(vault, first), { ...last, gasLimit: 100_000 }));
-  assert.equal(usedOf(vault), ETH + 100_000n * last.maxFeePerGas);
+  assert.equal(usedOf(vault, "only"), ETH + 100_000n * last.maxFeePerGas);
 });
 
 test("a replacement of what never left counts in full", () => {
@@ -83,7 +72,7 @@ test("a replacement of what never left counts in full", () => {
   const cancel = cancelOf(vault, first);
   const { maxFeePerGas } = bumped();
   must(send(vault, cancel, { ...bumped(), gasLimit: 30_000 }));
-  assert.equal(usedOf(vault), ETH + MOST + 30_000n * maxFeePerGas);
+  assert.equal(usedOf(vault, "only"), ETH + MOST + 30_000n * maxFeePerGas);
 });
 
 test("intents of one command draw on one limit", () => {
@@ -150,5 +139,5 @@ test("a payment without fee counts nothing for the fee", () => {
   const intent = payment(vault, { asset: "usdx", amount: world.USDX });
   refused(vault, "LIMIT_EXCEEDED", () => send(vault, intent));
   must(send(vault, intent, { maxFeePerGas: 0n, maxPriorityFeePerGas: 0n }));
-  assert.equal(usedOf(vault), 0n);
+  assert.equal(usedOf(vault, "only"), 0n);
 });

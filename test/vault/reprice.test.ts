@@ -152,7 +152,7 @@ test("limits count the dearest version, once", () => {
     const [total] = [...bookOf(vault).document.limits].filter(({ assets }) => assets.includes("eth"));
     assert.ok(total);
     return used(
-      get(vault.state.usage, `${total.id}|amount|${world.DAY}|institution|`) as never,
+      get(vault.state.usage, "institution|")?.get(`${total.id}|amount|${world.DAY}`) as never,
       rollingSpan(world.DAY, vault.now.lo),
     );
   };

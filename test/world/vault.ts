@@ -14,6 +14,7 @@ import type { Intent } from "../../core/src/signed/intent.ts";
 import { decode, encode } from "../../core/src/signed/object.ts";
 import { decide } from "../../vault/src/decide/decide.ts";
 import { apply } from "../../vault/src/state/apply.ts";
+import { entries } from "../../vault/src/state/map.ts";
 import { encodeState, StateReader } from "../../vault/src/state/snapshot.ts";
 import { emptyState, type Founded, type State, startOf } from "../../vault/src/state/state.ts";
 import type { AccountKey, Answer, Effect, Input, Job, KeySpec, Now, Outcome } from "../../vault/src/types.ts";
@@ -157,6 +158,13 @@ export function foundedVault(
   const list = parts.entries?.(made.book) ?? [world.acme(made.book), world.zoe(made.book)];
   for (const entry of list) must(vault.run(world.enter(made.book, entry), [KEYS.carl]));
   return { vault, made };
+}
+
+/** What is used of a limit, everything that it is counted for together. */
+export function usedOf({ state }: MemoryVault, limit: string): bigint {
+  const all = [...entries(state.usage)].flatMap(([, limits]) => [...limits]);
+  const buckets = all.filter(([name]) => name.startsWith(`${limit}|`)).flatMap(([, usage]) => usage.buckets);
+  return buckets.reduce((sum, [, amount]) => sum + amount, 0n);
 }
 
 /** Fails the test unless the answer is OK. */

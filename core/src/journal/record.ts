@@ -18,12 +18,17 @@ const rulebookId = field(14, hash32, "rulebook id");
 const approval = field(15, blob(4096, 1), "signed approval");
 const job = field(16, hash32, "job id");
 
-const Counted = record({
-  key: field(0, text(200, 1), "limit and what it is counted for"),
+const Share = record({
+  limit: field(0, text(100, 1), "limit, what it measures and its window"),
   amount: field(1, amount, "how much"),
   back: field(2, amount, "what of it is given back when nothing is paid"),
   bucket: field(3, uint(), "number of the part of the window in which it counts"),
   rolls: field(4, flag, "whether the window rolls"),
+});
+
+const Counted = record({
+  of: field(0, text(120, 1), "level and what is counted at it"),
+  shares: field(1, list(Share, 256, 1), "what each limit there counts"),
 });
 
 const Price = record({
@@ -43,7 +48,7 @@ const Part = record({
   slots: field(6, list(text(120, 1), 64, 1), "what makes it exclusive on the chain"),
   nonce: field(7, uint(), "the chain's own exclusive number"),
   rates: field(8, list(amount, 4), "fee rates, which a replacement must exceed"),
-  counted: field(9, list(Counted, 1024), "what it adds to the limits"),
+  counted: field(9, list(Counted, 64), "what it adds to the limits"),
   persons: field(11, list(slug, 256, 1), "who initiated and approved it; a freeze of any of them holds it back"),
   prices: field(
     12,

@@ -40,7 +40,8 @@ export type Subject = {
 };
 
 type Bits = Uint32Array;
-type Dimension = { readonly any: Bits; readonly by: ReadonlyMap<string, Bits> };
+/** `any`: the rules that are open to every value. `by`: for a value that rules name, those that are open to it. */
+type Dimension = { readonly name: DimensionName; readonly any: Bits; readonly by: ReadonlyMap<string, Bits> };
 const DIMENSIONS = [
   "kinds",
   "chains",
@@ -57,6 +58,16 @@ const DIMENSIONS = [
 ] as const;
 type DimensionName = (typeof DIMENSIONS)[number];
 
+/** A rule with what is asked of it at every judgement. `isWhole`: whether the index knows all its conditions. `isValued`:
+ *  whether it asks for the value. */
+export type Indexed = {
+  readonly rule: Rule;
+  readonly id: string;
+  readonly effect: Rule["effect"];
+  readonly isWhole: boolean;
+  readonly isValued: boolean;
+};
+
 /** A rulebook in force. */
 export type Book = {
   readonly id: Hash;
@@ -70,7 +81,9 @@ export type Book = {
   readonly calendars: ReadonlyMap<string, Calendar>;
   /** Every unit with all above it, itself first. */
   readonly unitsOf: ReadonlyMap<string, readonly string[]>;
-  readonly index: ReadonlyMap<DimensionName, Dimension>;
+  readonly rules: readonly Indexed[];
+  /** The dimensions in which rules name values. */
+  readonly index: readonly Dimension[];
 };
 
 /** Builds the look-ups of a document that `checkRulebook` accepts. */
@@ -91,7 +104,8 @@ export function openBook(document: Rulebook): Book {
     sources: new Map(document.sources.map((source) => [source.id, source])),
     calendars: new Map(document.calendars.map((calendar) => [calendar.id, calendar])),
     unitsOf: new Map(document.units.map((unit) => [unit.id, lineOf(document.units, unit.id)])),
-    index: new Map(DIMENSIONS.map((name) => [name, dimension(document.rules, name)])),
+    rules: document.rules.map(indexed),
+    index: DIMENSIONS.map((name) => dimension(document.rules, name)).filter(({ by }) => by.size > 0),
   };
 }
 
@@ -122,7 +136,13 @@ function dimension(rules: readonly Rule[], name: DimensionName): Dimension {
       by.set(String(value), bits);
     }
   });
-  return { any, by };
+  return { name, any, by };
+}
+
+function indexed(rule: Rule): Indexed {
+  const { id, effect, times } = rule;
+  const isWhole = times === "any" && rule.amountFrom === undefined && rule.amountTo === undefined;
+  return { rule, id, effect, isWhole, isValued: hasValues(rule) };
 }
 
 function set(bits: Bits, at: number): void {
@@ -133,54 +153,77 @@ function set(bits: Bits, at: number): void {
  *  an allow does not match and all other rules do. A rule with a value matches no subject without one. An allow matches a
  *  dangerous call only when it names it. */
 export function matching(book: Book, subject: Subject): readonly Rule[] {
-  return candidates(book, subject).filter((rule) => withinValues(rule, subject.value));
+  return candidates(book, subject).flatMap(({ rule }) => (withinValues(rule, subject.value) ? [rule] : []));
 }
 
 /** The rules whose conditions hold, whatever they say of the value. */
-export function candidates(book: Book, subject: Subject): readonly Rule[] {
-  const { rules } = book.document;
-  const initiators = rows(book, "initiators", book.groupsOf.get(subject.initiator));
-  const units = rows(book, "units", subject.units);
-  const methods = rows(book, "methods", subject.call?.all);
-  const others = [
-    row(book, "kinds", subject.kind),
-    row(book, "chains", subject.chain),
-    row(book, "assets", subject.asset),
-    row(book, "wallets", subject.wallet),
-    row(book, "walletClasses", subject.walletClass),
-    row(book, "clients", subject.client),
-    row(book, "destinations", subject.destination),
-    row(book, "classes", subject.class),
-    row(book, "persons", subject.initiator),
-  ];
-  const found: Rule[] = [];
-  for (let at = 0; at * 32 < rules.length; at++) {
-    let word = union(initiators, at) & union(units, at) & union(methods, at);
-    for (const bits of others) word &= bits[at] as number;
+export function candidates(book: Book, subject: Subject): readonly Indexed[] {
+  const { rules, index } = book;
+  const rows = index.map((dimension) => row(dimension, valuesIn(book, subject, dimension.name)));
+  const isDangerous = subject.call !== undefined && subject.call.needed !== null;
+  const found: Indexed[] = [];
+  for (let from = 0; from < rules.length; from += 32) {
+    let word = rules.length - from < 32 ? (1 << (rules.length - from)) - 1 : -1;
+    for (let at = 0; at < rows.length; at++) word &= (rows[at] as Bits)[from >>> 5] as number;
     for (; word !== 0; word &= word - 1) {
-      const rule = rules[at * 32 + (31 - Math.clz32(word & -word))] as Rule;
-      const holds = withinAmounts(rule, subject.amount) && isTime(book, rule, subject.when);
-      if (holds && isNamed(rule, subject.call)) found.push(rule);
+      const one = rules[from + 31 - Math.clz32(word & -word)] as Indexed;
+      if ((one.isWhole && !isDangerous) || holds(book, one.rule, subject)) found.push(one);
     }
   }
   return found;
 }
 
-function union(rows: readonly Bits[], at: number): number {
-  let word = 0;
-  for (const bits of rows) word |= bits[at] as number;
-  return word;
+/** What the index does not know of. */
+function holds(book: Book, rule: Rule, { amount, when, call }: Subject): boolean {
+  return withinAmounts(rule, amount) && isTime(book, rule, when) && isNamed(rule, call);
 }
 
-/** One bit for each rule that is open to this value; a subject without the value meets only rules that are open to any. */
-function row(book: Book, name: DimensionName, value: string | number | undefined): Bits {
-  const { any, by } = book.index.get(name) as Dimension;
-  return (value === undefined ? undefined : by.get(String(value))) ?? any;
+/** What a subject is in a dimension; nothing where that says nothing. */
+function valuesIn(book: Book, subject: Subject, name: DimensionName): readonly string[] {
+  switch (name) {
+    case "kinds":
+      return [subject.kind];
+    case "chains":
+      return only(subject.chain);
+    case "assets":
+      return only(subject.asset);
+    case "wallets":
+      return only(subject.wallet);
+    case "walletClasses":
+      return only(subject.walletClass);
+    case "clients":
+      return only(subject.client);
+    case "units":
+      return subject.units ?? [];
+    case "destinations":
+      return only(subject.destination);
+    case "classes":
+      return only(subject.class);
+    case "initiators":
+      return book.groupsOf.get(subject.initiator) ?? [];
+    case "persons":
+      return [subject.initiator];
+    case "methods":
+      return subject.call?.all ?? [];
+  }
 }
 
-/** For each of several values the rules that are open to it, and those that are open to any. */
-function rows(book: Book, name: DimensionName, values: readonly string[] | undefined): readonly Bits[] {
-  return [row(book, name, undefined), ...(values ?? []).map((value) => row(book, name, value))];
+function only(value: string | number | undefined): readonly string[] {
+  return value === undefined ? [] : [String(value)];
+}
+
+/** One bit for each rule that is open to one of these values; without any, those that are open to every value. */
+function row({ any, by }: Dimension, values: readonly string[]): Bits {
+  let all: Bits | undefined;
+  for (const value of values) {
+    const bits = by.get(value);
+    if (bits !== undefined) all = all === undefined ? bits : union(all, bits);
+  }
+  return all ?? any;
+}
+
+function union(one: Bits, other: Bits): Bits {
+  return one.map((word, at) => word | (other[at] as number));
 }
 
 /** Whether what is dangerous is named where it is allowed. */

@@ -36,7 +36,7 @@ import {
   type Waiting,
   type Wallet,
 } from "./state.ts";
-import { add, rollingSpan, subtract, unused } from "./usage.ts";
+import { add, rollingSpan, subtract, type Usage, unused } from "./usage.ts";
 
 /** The state after `record`. */
 export function apply(state: State, record: Sealed): State {
@@ -314,8 +314,12 @@ function commitPart(state: State, part: JobPart, place: Place): State {
   };
 }
 
-function count(usage: State["usage"], { key, amount, bucket, rolls }: Part["counted"][number]): State["usage"] {
-  return set(usage, key, add(get(usage, key) ?? unused(rolls), amount, bucket));
+function count(usage: State["usage"], { of, shares }: Part["counted"][number]): State["usage"] {
+  const limits = new Map(get(usage, of));
+  for (const { limit, amount, bucket, rolls } of shares) {
+    limits.set(limit, add(limits.get(limit) ?? unused(rolls), amount, bucket));
+  }
+  return set(usage, of, limits);
 }
 
 /** The job once it is signed. */
@@ -389,8 +393,10 @@ function isSuccess(proof: Uint8Array): boolean {
 function giveBack(state: State, { slots }: JobPart): State["usage"] {
   const newest = partAt(state, need(state.live, slots[0] as string));
   const counted = [...versionsOf(state, newest)].flatMap((version) => version.counted);
-  return counted.reduce((usage, { key, back, bucket }) => {
-    return set(usage, key, subtract(need(usage, key), back, bucket));
+  return counted.reduce((usage, { of, shares }) => {
+    const limits = new Map(need(usage, of));
+    for (const { limit, back, bucket } of shares) limits.set(limit, subtract(limits.get(limit) as Usage, back, bucket));
+    return set(usage, of, limits);
   }, state.usage);
 }
 

@@ -18,6 +18,8 @@ export const price: Codec<Price> = struct({ numerator: amount, denominator: amou
 
 export const place: Codec<Place> = struct({ job: hash32, part: number });
 
+const share = struct({ limit: text(100), amount, back: amount, bucket: number, rolls: flag });
+
 const part: Codec<JobPart> = struct({
   id: hash32,
   pay: object<Intent, JobPart["pay"]>(Intent),
@@ -30,7 +32,7 @@ const part: Codec<JobPart> = struct({
   slots: many(text(120)),
   nonce: number,
   rates: many(amount),
-  counted: many(struct({ key: text(200), amount, back: amount, bucket: number, rolls: flag })),
+  counted: many(struct({ of: text(120), shares: many(share) })),
   persons: many(slug),
   prices: many(struct({ asset: slug, price })),
   before: maybe(place),

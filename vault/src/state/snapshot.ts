@@ -35,7 +35,7 @@ import {
   type Waiting,
   type Wallet,
 } from "./state.ts";
-import type { Usage } from "./usage.ts";
+import { type Usage, usageOf } from "./usage.ts";
 
 /** A chunk ends after the item with which it has this many bytes. */
 const CHUNK_BYTES = 65_536;
@@ -159,7 +159,15 @@ const freeze: Codec<Freeze> = struct({
   officer: slug,
   address: maybe(addressText),
 });
-const usage: Codec<Usage> = struct({ rolls: flag, buckets: many(pair(number, amount)) });
+const usage: Codec<Usage> = viewed(struct({ rolls: flag, buckets: many(pair(number, amount)) }), {
+  to: (value) => value,
+  from: ({ rolls, buckets }) => usageOf(rolls, buckets),
+});
+/** Of one thing at one level, the limits in the order in which they came to count there. */
+const usages: Codec<ReadonlyMap<string, Usage>> = viewed(many(pair(text(100), usage)), {
+  to: (value) => [...value],
+  from: (list) => new Map(list),
+});
 const started: Codec<Started> = struct({
   number,
   boot: hash32,
@@ -237,7 +245,7 @@ const LAYOUT: { readonly [K in keyof State]: Piece<State[K]> } = {
   live: table(slot, place, ([name, value], loaded) => [kept(loaded.slots, name), atPlace(value, loaded)]),
   transactions: table(slot, place, ([name, value], loaded) => [name, atPlace(value, loaded)]),
   final: table(slot, slot, ([name, id], { slots, transactions }) => [kept(slots, name), kept(transactions, id)]),
-  usage: table(text(200), usage),
+  usage: table(text(120), usages),
   log: one(nullable(struct({ head: struct({ origin: text(MAX_ORIGIN), size: number, root: hash32 }), written: usage }))),
   facts: table(text(200), newest),
 };

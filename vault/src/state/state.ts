@@ -155,7 +155,8 @@ export type State = {
   readonly final: PMap<string>;
   /** By `<chain>:<transaction id>`. */
   readonly transactions: PMap<Place>;
-  readonly usage: PMap<Usage>;
+  /** By `<level>|<what is counted at it>`: how far each limit is used, by its name, measure and window. */
+  readonly usage: PMap<ReadonlyMap<string, Usage>>;
   /** How far the audit log went when it was signed last, and how often that was written down of late. */
   readonly log: { readonly head: LogHead; readonly written: Usage } | null;
   /** By `<source>|<subject>`: the newest fact seen. */

@@ -8,8 +8,10 @@ import { periodOf } from "@strongroom/core/rulebook/calendar";
 import type { Calendar, Window } from "@strongroom/core/signed/rulebook";
 import { WINDOW_BUCKETS } from "../limits.ts";
 
-/** `buckets`: number of the bucket and what was committed in it, ascending. `rolls`: whether older ones may count too. */
-export type Usage = { readonly rolls: boolean; readonly buckets: readonly (readonly [number, bigint])[] };
+type Buckets = readonly (readonly [number, bigint])[];
+/** `buckets`: number of the bucket and what was committed in it, ascending. `rolls`: whether older ones may count too. `sum`:
+ *  of all buckets. */
+export type Usage = { readonly rolls: boolean; readonly buckets: Buckets; readonly sum: bigint };
 
 /** The bucket of now, and the oldest one that still counts. */
 export type Span = { readonly bucket: number; readonly since: number };
@@ -27,14 +29,23 @@ export function rollingSpan(windowMs: number, lo: Time): Span {
   return { bucket: Math.floor(lo / width), since: Math.floor((lo - windowMs) / width) };
 }
 
+export function usageOf(rolls: boolean, buckets: Buckets): Usage {
+  return { rolls, buckets, sum: buckets.reduce((sum, [, amount]) => sum + amount, 0n) };
+}
+
 /** A window in which nothing was committed. */
 export function unused(rolls: boolean): Usage {
-  return { rolls, buckets: [] };
+  return { rolls, buckets: [], sum: 0n };
 }
 
 /** What still counts, in the measure of the limit. */
-export function used({ buckets }: Usage, { since }: Pick<Span, "since">): bigint {
-  return buckets.reduce((sum, [bucket, amount]) => (bucket < since ? sum : sum + amount), 0n);
+export function used({ buckets, sum }: Usage, { since }: Pick<Span, "since">): bigint {
+  let left = sum;
+  for (const part of buckets) {
+    if (part[0] >= since) break;
+    left -= part[1];
+  }
+  return left;
 }
 
 /** The newest bucket in which something was committed; a later commitment never lies in an older one. */
@@ -43,15 +54,25 @@ export function newestBucket({ buckets }: Usage): number {
 }
 
 /** The usage with `amount` more in `bucket`, which is not older than the newest. What can never count again is dropped. */
-export function add({ rolls, buckets }: Usage, amount: bigint, bucket: number): Usage {
-  const oldest = rolls ? bucket - WINDOW_BUCKETS - 1 : bucket;
-  const left = buckets.filter(([number]) => number >= oldest);
-  const last = left.at(-1);
-  if (last?.[0] !== bucket) return { rolls, buckets: [...left, [bucket, amount]] };
-  return { rolls, buckets: [...left.slice(0, -1), [bucket, last[1] + amount]] };
+export function add(usage: Usage, amount: bigint, bucket: number): Usage {
+  const { rolls, buckets, sum } = forget(usage, usage.rolls ? bucket - WINDOW_BUCKETS - 1 : bucket);
+  const last = buckets.at(-1);
+  const added = last?.[0] === bucket ? buckets.with(-1, [bucket, last[1] + amount]) : [...buckets, [bucket, amount] as const];
+  return { rolls, buckets: added, sum: sum + amount };
+}
+
+/** The usage without what is older than the bucket `oldest`. */
+function forget(usage: Usage, oldest: number): Usage {
+  const { rolls, buckets } = usage;
+  const kept = buckets.findIndex(([bucket]) => bucket >= oldest);
+  if (kept === 0) return usage;
+  return kept < 0 ? unused(rolls) : { rolls, buckets: buckets.slice(kept), sum: used(usage, { since: oldest }) };
 }
 
 /** The usage with `amount` less in `bucket`, if that is still there. */
 export function subtract({ rolls, buckets }: Usage, amount: bigint, bucket: number): Usage {
-  return { rolls, buckets: buckets.map(([number, sum]) => [number, number === bucket ? sum - amount : sum] as const) };
+  return usageOf(
+    rolls,
+    buckets.map(([number, sum]) => [number, number === bucket ? sum - amount : sum] as const),
+  );
 }

@@ -4,17 +4,39 @@ import { chainOf } from "@strongroom/core/chain/table";
 import { attempt, demand, refuse } from "@strongroom/core/errors";
 import type { Part } from "@strongroom/core/journal/record";
 import { worth } from "@strongroom/core/money/value";
-import type { Calendar, Level, Limit } from "@strongroom/core/signed/rulebook";
+import type { Calendar, Level, Limit, Rulebook } from "@strongroom/core/signed/rulebook";
 import { get } from "../../state/map.ts";
 import type { Founded, JobPart } from "../../state/state.ts";
-import { newestBucket, type Span, spanOf, type Usage, unused, used } from "../../state/usage.ts";
+import { newestBucket, type Span, spanOf, type Usage, used } from "../../state/usage.ts";
 import type { Now } from "../../types.ts";
 import { demandQuote, type Quotes } from "../evidence/prices.ts";
 import { type Named, unitsOf } from "./resolve.ts";
 
+type Item<T> = T extends readonly (infer I)[] ? I : never;
 type Counted = Part["counted"];
-/** What earlier intents of the same command have taken of each limit. */
-export type Spent = Map<string, bigint>;
+/** What earlier intents of the same command have taken of each limit. It is added up when a later one asks for it. */
+export class Spent {
+  #waiting: Counted[] = [];
+  readonly #sums = new Map<string, Map<string, bigint>>();
+
+  take(counted: Counted): void {
+    this.#waiting.push(counted);
+  }
+
+  /** By the names of the limits that are counted for this. */
+  at(of: string): ReadonlyMap<string, bigint> | undefined {
+    if (this.#waiting.length > 0) for (const counted of this.#waiting.splice(0)) this.#add(counted);
+    return this.#sums.get(of);
+  }
+
+  #add(counted: Counted): void {
+    for (const { of, shares } of counted) {
+      const sums = this.#sums.get(of) ?? new Map<string, bigint>();
+      this.#sums.set(of, sums);
+      for (const { limit, amount } of shares) sums.set(limit, (sums.get(limit) ?? 0n) + amount);
+    }
+  }
+}
 
 /** A transaction with the most that it may cost, in base units of the native asset, the versions before it, and prices. */
 export type Costed = {
@@ -27,21 +49,38 @@ export type Costed = {
 /** What this transaction adds to every limit; takes it in `spent`. Fails: LIMIT_EXCEEDED at the limit; FACT_MISSING,
  *  FACT_STALE, FACT_ADVERSE for a price that a limit takes. */
 export function countLimits(state: Founded, now: Now, spent: Spent, costed: Costed): Counted {
-  return sharesOf(state, costed).map((share) => {
-    const { limit, key, amount, back } = share;
-    const { rolls, usage, span, before } = useOf(state, now, spent, share);
-    if (before + amount > limit.most) exceeded(limit, before);
-    spent.set(key, (spent.get(key) ?? 0n) + amount);
-    return { key, amount, back, rolls, bucket: Math.max(span.bucket, newestBucket(usage)) };
-  });
+  const spanOfPlan = spansAt(state, now);
+  const { moved, weigh } = scaleOf(costed);
+  const counted: Item<Counted>[] = [];
+  for (const { of, plans } of placesOf(state, costed, moved)) {
+    const use = { usages: get(state.usage, of), taken: spent.at(of) };
+    const shares: Item<Item<Counted>["shares"]>[] = [];
+    for (const plan of plans) {
+      const weight = weigh(plan);
+      if (weight !== NOTHING) shares.push(countOne(use, plan, weight, spanOfPlan(plan)));
+    }
+    if (shares.length > 0) counted.push({ of, shares });
+  }
+  spent.take(counted);
+  return counted;
 }
 
-/** What the window of a limit holds, and what earlier intents of the command take of it. Fails: LIMIT_EXCEEDED as `spanIn`. */
-function useOf(state: Founded, now: Now, spent: Spent, { limit, key }: Share) {
-  const rolls = limit.window.type === "rolling";
-  const usage = get(state.usage, key) ?? unused(rolls);
-  const span = spanIn(state, now, limit);
-  return { rolls, usage, span, before: used(usage, span) + (spent.get(key) ?? 0n) };
+/** Fails: LIMIT_EXCEEDED at the limit. */
+function countOne(use: Use, plan: Plan, { amount, back }: Weight, span: Span): Item<Item<Counted>["shares"]> {
+  const { limit, name, rolls } = plan;
+  const { usage, before } = useIn(use, plan, span);
+  if (before + amount > limit.most) exceeded(limit, before);
+  const bucket = usage === undefined ? span.bucket : Math.max(span.bucket, newestBucket(usage));
+  return { limit: name, amount, back, bucket, rolls };
+}
+
+type Use = { readonly usages: ReadonlyMap<string, Usage> | undefined; readonly taken: ReadonlyMap<string, bigint> | undefined };
+
+/** What the window of a limit holds, and what earlier intents of the command take of it. */
+function useIn({ usages, taken }: Use, { name }: Plan, span: Span): { usage: Usage | undefined; before: bigint } {
+  const usage = usages?.get(name);
+  const [kept, more] = [usage === undefined ? 0n : used(usage, span), taken?.get(name)];
+  return { usage, before: more === undefined ? kept : kept + more };
 }
 
 /** How far a limit is used, and what a transaction adds. `of`: what it is counted for. */
@@ -55,16 +94,17 @@ export type Standing = {
 
 /** Where the limits stand in which this transaction counts, as far as its prices are stated and their calendars known. */
 export function standingsOf(state: Founded, now: Now, spent: Spent, costed: Costed): readonly Standing[] {
-  const moved = movements(costed);
-  return state.book.document.limits.flatMap((limit) => {
-    const found = attempt(() =>
-      sharesIn(state.book, costed, limit, moved).map((share): Standing => {
-        const { before } = useOf(state, now, spent, share);
-        const of = share.key.slice(nameOf(limit).length);
-        return { limit: limit.id, of, used: before, adding: share.amount, most: limit.most };
-      }),
-    );
-    return found.ok ? found.value : [];
+  const spanOfPlan = spansAt(state, now);
+  const { moved, weigh } = scaleOf(costed);
+  return placesOf(state, costed, moved).flatMap(({ of, thing, plans }) => {
+    const use = { usages: get(state.usage, of), taken: spent.at(of) };
+    return plans.flatMap((plan): readonly Standing[] => {
+      const known = attempt(() => ({ weight: weigh(plan), span: spanOfPlan(plan) }));
+      if (!known.ok || known.value.weight === NOTHING) return [];
+      const { weight, span } = known.value;
+      const { id, most } = plan.limit;
+      return [{ limit: id, of: thing, used: useIn(use, plan, span).before, adding: weight.amount, most }];
+    });
   });
 }
 
@@ -78,17 +118,35 @@ export function valuedIn({ book }: Founded, { it }: Pick<Costed, "it">): readonl
 /** Refuses unless a commitment that is taken up again still counts in every limit in force, and these hold.
  *  Fails: LIMIT_EXCEEDED at the limit. */
 export function demandCounted(state: Founded, now: Now, costed: Costed, part: JobPart): void {
-  for (const { limit, key, amount } of sharesOf(state, costed)) {
-    const span = spanIn(state, now, limit);
-    const alive = part.counted.some((item) => item.key === key && item.amount >= amount && item.bucket >= span.since);
-    demand(alive, "LIMIT_EXCEEDED", `limits.${limit.id}`, "it no longer counts in this limit; cancel it and pay anew");
-    const total = used(get(state.usage, key) as Usage, span);
-    if (total > limit.most) exceeded(limit, total);
+  const spanOfPlan = spansAt(state, now);
+  const { moved, weigh } = scaleOf(costed);
+  for (const { of, plans } of placesOf(state, costed, moved)) {
+    const counted = part.counted.find((item) => item.of === of)?.shares ?? [];
+    for (const plan of plans) {
+      const { limit, name } = plan;
+      const weight = weigh(plan);
+      if (weight === NOTHING) continue;
+      const span = spanOfPlan(plan);
+      const alive = counted.some((item) => item.limit === name && item.amount >= weight.amount && item.bucket >= span.since);
+      demand(alive, "LIMIT_EXCEEDED", `limits.${limit.id}`, "it no longer counts in this limit; cancel it and pay anew");
+      const total = used(get(state.usage, of)?.get(name) as Usage, span);
+      if (total > limit.most) exceeded(limit, total);
+    }
   }
 }
 
+/** The span of each limit at this time; limits with the same window share it. Fails: LIMIT_EXCEEDED as `spanIn`. */
+function spansAt({ book }: Founded, now: Now): (plan: Plan) => Span {
+  const known: Span[] = [];
+  return ({ limit, window }) => {
+    const span = known[window] ?? spanIn(book, now, limit);
+    known[window] = span;
+    return span;
+  };
+}
+
 /** Fails: LIMIT_EXCEEDED when the calendar of a fixed window is not known for this time. */
-function spanIn({ book }: Founded, now: Now, { id, window }: Limit): Span {
+function spanIn(book: Founded["book"], now: Now, { id, window }: Limit): Span {
   return spanOf(window, now.lo, (name) => {
     const calendar = book.calendars.get(name) as Calendar;
     demand(now.hi < calendar.until, "LIMIT_EXCEEDED", `limits.${id}`, `the calendar ${name} ends at ${calendar.until}`);
@@ -100,15 +158,113 @@ function exceeded({ id, most }: Limit, taken: bigint): never {
   refuse("LIMIT_EXCEEDED", `limits.${id}`, `${taken} of ${most} are used in the window`);
 }
 
-/** `back`: what of the amount is given back when nothing is paid. */
-type Share = { readonly limit: Limit; readonly key: string; readonly amount: bigint; readonly back: bigint };
+/** A limit made ready for transactions that move the same assets. `name`: what its usage is kept under. `window`: the number of
+ *  its window within the rulebook. `bits`: which of the movements it counts. */
+type Plan = {
+  readonly limit: Limit;
+  readonly name: string;
+  readonly window: number;
+  readonly rolls: boolean;
+  readonly bits: number;
+};
+/** The limits of one level; of the level `asset`, those that count this one. */
+type Sheet = { readonly level: Level; readonly asset: string; readonly plans: readonly Plan[] };
+
+const sheets = new WeakMap<Rulebook["limits"], Map<string, readonly Sheet[]>>();
+
+/** The limits that count transactions which move these assets. They are looked up once for a rulebook. */
+function sheetsOf({ document: { limits } }: Founded["book"], assets: readonly string[]): readonly Sheet[] {
+  const known = sheets.get(limits) ?? new Map<string, readonly Sheet[]>();
+  sheets.set(limits, known);
+  const key = assets.join();
+  const found = known.get(key) ?? drawUp(limits, assets);
+  known.set(key, found);
+  return found;
+}
+
+function drawUp(limits: Rulebook["limits"], assets: readonly string[]): readonly Sheet[] {
+  const byLevel = Map.groupBy(plansOf(limits, assets), ({ limit }) => limit.level);
+  return [...byLevel].flatMap(([level, plans]): readonly Sheet[] => {
+    if (level !== "asset") return [{ level, asset: "", plans }];
+    return assets.map((asset, at) => {
+      const mine = plans.filter(({ bits }) => bits & (1 << at));
+      return { level, asset, plans: mine.map((plan) => ({ ...plan, bits: 1 << at })) };
+    });
+  });
+}
+
+function plansOf(limits: Rulebook["limits"], moved: readonly string[]): readonly Plan[] {
+  const times = limits.map(({ window }) =>
+    window.type === "rolling" ? `${window.ms}` : `${window.calendar}.${window.period}`,
+  );
+  const plans = limits.map((limit, number): Plan => {
+    const { id, measure, window, assets } = limit;
+    const bits = moved.reduce((all, asset, at) => (assets === "any" || assets.includes(asset) ? all | (1 << at) : all), 0);
+    const time = times[number] as string;
+    return { limit, name: `${id}|${measure}|${time}`, window: times.indexOf(time), rolls: window.type === "rolling", bits };
+  });
+  return plans.filter(({ bits }) => bits !== 0);
+}
+
+/** What limits are counted for, under which their usage is kept as `of`. */
+type Place = { readonly of: string; readonly thing: string; readonly plans: readonly Plan[] };
+
+function placesOf({ book }: Founded, { it }: Costed, moved: readonly Movement[]): readonly Place[] {
+  const places: Place[] = [];
+  for (const { level, asset, plans } of sheetsOf(
+    book,
+    moved.map((movement) => movement.asset),
+  )) {
+    const things = level === "asset" ? [asset] : namesAt(book, level, it);
+    for (const thing of things) places.push({ of: `${level}|${thing}`, thing, plans });
+  }
+  return places;
+}
+
+/** What a limit counts of a transaction. `back`: what of the amount is given back when nothing is paid. */
+type Weight = { readonly amount: bigint; readonly back: bigint };
+const NOTHING: Weight = { amount: 0n, back: 0n };
 
 /** One asset that moves, and what of it is the payment; the rest is its fee. `count`: 1 for what counts as a payment. */
 type Movement = { readonly asset: string; readonly paid: bigint; readonly fee: bigint; readonly count: bigint };
 
-function sharesOf({ book }: Founded, costed: Costed): readonly Share[] {
+/** What a transaction moves, and what a limit counts of it. */
+type Scale = { readonly moved: readonly Movement[]; readonly weigh: (plan: Plan) => Weight };
+
+/** Limits that count the same are weighed once. Weighing fails: those of a price that a limit takes. */
+function scaleOf(costed: Costed): Scale {
   const moved = movements(costed);
-  return moved.length === 0 ? [] : book.document.limits.flatMap((limit) => sharesIn(book, costed, limit, moved));
+  const known: Record<Limit["measure"], Weight[]> = { amount: [], value: [], count: [] };
+  return {
+    moved,
+    weigh({ limit, bits }) {
+      const weights = known[limit.measure];
+      const weight = weights[bits] ?? weightOf(limit, costed, among(moved, bits));
+      weights[bits] = weight;
+      return weight;
+    },
+  };
+}
+
+function among(moved: readonly Movement[], bits: number): readonly Movement[] {
+  return moved.filter((_, at) => bits & (1 << at));
+}
+
+function weightOf(limit: Limit, { quotes }: Costed, counted: readonly Movement[]): Weight {
+  let amount = 0n;
+  let back = 0n;
+  for (const movement of counted) {
+    back += measured(limit, movement, { amount: movement.paid, quotes });
+    amount += measured(limit, movement, { amount: movement.paid + movement.fee, quotes });
+  }
+  return amount === 0n ? NOTHING : { amount, back };
+}
+
+type Measured = { readonly amount: bigint; readonly quotes: Quotes };
+
+function measured({ id, measure }: Limit, { asset, count }: Movement, { amount, quotes }: Measured): bigint {
+  if (measure === "count") return count;
+  return measure === "amount" || amount === 0n ? amount : worth(amount, demandQuote(quotes, asset, `limits.${id}`));
 }
 
 /** The payment, unless a version before has counted it, and what this version may cost more than those before. A call is a
@@ -135,47 +291,8 @@ function dearest(versions: readonly JobPart[]): bigint {
   return fees.reduce((most, fee) => (fee > most ? fee : most), 0n);
 }
 
-/** What one limit counts, for each thing that it is counted for. */
-function sharesIn(book: Founded["book"], costed: Costed, limit: Limit, moved: readonly Movement[]): readonly Share[] {
-  const { assets, level } = limit;
-  const counted = assets === "any" ? moved : moved.filter((movement) => assets.includes(movement.asset));
-  if (counted.length === 0) return [];
-  if (level === "asset") return counted.flatMap((movement) => share(limit, costed, [movement], [movement.asset]));
-  return share(limit, costed, counted, levelsOf(book, level, costed.it));
-}
-
-function share(limit: Limit, { quotes }: Costed, counted: readonly Movement[], things: readonly string[]): readonly Share[] {
-  let amount = 0n;
-  let back = 0n;
-  for (const movement of counted) {
-    back += measured(limit, movement, { amount: movement.paid, quotes });
-    amount += measured(limit, movement, { amount: movement.paid + movement.fee, quotes });
-  }
-  return amount === 0n ? [] : things.map((thing) => ({ limit, key: `${nameOf(limit)}${thing}`, amount, back }));
-}
-
-type Measured = { readonly amount: bigint; readonly quotes: Quotes };
-
-function measured({ id, measure }: Limit, { asset, count }: Movement, { amount, quotes }: Measured): bigint {
-  if (measure === "count") return count;
-  return measure === "amount" || amount === 0n ? amount : worth(amount, demandQuote(quotes, asset, `limits.${id}`));
-}
-
-/** What the usage of a limit is kept under, but for the thing that it is counted for. */
-const names = new WeakMap<Limit, string>();
-
-function nameOf(limit: Limit): string {
-  const known = names.get(limit);
-  if (known !== undefined) return known;
-  const { id, measure, window, level } = limit;
-  const time = window.type === "rolling" ? String(window.ms) : `${window.calendar}.${window.period}`;
-  const name = `${id}|${measure}|${time}|${level}|`;
-  names.set(limit, name);
-  return name;
-}
-
-/** What a limit is counted for: one thing, and for units each unit that the wallet belongs to. */
-function levelsOf(
+/** What is counted at a level: one thing, and for units each unit that the wallet belongs to. */
+function namesAt(
   book: Founded["book"],
   level: Exclude<Level, "asset">,
   { wallet, from, transfer, person, chain }: Named,
