@@ -110,6 +110,20 @@ test("payments are counted once, whatever versions they have; fees and cancellat
   exceeded(vault);
 });
 
+test("a withheld replacement is taken up whatever payments are counted, because it is none", () => {
+  const vault = limited({ most: 1n, window: { type: "rolling", ms: 30 * DAY } });
+  const first = payment(vault, { notAfter: LATER });
+  must(send(vault, first));
+  const intent = payment(vault, { reference: "again", replaces: world.intentId(first), notAfter: LATER });
+  vault.hold = true;
+  send(vault, intent, bumped(4n));
+  const frozen = freezeBy(vault);
+  must(vault.run(frozen, []));
+  assert.equal(vault.release()[0]?.code, "FROZEN");
+  must(thaw(vault, frozen));
+  must(send(vault, intent, bumped(4n)));
+});
+
 test("a limit counts only its assets", () => {
   const vault = limited({ assets: ["usdx"] });
   must(pay(vault));
