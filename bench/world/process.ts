@@ -11,8 +11,13 @@ import { NURSERY } from "../../vault/src/host/launch/launch.ts";
 
 export const PASSPHRASE = "only for the bench";
 
-/** What the vault says when it is ready. */
-export type Ready = { readonly identityKey: string; readonly records: number; readonly replayMs: number };
+/** What the vault says when it is ready. `fromSnapshot`: how many of the records it had from one. */
+export type Ready = {
+  readonly identityKey: string;
+  readonly records: number;
+  readonly fromSnapshot: number;
+  readonly replayMs: number;
+};
 
 export type VaultProcess = {
   readonly pid: number;
