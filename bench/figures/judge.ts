@@ -8,7 +8,7 @@ import { encode } from "../../core/src/signed/object.ts";
 import type { Requirement, Rule } from "../../core/src/signed/rulebook.ts";
 import { foundedVault, throughSnapshot } from "../../test/world/vault.ts";
 import { CONTEXT, makeWorld, pay } from "../../test/world/world.ts";
-import { countLimits, Spent } from "../../vault/src/decide/payment/limits.ts";
+import { countLimits, nothingSpent } from "../../vault/src/decide/payment/limits.ts";
 import { resolve } from "../../vault/src/decide/payment/resolve.ts";
 import { WINDOW_BUCKETS } from "../../vault/src/limits.ts";
 import { readIntent } from "../../vault/src/state/intent.ts";
@@ -120,7 +120,7 @@ function timeLimits(size: number, quick: boolean): { fresh: number; full: number
   const bytes = encode(Intent, intent);
   const named = resolve(state, { ...readIntent(bytes), intent, bytes, context: CONTEXT });
   const costed = { it: named, feeMax: 10n ** 15n, before: [], quotes: new Map() };
-  const count = (it: Founded) => countLimits(it, vault.now, new Spent(), costed);
+  const count = (it: Founded) => countLimits(it, vault.now, nothingSpent(), costed);
   const full = throughSnapshot({ ...state, usage: fullWindows(count(state)) }) as Founded;
   return timeSideBySide({ fresh: () => count(state), full: () => count(full) }, { rounds: quick ? 9 : 31 });
 }

@@ -15,27 +15,23 @@ import { type Named, unitsOf } from "./resolve.ts";
 type Item<T> = T extends readonly (infer I)[] ? I : never;
 type Counted = Part["counted"];
 /** What earlier intents of the same command have taken of each limit. It is added up when a later one asks for it. */
-export class Spent {
-  #waiting: Counted[] = [];
-  readonly #sums = new Map<string, Map<string, bigint>>();
+export type Spent = { readonly waiting: Counted[]; sums: Map<string, Map<string, bigint>> | null };
 
-  take(counted: Counted): void {
-    this.#waiting.push(counted);
-  }
+export function nothingSpent(): Spent {
+  return { waiting: [], sums: null };
+}
 
-  /** By the names of the limits that are counted for this. */
-  at(of: string): ReadonlyMap<string, bigint> | undefined {
-    if (this.#waiting.length > 0) for (const counted of this.#waiting.splice(0)) this.#add(counted);
-    return this.#sums.get(of);
-  }
-
-  #add(counted: Counted): void {
-    for (const { of, shares } of counted) {
-      const sums = this.#sums.get(of) ?? new Map<string, bigint>();
-      this.#sums.set(of, sums);
-      for (const { limit, amount } of shares) sums.set(limit, (sums.get(limit) ?? 0n) + amount);
+/** By the names of the limits that are counted for this. */
+function spentAt(spent: Spent, of: string): ReadonlyMap<string, bigint> | undefined {
+  for (let counted = spent.waiting.pop(); counted !== undefined; counted = spent.waiting.pop()) {
+    spent.sums ??= new Map();
+    for (const place of counted) {
+      const sums = spent.sums.get(place.of) ?? new Map<string, bigint>();
+      spent.sums.set(place.of, sums);
+      for (const { limit, amount } of place.shares) sums.set(limit, (sums.get(limit) ?? 0n) + amount);
     }
   }
+  return spent.sums?.get(of);
 }
 
 /** A transaction with the most that it may cost, in base units of the native asset, the versions before it, and prices. */
@@ -53,7 +49,7 @@ export function countLimits(state: Founded, now: Now, spent: Spent, costed: Cost
   const { moved, weigh } = scaleOf(costed);
   const counted: Item<Counted>[] = [];
   for (const { of, plans } of placesOf(state, costed, moved)) {
-    const use = { usages: get(state.usage, of), taken: spent.at(of) };
+    const use = { usages: get(state.usage, of), taken: spentAt(spent, of) };
     const shares: Item<Item<Counted>["shares"]>[] = [];
     for (const plan of plans) {
       const weight = weigh(plan);
@@ -61,7 +57,7 @@ export function countLimits(state: Founded, now: Now, spent: Spent, costed: Cost
     }
     if (shares.length > 0) counted.push({ of, shares });
   }
-  spent.take(counted);
+  spent.waiting.push(counted);
   return counted;
 }
 
@@ -97,7 +93,7 @@ export function standingsOf(state: Founded, now: Now, spent: Spent, costed: Cost
   const spanOfPlan = spansAt(state, now);
   const { moved, weigh } = scaleOf(costed);
   return placesOf(state, costed, moved).flatMap(({ of, thing, plans }) => {
-    const use = { usages: get(state.usage, of), taken: spent.at(of) };
+    const use = { usages: get(state.usage, of), taken: spentAt(spent, of) };
     return plans.flatMap((plan): readonly Standing[] => {
       const known = attempt(() => ({ weight: weigh(plan), span: spanOfPlan(plan) }));
       if (!known.ok || known.value.weight === NOTHING) return [];

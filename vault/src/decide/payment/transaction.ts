@@ -12,14 +12,14 @@ import { get, has } from "../../state/map.ts";
 import { type Founded, type JobPart, type JobState, type State, versionsOf } from "../../state/state.ts";
 import type { Job, Now, SigningPart } from "../../types.ts";
 import { priceOf, type Quotes } from "../evidence/prices.ts";
-import { countLimits, demandCounted, Spent } from "./limits.ts";
+import { countLimits, demandCounted, nothingSpent, type Spent } from "./limits.ts";
 import type { Named, Resolved } from "./resolve.ts";
 
 /** What earlier intents of the same command have taken already. */
 export type Draft = { readonly nonces: Map<string, number>; readonly spent: Spent; readonly slots: Set<string> };
 
 export function emptyDraft(): Draft {
-  return { nonces: new Map(), spent: new Spent(), slots: new Set() };
+  return { nonces: new Map(), spent: nothingSpent(), slots: new Set() };
 }
 
 /** The commitment's part for one intent that `persons` initiated and approved; takes nonce, limits and slots in `draft`.
