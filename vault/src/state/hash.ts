@@ -39,3 +39,8 @@ export function idOf({ tag }: Kind<unknown>, bytes: Uint8Array): Hash {
 export function challengeOf({ tag }: Kind<unknown>, bytes: Uint8Array): Uint8Array {
   return hashBytes(tag, bytes);
 }
+
+/** SHA-256 of a text: 32 bytes. Only to tell texts apart; what is signed or chained has a tag. */
+export function hashText(text: string): Uint8Array {
+  return nativeHash("sha256", text, "buffer");
+}

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { emptyMap, entries, get, has, keptKey, MapBuilder, type PMap, remove, set, values } from "./map.ts";
 
-/** Pairs of keys with one FNV-1a hash, so that they share a list. */
+/** Pairs of keys with one FNV-1a hash, so that only their SHA-256 tells them apart. */
 const COLLIDING = [
   ["7yzx", "e6ad"],
   ["7yzu", "e6ai"],
@@ -133,11 +133,8 @@ test("a builder takes entries in one order only, and each key once", () => {
     const [one, two] = [keys[at]?.[0] ?? "", keys[at + 1]?.[0] ?? ""];
     assert.ok(builder.add(two, 1));
     assert.equal(builder.add(two, 1), false);
-    assert.equal(builder.add(one, 1), hashOf(one) === hashOf(two), `${one} after ${two}`);
+    assert.equal(builder.add(one, 1), false, `${one} after ${two}`);
   }
-  const builder = new MapBuilder<number>();
-  for (const key of COLLIDING[0]) assert.ok(builder.add(key, 1));
-  for (const key of COLLIDING[0]) assert.equal(builder.add(key, 1), false);
 });
 
 test("a key is kept in the very text that came first", () => {
