@@ -108,6 +108,13 @@ attacks("a captured source states a price that is far off, slowly or at once", (
     ["nearly nothing", 1n],
   ] as const)
     refused(vault, "FACT_MOVED", how, () => send(amount, price({ numerator, at: NOW + 1 })));
+  let numerator = TRUE;
+  for (let at = 1; at <= 3_600; at++) {
+    const lower = (numerator * 999n) / 1_000n;
+    const answer = vault.send(world.command({ command: "inform", facts: [price({ numerator: lower, at: NOW + at })] }));
+    if (answer.code === "OK") numerator = lower;
+  }
+  refused(vault, "DENIED", "in thousands of small steps", () => send(amount));
   const contradicting = price({ source: "pricer-b", key: KEYS.pricerB, numerator: TRUE / 2n, at: NOW + 1 });
   refused(vault, "FACT_ADVERSE", "against another source's word", () => send(amount, contradicting));
 });

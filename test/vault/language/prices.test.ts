@@ -89,6 +89,28 @@ test("a price moves only so far in so long, up and down, and is accepted when th
   }
 });
 
+test("many small moves are as little as one, up and down, and go on when the time has passed", () => {
+  for (const sign of [1n, -1n]) {
+    const vault = priced();
+    const [step, far] = [sign * 11_000n, sign * 22_000n];
+    must(inform(vault, { numerator: 250_000n }));
+    must(inform(vault, { numerator: 250_000n + step, later: 1 }));
+    refused(vault, "FACT_MOVED", () => inform(vault, { numerator: 250_000n + 2n * far, later: 2 }));
+    must(inform(vault, { numerator: 250_000n + step, later: 2 }));
+    vault.wait(HOUR / 2);
+    refused(vault, "FACT_MOVED", () => inform(vault, { numerator: 250_000n + far + step }));
+    must(inform(vault, { numerator: 250_000n - step }));
+    refused(vault, "FACT_MOVED", () => inform(vault, { numerator: 250_000n + far, later: 1 }));
+    vault.wait(HOUR / 2);
+    refused(vault, "FACT_MOVED", () => inform(vault, { numerator: 250_000n + far }), "facts.0");
+    must(inform(vault, { numerator: 250_000n }));
+    vault.wait(HOUR / 2);
+    must(inform(vault, { numerator: 250_000n }));
+    vault.wait(HOUR / 2);
+    must(inform(vault, { numerator: 250_000n + far }));
+  }
+});
+
 test("a price of nothing or by nothing is refused", () => {
   const vault = priced();
   refused(vault, "BAD_VALUE", () => inform(vault, { numerator: 0n }), "facts.0");

@@ -20,6 +20,7 @@ import { type Read, readIntent } from "./intent.ts";
 import { packJob } from "./job.ts";
 import { entries, get, type PMap, remove, set } from "./map.ts";
 import { append } from "./positions.ts";
+import { rangesWith } from "./range.ts";
 import {
   type Founded,
   type JobPart,
@@ -360,10 +361,14 @@ function resumed(state: State, id: Hash): State {
 
 /** The state that remembers these facts as the newest of their source and subject. */
 export function notice<S extends State>(state: S, notices: RecordOf<"noticed">["facts"]): S {
-  const facts = notices.reduce(
-    (table, { source, subject, ...newest }) => set(table, `${source}|${subject}`, newest),
-    state.facts,
-  );
+  const windowMs = state.book?.document.valuation?.moveMs ?? 0;
+  const facts = notices.reduce((table, { source, subject, price, ...newest }) => {
+    const key = `${source}|${subject}`;
+    if (price === undefined) return set(table, key, newest);
+    const before = get(table, key);
+    const moved = before?.price && { at: before.at, ranges: before.price.ranges };
+    return set(table, key, { ...newest, price: { ...price, ranges: rangesWith(moved, { at: newest.at, price }, windowMs) } });
+  }, state.facts);
   return { ...state, facts };
 }
 

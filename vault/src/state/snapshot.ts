@@ -21,12 +21,14 @@ import { idOf } from "./hash.ts";
 import { job, keepJob, number, type PackedJob, place, price } from "./job.ts";
 import { entries, keptKey, MapBuilder, type PMap } from "./map.ts";
 import { blocks, extend, hashAt, noPositions, type Positions } from "./positions.ts";
+import type { Range } from "./range.ts";
 import {
   type Address,
   type EntryInForce,
   emptyState,
   type Freeze,
   type JobState,
+  type Newest,
   type Opening,
   type Place,
   type Started,
@@ -177,8 +179,9 @@ const started: Codec<Started> = struct({
   confirmed: flag,
   before: many(hash32),
 });
-type Newest = State["facts"] extends PMap<infer V extends object> ? V : never;
-const newest: Codec<Newest> = struct<Newest>({ at: time, id: hash32, adverse: flag, price: maybe(price) }, ["price"]);
+const range: Codec<Range> = struct({ since: time, low: price, high: price });
+const moved = struct<NonNullable<Newest["price"]>>({ numerator: amount, denominator: amount, ranges: many(range) });
+const newest: Codec<Newest> = struct<Newest>({ at: time, id: hash32, adverse: flag, price: maybe(moved) }, ["price"]);
 const yes: Codec<true> = { write: () => undefined, read: () => true };
 
 const used: Codec<Used> = {

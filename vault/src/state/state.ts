@@ -16,6 +16,7 @@ import type { IntentOf } from "@strongroom/core/signed/intent";
 import { type PackedJob, unpackJob } from "./job.ts";
 import { emptyMap, get, type PMap } from "./map.ts";
 import { noPositions, type Positions } from "./positions.ts";
+import type { Moved } from "./range.ts";
 import type { Usage } from "./usage.ts";
 
 /** An account of the key tree on one chain. `account` is its BIP-44 number; keys are lower-case hex. */
@@ -160,7 +161,15 @@ export type State = {
   /** How far the audit log went when it was signed last, and how often that was written down of late. */
   readonly log: { readonly head: LogHead; readonly written: Usage } | null;
   /** By `<source>|<subject>`: the newest fact seen. */
-  readonly facts: PMap<{ readonly at: Time; readonly id: Hash; readonly adverse: boolean; readonly price?: Price }>;
+  readonly facts: PMap<Newest>;
+};
+
+/** `price`: what a fact states as price, with what the source has stated before. */
+export type Newest = {
+  readonly at: Time;
+  readonly id: Hash;
+  readonly adverse: boolean;
+  readonly price?: Price & Pick<Moved, "ranges">;
 };
 
 /** The state of a vault that has been founded. */

@@ -1,12 +1,12 @@
 /** Prices: stated by sources that the rulebook names, fresh, by enough of them, near one another, and not moving faster than
  *  the rulebook allows. Of several the dearest is used, so that it counts against whoever asks. */
-import type { Time } from "@strongroom/core/bytes";
 import { attempt, demand, type Result, refuse } from "@strongroom/core/errors";
 import { demandPrice, isDearer, isNear, type Price } from "@strongroom/core/money/value";
 import { type Fact, SUBJECT } from "@strongroom/core/signed/fact";
 import type { Valuation } from "@strongroom/core/signed/rulebook";
 import { get } from "../../state/map.ts";
-import type { Founded } from "../../state/state.ts";
+import { rangesAt } from "../../state/range.ts";
+import type { Founded, Newest } from "../../state/state.ts";
 import type { Now } from "../../types.ts";
 
 type PriceFact = Extract<Fact, { readonly type: "price" }>;
@@ -14,8 +14,8 @@ type PriceFact = Extract<Fact, { readonly type: "price" }>;
 /** What is known of the price of each asset that an action moves: a price, or why there is none. */
 export type Quotes = ReadonlyMap<string, Result<Price>>;
 
-/** The ratio that a fact states. */
-export function priceIn({ numerator, denominator }: PriceFact): Price {
+/** The ratio that is stated, and nothing else. */
+export function priceIn({ numerator, denominator }: Price): Price {
   return { numerator, denominator };
 }
 
@@ -25,17 +25,19 @@ export function priceSubject({ book }: Pick<Founded, "book">, asset: string): st
   return valuation && SUBJECT.price(asset, valuation.currency);
 }
 
-/** Refuses a price of zero, and one that is too far from the one which this source stated shortly before.
- *  Fails: BAD_VALUE, FACT_MOVED. */
+/** Refuses a price of zero, and one that is too far from any which this source stated shortly before, so that it cannot go far
+ *  in small steps either. Fails: BAD_VALUE, FACT_MOVED. */
 export function demandSteady(
   { book }: Founded,
-  { fact, newest, at }: { fact: PriceFact; newest: { readonly at: Time; readonly price?: Price } | undefined; at: string },
+  { fact, newest, at }: { fact: PriceFact; newest: Newest | undefined; at: string },
 ): void {
   demandPrice(fact, at);
   const { valuation } = book.document;
   if (valuation === undefined || newest?.price === undefined) return;
   const { maxMovePpm, moveMs } = valuation;
-  const steady = fact.at - newest.at >= moveMs || isNear(newest.price, priceIn(fact), maxMovePpm);
+  const { ranges } = newest.price;
+  const stated = rangesAt({ at: newest.at, ranges }, fact.at, moveMs).flatMap(({ low, high }) => [low, high]);
+  const steady = stated.every((price) => isNear(price, priceIn(fact), maxMovePpm));
   demand(steady, "FACT_MOVED", at, `${fact.source} moves by more than ${maxMovePpm} millionths within ${moveMs} ms`);
 }
 
@@ -54,7 +56,7 @@ function quote(state: Founded, now: Now, valuation: Valuation, asset: string): P
   const subject = priceSubject(state, asset);
   const known = sources.flatMap((source) => {
     const newest = get(state.facts, `${source}|${subject}`);
-    return newest?.price === undefined ? [] : [{ at: newest.at, price: newest.price }];
+    return newest?.price === undefined ? [] : [{ at: newest.at, price: priceIn(newest.price) }];
   });
   demand(known.length >= atLeast, "FACT_MISSING", at, `${atLeast} price facts on ${subject} are needed`);
   const fresh = known.filter((newest) => newest.at + maxAgeMs >= now.hi).map(({ price }) => price);
