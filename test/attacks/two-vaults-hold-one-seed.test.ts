@@ -16,7 +16,7 @@ import { execution, MemoryVault, must } from "../world/vault.ts";
 import * as world from "../world/world.ts";
 import { attacks, besiege, fails, honestlySigned, refused, request, TWO } from "./attack.ts";
 
-const { KEYS, DAY } = world;
+const { KEYS, DAY, HOUR } = world;
 const HEIR = device("heir");
 const LATER = world.NOW + 60 * DAY;
 
@@ -34,7 +34,7 @@ function send(vault: MemoryVault, next: Rulebook, approvals: readonly Uint8Array
 /** Proposes it, waits, and adopts it as cleo has seen it. */
 function adopt(vault: MemoryVault, next: Rulebook): void {
   must(send(vault, next));
-  vault.wait(DAY);
+  vault.wait((vault.state.book as Book).document.governance.delayMs);
   must(send(vault, next, [world.approveRulebook(vault.ground(), next, { key: KEYS.cleo, decision: "seen" })]));
 }
 
@@ -122,6 +122,35 @@ attacks("the old vault is put back to before the hand-over and goes on beside it
     const longer = world.approveAll({ ...old.ground(), notAfter: until }, pay(book, "new"), TWO);
     return old.send(world.execute([pay(book, "new")], longer));
   });
+});
+
+attacks("the life of approvals is shortened before the hand-over, so that the successor signs while older ones live", () => {
+  const { vault, book } = besiege();
+  const { governance } = book.document;
+  const shorter = world.nextRulebook(book, { approvalLifeMs: HOUR, governance: { ...governance, delayMs: HOUR } });
+  must(send(vault, shorter));
+  vault.wait(DAY);
+  const { state } = vault;
+  const toOld = world.approveAll({ ...vault.ground(), notAfter: vault.now.hi + DAY }, pay(book, "old"), TWO);
+  must(send(vault, shorter, [world.approveRulebook(vault.ground(), shorter, { key: KEYS.cleo, decision: "seen" })]));
+  adopt(vault, handover(vault));
+  const first = on(vault, HEIR);
+  const second = on(vault, HEIR);
+  adopt(second, handover(second, device("second heir")));
+  const heirs = [
+    ["at once", first, DAY - HOUR],
+    ["by handing over once more", on(second, device("second heir")), DAY - 2 * HOUR],
+  ] as const;
+  for (const [how, heir, left] of heirs) {
+    const paying = () => heir.run(pay(heir.state.book as Book, "new"), TWO);
+    heir.wait(left - 1);
+    refused(heir, "SUCCESSION_WAITS", how, paying);
+    heir.wait(1);
+    honestlySigned(heir, paying);
+  }
+  // The machine of the old vault, put back as it ran.
+  vault.state = state;
+  honestlySigned(vault, () => vault.send(world.execute([pay(book, "old")], toOld)));
 });
 
 attacks("one slot is signed with two contents by the two of them", async () => {

@@ -128,6 +128,22 @@ test("the successor says that it has taken over, and signs nothing before the ol
   assert.equal(bookOf(heir).document.handover, undefined, "the next rulebook tightens at once and says it no more");
 });
 
+test("a shorter life of approvals, or one hand-over after another, does not shorten the wait", () => {
+  const vault = vaultWith();
+  adopt(vault, (book) => ({
+    approvalLifeMs: world.HOUR,
+    governance: { ...book.governance, delayMs: world.HOUR, unfreezeDelayMs: world.HOUR },
+  }));
+  const ends = vault.now.lo + DAY;
+  const first = succeed(vault);
+  assert.equal(statusOf(first).succession, ends, "approvals under the rulebook before the last one may live as long");
+  const second = succeed(first, device("second heir"));
+  assert.equal(statusOf(second).succession, ends, "and so they may after another hand-over");
+  second.wait(2 * DAY);
+  const third = succeed(second, device("third heir"));
+  assert.equal(statusOf(third).succession, third.now.lo + world.HOUR, "what has ended does not count any more");
+});
+
 test("time passes in the successor's journal while it waits", () => {
   const heir = succeed(vaultWith());
   heir.wait(world.HOUR);

@@ -146,18 +146,20 @@ function founded(state: State, record: RecordOf<"founded">): State {
   return inForce({ ...state, genesis, line, deployment: idOf(Genesis, body) }, record.rulebook);
 }
 
-/** Approvals for a vault that hands over may live as long as the rulebook before says. */
+/** Approvals for a vault that hands over may live as long as the rulebook before says, or as one before that still lets them. */
 function adopted(state: State, signed: Uint8Array): State {
-  const { vault, approvalLifeMs: lifeMs } = (state.book as Book).document;
-  const next = inForce(state, signed);
-  return next.book?.document.vault === vault ? next : { ...next, succession: { lifeMs, until: null } };
+  const { vault, approvalLifeMs } = (state.book as Book).document;
+  const ends = Math.max(state.ends, state.at + approvalLifeMs);
+  const next = { ...inForce(state, signed), ends };
+  return next.book?.document.vault === vault ? next : { ...next, succession: { lifeMs: ends - state.at, until: null } };
 }
 
 /** The vault that the rulebook names goes on, and no approval that was given before counts for it. */
 function succeeded(state: State, { vaultKey, at }: RecordOf<"succeeded">): State {
   const { lifeMs } = state.succession as NonNullable<State["succession"]>;
   const line = [...state.line, vaultKey].slice(-MAX_LINE);
-  return { ...state, line, boots: [], succession: { lifeMs, until: at + lifeMs } };
+  const until = at + lifeMs;
+  return { ...state, line, boots: [], succession: { lifeMs, until }, ends: until };
 }
 
 function inForce(state: State, signed: Uint8Array): State {

@@ -219,6 +219,7 @@ const LAYOUT: { readonly [K in keyof State]: Piece<State[K]> } = {
   lost: one(many(struct({ boot: hash32, seq: number }))),
   givenUp: one(nullable(object(GivenUpBody))),
   line: one(many(id)),
+  ends: one(time),
   succession: one(nullable(struct({ lifeMs: number, until: nullable(time) }))),
   deployment: one(nullable(hash32)),
   genesis: one(nullable(genesis)),

@@ -114,7 +114,9 @@ export type State = {
   readonly givenUp: GivenUpBody | null;
   /** Identity keys of the vaults that have written this journal, the newest last; none before the founding. */
   readonly line: readonly string[];
-  /** Until when a successor signs no transaction: the longest life of an approval for the vault before. */
+  /** When the last approval ends that was given under an earlier rulebook or for an earlier vault; 0 before there were any. */
+  readonly ends: Time;
+  /** Until when a successor signs no transaction: the longest life of an approval for the vaults before. */
   readonly succession: { readonly lifeMs: number; readonly until: Time | null } | null;
   readonly deployment: Hash | null;
   readonly genesis: { readonly signed: Uint8Array; readonly value: Genesis } | null;
@@ -247,6 +249,7 @@ export function emptyState(vaultKey: string): State {
     lost: [],
     givenUp: null,
     line: [],
+    ends: 0,
     succession: null,
     deployment: null,
     genesis: null,
