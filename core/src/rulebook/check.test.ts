@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import fc from "fast-check";
 import {
   ALLOW,
   DENY,
@@ -14,8 +15,9 @@ import {
 } from "../../test/sample.ts";
 import { attempt } from "../errors.ts";
 import type { Key, Quorum, Rule, Rulebook } from "../signed/rulebook.ts";
-import { checkRulebook, governs, MAX_UNIT_DEPTH } from "./check.ts";
+import { checkRulebook, governs, MAX_SEATS, MAX_UNIT_DEPTH } from "./check.ts";
 import { OPEN } from "./open.ts";
+import { fillsQuorum } from "./quorum.ts";
 
 const outcome = (change: Partial<Rulebook>) => {
   const result = attempt(() => checkRulebook(sampleRulebook(change)));
@@ -146,6 +148,43 @@ test("a quorum unfolds into a bounded number of alternatives and persons", () =>
   });
   assert.equal(outcome({ persons: [...PERSONS, ...many], groups, rules: [seats(4)] }), "OK");
   assert.equal(outcome({ persons: [...PERSONS, ...many], groups, rules: [seats(5)] }), "RULEBOOK_INVALID rules.require.quorum");
+});
+
+const crowd = Array.from({ length: 90 }, (_, at) => ({ id: `p${at}`, keys: [deviceKey(`p${at}`)] }));
+/** Groups of the crowd: so many of its members from one on. */
+const groupsOf = (cuts: readonly (readonly [number, number])[]) =>
+  cuts.map(([from, length], at) => ({ id: `g${at}`, members: crowd.slice(from, from + length).map(({ id }) => id) }));
+
+test("a quorum passes exactly when all of its groups together could fill it", () => {
+  const cut = fc.tuple(fc.integer({ min: 0, max: 20 }), fc.integer({ min: 1, max: 70 }));
+  const counts = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 3, maxLength: 3 });
+  const seen = new Set<boolean>();
+  fc.assert(
+    fc.property(fc.tuple(cut, cut, cut), counts, (cuts, [one = 1, two = 1, three = 1]) => {
+      fc.pre(one + two + three <= MAX_SEATS);
+      const groups = groupsOf(cuts);
+      const tree: Quorum = { type: "allOf", of: [group("g0", one), group("g1", two), group("g2", three)] };
+      const members = new Map(groups.map(({ id, members }) => [id, new Set(members)]));
+      const fills = fillsQuorum(tree, members, new Set(crowd.map(({ id }) => id)));
+      const rules = [{ ...REQUIRE, quorum: tree }];
+      const found = outcome({ persons: [...PERSONS, ...crowd], groups: [...base.groups, ...groups], rules });
+      assert.equal(found, fills ? "OK" : "RULEBOOK_INVALID rules.require.quorum");
+      seen.add(fills);
+    }),
+    { numRuns: 60, seed: 5 },
+  );
+  assert.equal(seen.size, 2);
+});
+
+test("hundreds of the widest quorums of large groups are looked at in no time", () => {
+  const groups = groupsOf(Array.from({ length: 12 }, (_, at) => [at, 78] as const));
+  const either = (at: number): Quorum => ({ type: "anyOf", of: [group(`g${at}`, 10), group(`g${at + 6}`, 10)] });
+  const tree: Quorum = { type: "allOf", of: [0, 1, 2, 3, 4, 5].map(either) };
+  const rules = Array.from({ length: 1_000 }, (_, at) => ({ ...REQUIRE, id: `r${at}`, quorum: tree }));
+  const begun = performance.now();
+  assert.equal(outcome({ persons: [...PERSONS, ...crowd], groups: [...base.groups, ...groups], rules }), "OK");
+  const ms = performance.now() - begun;
+  assert.ok(ms < 2_000, `${Math.round(ms)} ms`);
 });
 
 test("distinct groups are groups of the quorum", () => {

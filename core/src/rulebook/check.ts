@@ -8,7 +8,7 @@ import { isAcceptedKey } from "../keys/ed25519.ts";
 import { keyId } from "../keys/id.ts";
 import { isAcceptedP256Key } from "../keys/p256.ts";
 import type { Calendar, Key, Limit, Quorum, Requirement, Rule, Rulebook } from "../signed/rulebook.ts";
-import { alternatives, fillsQuorum, type Groups, groupsIn } from "./quorum.ts";
+import { alternatives, type Demand, fillsQuorum, type Groups, groupsIn } from "./quorum.ts";
 
 /** Most alternatives that one quorum tree may unfold into, and most persons that one of them may ask for. */
 export const MAX_ALTERNATIVES = 64;
@@ -22,6 +22,7 @@ type Sections = { readonly [S in "chains" | "assets" | "persons" | "groups" | "u
   /** Whether calls on any of the chains go by this text. */
   readonly isMethod: (text: string) => boolean;
   readonly groupMembers: Groups;
+  readonly seated: Groups;
   /** Type of each source. */
   readonly sources: ReadonlyMap<string, string>;
 };
@@ -77,6 +78,7 @@ function checkNames(book: Rulebook): Sections {
     isValued: book.valuation !== undefined,
     isMethod: (text: string) => book.chains.some(({ family }) => chainOf(family).isCallName(text)),
     groupMembers: new Map(book.groups.map((group) => [group.id, new Set(group.members)])),
+    seated: new Map(book.groups.map((group) => [group.id, new Set(group.members.slice(0, MAX_SEATS))])),
     sources: new Map(book.sources.map((source) => [source.id, source.type])),
   };
   for (const section of ["sources", "rules", "limits"] as const) ids(section);
@@ -198,7 +200,7 @@ function checkLimit({ id, measure, assets, window }: Limit, sections: Sections):
 
 function checkRequirement(rule: Requirement, sections: Sections, at: string): void {
   const { quorum, distinctGroups } = rule;
-  if (quorum !== undefined) checkQuorum(quorum, sections.groupMembers, `${at}.quorum`);
+  if (quorum !== undefined) checkQuorum(quorum, sections.seated, `${at}.quorum`);
   const groups = quorum === undefined ? 0 : new Set(groupsIn(quorum)).size;
   valid(distinctGroups <= groups, `${at}.distinctGroups`, `the quorum names ${groups} groups`);
   for (const need of rule.facts) {
@@ -221,16 +223,34 @@ function each<T>(values: "any" | readonly T[], check: (value: T) => void): void 
   if (values !== "any") values.forEach(check);
 }
 
+/** `groups`: as many members of each as one alternative can ask for. More make no difference, because a group that has a
+ *  person for every seat never leaves one of its own empty. */
 function checkQuorum(quorum: Quorum, groups: Groups, at: string): void {
   for (const name of groupsIn(quorum)) valid(groups.has(name), at, `group ${name} is not defined in this rulebook`);
   valid(size(quorum) <= MAX_ALTERNATIVES, at, `the tree unfolds into more than ${MAX_ALTERNATIVES} alternatives`);
   for (const demands of alternatives(quorum)) {
     const seats = demands.reduce((sum, { count }) => sum + count, 0);
     valid(seats <= MAX_SEATS, at, `one alternative asks for more than ${MAX_SEATS} persons`);
-    const everybody = new Set(demands.flatMap(({ group }) => [...(groups.get(group) as ReadonlySet<string>)]));
-    const all: Quorum = { type: "allOf", of: demands.map((need) => ({ type: "group", ...need })) };
-    valid(fillsQuorum(all, groups, everybody), at, "a part of the quorum asks for more persons than its groups have");
+    const fillable = hasForEach(demands, groups) || hasForAll(demands, groups);
+    valid(fillable, at, "a part of the quorum asks for more persons than its groups have");
   }
+}
+
+/** Whether each group has enough persons even if those of all smaller ones were among them and seated: the quick answer for
+ *  all but groups that are nearly too small. */
+function hasForEach(demands: readonly Demand[], groups: Groups): boolean {
+  const sized = demands.map(({ group, count }) => ({ count, size: (groups.get(group) as ReadonlySet<string>).size }));
+  let seats = 0;
+  for (const { count, size } of sized.sort((a, b) => a.size - b.size)) {
+    seats += count;
+    if (seats > size) return false;
+  }
+  return true;
+}
+
+function hasForAll(demands: readonly Demand[], groups: Groups): boolean {
+  const everybody = new Set(demands.flatMap(({ group }) => [...(groups.get(group) as ReadonlySet<string>)]));
+  return fillsQuorum({ type: "allOf", of: demands.map((need) => ({ type: "group", ...need })) }, groups, everybody);
 }
 
 /** Number of alternatives, without unfolding them. */
@@ -253,7 +273,7 @@ function checkMinimums({ governance, persons }: Rulebook): void {
     valid(count < able, `${at}.${name}`, "it takes more persons than have device keys, beside an initiator");
 }
 
-function checkGovernance(book: Rulebook, { persons, groupMembers }: Sections): void {
+function checkGovernance(book: Rulebook, { persons, groupMembers, seated }: Sections): void {
   const { administrators, threshold, officers, unfreeze } = book.governance;
   const at = "governance";
   const names = unique(administrators, `${at}.administrators`);
@@ -266,6 +286,6 @@ function checkGovernance(book: Rulebook, { persons, groupMembers }: Sections): v
   valid(members !== undefined, `${at}.officers`, "this group is not defined in this rulebook");
   const canFreeze = book.persons.some((person) => members.has(person.id) && person.keys.some((key) => key.class === "device"));
   valid(canFreeze, `${at}.officers`, "no officer has a device key to freeze with");
-  checkQuorum(unfreeze, groupMembers, `${at}.unfreeze`);
+  checkQuorum(unfreeze, seated, `${at}.unfreeze`);
   checkMinimums(book);
 }
