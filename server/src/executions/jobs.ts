@@ -63,16 +63,25 @@ type Payment = Pick<Content, "approvals" | "facts"> & { readonly request: Reques
 export type Acting = House & { readonly fence: Fence };
 
 /** What the vault would say, without anything coming of it. It remembers nothing of a rehearsal, so it is told what speaks
- *  against the payment. Fails: VAULT_UNREACHABLE. */
-export async function rehearse(house: House, payment: Payment): Promise<Explanation> {
-  const explained = await explain(house, payment);
+ *  against the payment. Fails: VAULT_UNREACHABLE, CHAIN_UNREACHABLE. */
+export async function rehearse(house: Acting, payment: Payment): Promise<Explanation> {
+  const dearest = await explain(house, payment);
+  // A limit may hold with the fees that nodes ask for, which are below all that the intent allows.
+  const explained = dearest.verdict.code === "LIMIT_EXCEEDED" ? await rehearseOffered(house, payment, dearest) : dearest;
   const { facts } = payment;
   if (explained.verdict.code !== "OK" && facts.length > 0) await house.vault.ask({ command: "inform", facts });
   return explained;
 }
 
-/** Whether every rule is met. Limits may still hold with fees below all that the intent allows. */
-export const isBuilt = ({ verdict }: Explanation): boolean => verdict.code === "OK" || verdict.code === "LIMIT_EXCEEDED";
+async function rehearseOffered(house: Acting, payment: Payment, dearest: Explanation): Promise<Explanation> {
+  const movement = movementOf(payment.intent, (await house.vault.view()).book);
+  if (movement === null) return dearest;
+  const offered = (before: EvmContext | null) => contextFor(house, movement, payment, before);
+  return outbid<EvmContext, Explanation & { readonly code: string }>(offered, async (context) => {
+    const explained = await explain(house, { ...payment, context });
+    return { ...explained, code: explained.verdict.code };
+  });
+}
 
 /** Reserves, has the vault explain and sign, and keeps what it signed. `rehearsed`: what it said before anything was reserved.
  *  Fails: VAULT_UNREACHABLE, CHAIN_UNREACHABLE; then it is tried again. LEASE_LOST when somebody else does so already. */
@@ -89,8 +98,9 @@ export async function carryToChain(house: Acting, payment: Payment, rehearsed?: 
 async function askToSign(house: Acting, execution: ExecutionRow, payment: Payment): Promise<Answered> {
   const { request, approvals, facts } = payment;
   let explained: Explanation | undefined;
+  const moving = { ...execution, totalFee: execution.total_fee };
   const receipt = await outbid<EvmContext, Answered["receipt"]>(
-    (before) => contextFor(house, execution, payment, before),
+    (before) => contextFor(house, moving, payment, before),
     async (context) => {
       explained = await explain(house, { ...payment, context });
       return house.vault.ask({ command: "execute", orders: [{ intent: request.intent, context }], approvals, facts });
@@ -187,7 +197,7 @@ async function heldOf(db: Reader, rows: readonly ExecutionRow[]): Promise<readon
 /** Fees that the nodes ask for, within what was approved, above those of what is replaced and of what was asked `before`. */
 async function contextFor(
   house: Acting,
-  execution: ExecutionRow,
+  { chain, asset, amount, totalFee }: Pick<Movement, "chain" | "asset" | "amount" | "totalFee">,
   { request, intent }: Payment,
   before: Fees | null,
 ): Promise<EvmContext> {
@@ -195,18 +205,18 @@ async function contextFor(
   const paying = await findAddress(house.db, intent.wallet, request.index);
   const from = paying?.address ?? problem("NOT_FOUND", "index", `wallet ${intent.wallet} has no address ${request.index}`);
   const to = intent.kind === "cancel" ? from : intent.destination.address;
-  const contract = book.assets.get(execution.asset)?.contract;
+  const contract = book.assets.get(asset)?.contract;
   const offers = intent.replaces === undefined ? [] : [await offersOf(house, intent.replaces)];
   const over = dearestOf([...offers, ...(before === null ? [] : [before])]);
   const call = {
     from,
     to,
-    amount: execution.amount,
-    totalFee: execution.total_fee,
+    amount,
+    totalFee,
     ...(contract !== undefined && { contract }),
     ...calldataOf(intent),
   };
-  const context = await house.chains.contextFor(execution.chain, { ...call, ...(over !== undefined && { over }) });
+  const context = await house.chains.contextFor(chain, { ...call, ...(over !== undefined && { over }) });
   return { ...context, index: request.index };
 }
 

@@ -11,7 +11,7 @@ import { transact } from "../db/transact.ts";
 import { entryRecord } from "../entries/rules.ts";
 import { insertEntry, retireEntry } from "../entries/store.ts";
 import { emit } from "../events/store.ts";
-import { type Acting, carryToChain, isBuilt, rehearse } from "../executions/jobs.ts";
+import { type Acting, carryToChain, rehearse } from "../executions/jobs.ts";
 import { isOnChain } from "../executions/rules.ts";
 import { executionOf } from "../executions/store.ts";
 import { type Explanation, explain, isNews, keep } from "../explanations/jobs.ts";
@@ -201,7 +201,7 @@ async function carryOut(house: Acting, id: string): Promise<Done> {
   if (isOnChain(intent)) {
     const payment = { request, intent, approvals, facts };
     const explained = begun === undefined ? await rehearse(house, payment) : undefined;
-    if (explained !== undefined && !isBuilt(explained)) return refused(house, { request, approvals, explained });
+    if (explained !== undefined && explained.verdict.code !== "OK") return refused(house, { request, approvals, explained });
     const attempt = await carryToChain(house, payment, explained);
     if (attempt.is === "short") return noteShort(house, request, attempt.detail);
     if (attempt.is === "refused") return refused(house, { request, approvals, ...attempt });
