@@ -139,6 +139,10 @@ test("a dry run by a draft, in bytes or waiting", async () => {
   const unsound = { intent, draft: encode(Rulebook, book.document) };
   await assert.rejects(client.call("explanations.create", { body: unsound }), { vaultCode: "RULEBOOK_BASE" });
   await assert.rejects(client.call("explanations.create", { body: { intent: Uint8Array.of(1) } }), { code: "SIGNED_WRONG" });
+  const huge = { intent, draft: new Uint8Array(1_000_000) };
+  await assert.rejects(client.call("explanations.create", { body: huge }), { code: "TOO_LARGE", field: "request.draft" });
+  const none = { intent, draft: new Uint8Array(0) };
+  await assert.rejects(client.call("explanations.create", { body: none }), { code: "BAD_REQUEST", field: "request.draft" });
 });
 
 test("only who sees the wallet and the request is told", async () => {

@@ -96,9 +96,16 @@ export function openVaultLink({ socket, pin, wire: own, viewMs = limits.vaultVie
   };
 }
 
-/** The bytes of a command with a fresh nonce. */
+/** The bytes of a command with a fresh nonce. Fails: TOO_LARGE, BAD_REQUEST for what no command can carry. */
 function commandBytes(asked: Asked): Uint8Array {
-  return encode(Command, { version: 1, nonce: randomBytes(16).toString("hex") as Nonce, ...asked } as Command);
+  const nonce = randomBytes(16).toString("hex") as Nonce;
+  const made = attempt(() => encode(Command, { version: 1, nonce, ...asked } as Command));
+  if (made.ok) return made.value;
+  return problem(
+    made.code === "TOO_LARGE" ? "TOO_LARGE" : "BAD_REQUEST",
+    made.field,
+    `The vault takes no such command: ${made.detail}.`,
+  );
 }
 
 /** The vault's own refusal, as the API tells it. */
