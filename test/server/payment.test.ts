@@ -62,6 +62,14 @@ test("a rejection ends a request", async () => {
   await assert.rejects(say(house, asked.id, { by: "bob" }), { code: "STATE_CONFLICT" });
 });
 
+test("whoever signs without end is stopped before nobody can be shown the request any more", async () => {
+  const { id } = await pay(house, ETH);
+  for (let times = 0; times < 32; times++) await say(house, id, { by: "amy" });
+  await assert.rejects(say(house, id, { by: "amy" }), { code: "STATE_CONFLICT", field: "body.approval" });
+  assert.equal((await say(house, id, { by: "olga" })).decisions.length, 34);
+  assert.equal((await say(house, id, { by: "amy", decision: "reject" })).state, "rejected");
+});
+
 test("a request that nobody decides on expires by itself", async () => {
   const words = { purpose: "invoice", lifeMs: 3_000 };
   const by = { known: await house.session(), signer: signerOf("tom"), words };

@@ -103,7 +103,7 @@ export const REQUESTS = {
     }),
     returns: Request,
     status: 201,
-    problems: ["CONFLICT", "SIGNED_WRONG", "POSITION_SHORT"],
+    problems: ["CONFLICT", "SIGNED_WRONG", "STATE_CONFLICT", "POSITION_SHORT"],
   }),
   "requests.list": endpoint({
     method: "GET",

@@ -144,6 +144,10 @@ export const limits = {
   /** Signatures of people, and signed transactions of ours, that are remembered as checked. */
   signaturesKnown: 32_768,
   transactionsKnown: 4_096,
+  /** Decisions on one request, and of one key on it, so that all can be shown. A rejection is always taken: it ends the
+   *  request. */
+  decisions: 511,
+  decisionsEach: 32,
   /** Explanations of one request that are shown; the newest come first. */
   explanations: 16,
   /** When the vault is asked again about what may change by itself, when it is told again what it refused to hear, and how

@@ -8,6 +8,7 @@ import { findAddress } from "../addresses/store.ts";
 import { findClient } from "../clients/store.ts";
 import { emit } from "../events/store.ts";
 import { isOnChain, movementOf } from "../executions/rules.ts";
+import { limits } from "../host/limits.ts";
 import { type Call, type Handlers, Problem, problem } from "../http/call.ts";
 import { paged } from "../http/pages.ts";
 import { enqueue } from "../jobs/store.ts";
@@ -163,6 +164,13 @@ async function knownRequest(call: Call, it: { id: Hash; intent: Intent; asked: A
   return null;
 }
 
+/** Whoever signs without end keeps nobody else from it, and the request can still be shown. Fails: STATE_CONFLICT. */
+function demandRoom(decisions: readonly DecisionRow[], { key }: Pick<ReadDecision, "key">): void {
+  const own = decisions.filter((decision) => decision.key === key);
+  if (decisions.length < limits.decisions && own.length < limits.decisionsEach) return;
+  problem("STATE_CONFLICT", "body.approval", "this key has signed too many decisions on this request; make a new request");
+}
+
 function rowOf(decision: ReadDecision, approval: Uint8Array, at: Date): DecisionRow {
   const { id, person, key } = decision;
   const said = decision.approval.decision as DecisionRow["decision"];
@@ -184,7 +192,9 @@ async function renew(call: Call, known: RequestRow, { id, intent, approval, stan
   if (!said.ok || !own) return known;
   const row = await demandRequest(call, known.id, lockVisibleRequest);
   if (row.state !== "open" && row.state !== "approved") return row;
-  if ((await decisionsOn(tx, [row.id])).some((decision) => decision.id === said.id)) return row;
+  const decisions = await decisionsOn(tx, [row.id]);
+  if (decisions.some((decision) => decision.id === said.id)) return row;
+  demandRoom(decisions, said);
   const entered = rowOf(said, approval, new Date(house.now()));
   await insertDecision(tx, entered);
   const { unit, client } = row;
@@ -299,6 +309,7 @@ export const requests: Handlers<"requests"> = {
       if (row.execution !== null) await enqueue(tx, { kind: "carry-out", subject: row.id });
       return showOne(call, rejected);
     }
+    demandRoom(decisions, said);
     await insertDecision(tx, entered);
     const type = decision === "approve" ? "request.approved" : "request.renewed";
     await emit(tx, { type, ...told, record: requestRecord(row) });
