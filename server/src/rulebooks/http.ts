@@ -9,7 +9,7 @@ import { type Call, type Handlers, Problem, problem } from "../http/call.ts";
 import { paged } from "../http/pages.ts";
 import { openByPerson } from "../vault/signed.ts";
 import { bringRulebook, noteOutcome } from "./jobs.ts";
-import { isRulebookWhole, readRulebook, rulebookDecisionRecord, rulebookRecord } from "./rules.ts";
+import { isRulebookWhole, readRulebook, rulebookDecisionRecord, rulebookRecord, whyUnseen } from "./rules.ts";
 import { decisionsOn, findRulebook, insertRulebook, insertRulebookDecision, listRulebooks, type RulebookRow } from "./store.ts";
 
 /** A rulebook as it is shown. Fails: RECORD_TAMPERED. */
@@ -26,17 +26,24 @@ async function demandRulebook({ tx }: Pick<Call, "tx">, id: string): Promise<Rul
 
 type Said = { readonly id: string; readonly key: string; readonly decision: "seen" | "veto" };
 
-/** A `seen` or `veto` on this rulebook by a key that is enrolled. Whether its person may say it is the vault's to judge. */
-async function readSaid({ house }: Pick<Call, "house">, rulebook: string, envelope: Uint8Array): Promise<Said> {
-  const { book, deployment } = await house.vault.view();
+/** A `seen` or `veto` on this rulebook by a key that is enrolled, and a `seen` that would count as things stand. Whether its
+ *  person may say it is the vault's to judge. Fails: SIGNED_WRONG, STATE_CONFLICT. */
+async function readSaid({ house }: Pick<Call, "house">, row: RulebookRow, envelope: Uint8Array): Promise<Said> {
+  const view = await house.vault.view();
+  const { book, deployment } = view;
   const opened = openByPerson(Approval, envelope, book);
   const wrong = (detail: string) => problem("SIGNED_WRONG", "body.approval", detail);
   if (opened === null) return wrong("it is not signed by a key that is enrolled");
   const { object, key } = opened;
-  if (object.deployment !== deployment || object.subject !== rulebook) return wrong("it is about something else");
+  if (object.deployment !== deployment || object.subject !== row.id) return wrong("it is about something else");
   if (object.key !== key) return wrong("it names another key than the one that signed it");
   const { decision } = object;
   if (decision !== "seen" && decision !== "veto") return wrong(`${decision} is no decision on a rulebook`);
+  if (decision === "seen") {
+    if (row.state !== "waiting") problem("STATE_CONFLICT", "params.id", `rulebook ${row.id} is ${row.state}; nothing waits`);
+    const unfit = whyUnseen(object, row, view);
+    if (unfit !== null) return wrong(unfit);
+  }
   return { id: idOf(Approval, decode(Signed, envelope).body), key, decision };
 }
 
@@ -46,6 +53,7 @@ export const rulebooks: Handlers<"rulebooks"> = {
     const read = readRulebook(body.rulebook, deployment);
     if (!read.ok) problem("SIGNED_WRONG", "body.rulebook", read.detail);
     const { id, document } = read;
+    const noting = { actor: caller.name, now: house.now() };
     const known = await findRulebook(tx, id);
     if (known !== undefined) return show(known);
     const draft = { id, epoch: document.epoch, state: "proposed", rulebook: body.rulebook, until: null } as const;
@@ -54,7 +62,7 @@ export const rulebooks: Handlers<"rulebooks"> = {
       problem("CONFLICT", "body.rulebook", "it is being sent at the same time; send it again");
     const told = { data: { epoch: document.epoch }, signed: body.rulebook, record: rulebookRecord(row) };
     await emit(tx, { type: "rulebook.proposed", subject: `rulebook:${id}`, actor: caller.name, ...told });
-    return show(await noteOutcome(tx, row, await bringRulebook(house, body.rulebook, []), caller.name));
+    return show(await noteOutcome(tx, row, await bringRulebook(house, body.rulebook, []), noting));
   },
   async "rulebooks.list"({ tx }, { query }) {
     return paged({
@@ -72,10 +80,9 @@ export const rulebooks: Handlers<"rulebooks"> = {
   },
   async "rulebooks.decide"(call, { params, body }) {
     const { house, tx, caller } = call;
+    const noting = { actor: caller.name, now: house.now() };
     const row = await demandRulebook(call, params.id);
-    const said = await readSaid(call, row.id, body.approval);
-    if (row.state !== "waiting" && said.decision === "seen")
-      problem("STATE_CONFLICT", "params.id", `rulebook ${row.id} is ${row.state}; nothing waits`);
+    const said = await readSaid(call, row, body.approval);
     const entered = { ...said, rulebook: row.id, approval: body.approval, created_at: new Date(house.now()) };
     if (await insertRulebookDecision(tx, entered)) {
       const data = { kind: said.decision, key: said.key };
@@ -87,14 +94,9 @@ export const rulebooks: Handlers<"rulebooks"> = {
       const { code, field, detail } = await house.vault.ask({ command: "object", approval: body.approval });
       if (code !== "OK") throw new Problem("SIGNED_WRONG", { field, detail, vaultCode: code });
       const vetoed = { state: "vetoed", until: null, code: null, field: null, detail: null } as const;
-      return show(await noteOutcome(tx, row, vetoed, caller.name));
+      return show(await noteOutcome(tx, row, vetoed, noting));
     }
-    const seen = (await decisionsOn(tx, row.id)).filter(({ decision }) => decision === "seen");
-    const change = await bringRulebook(
-      house,
-      row.rulebook,
-      seen.map(({ approval }) => approval),
-    );
-    return show(await noteOutcome(tx, row, change, caller.name));
+    const change = await bringRulebook(house, row.rulebook, await decisionsOn(tx, row.id));
+    return show(await noteOutcome(tx, row, change, noting));
   },
 };

@@ -7,44 +7,72 @@ import type { Receipt } from "@strongroom/core/signed/receipt";
 import type { Tx } from "../db/tables.ts";
 import { emit } from "../events/store.ts";
 import type { House } from "../host/context.ts";
+import { limits } from "../host/limits.ts";
+import { problem } from "../http/call.ts";
 import type { Workers } from "../jobs/jobs.ts";
 import { enqueue, transactHolding } from "../jobs/store.ts";
-import { staleness } from "../requests/rules.ts";
+import { restOfDelay, staleness } from "../requests/rules.ts";
 import { rulebookRecord, stateAfter } from "./rules.ts";
-import { changeRulebook, decisionsOn, findRulebook, type RulebookChange, type RulebookRow } from "./store.ts";
+import {
+  changeRulebook,
+  decisionsOn,
+  findRulebook,
+  type RulebookChange,
+  type RulebookDecisionRow,
+  type RulebookRow,
+} from "./store.ts";
 
 /** How much later than its own time the vault is asked again, so that it is not asked too early. */
 const GRACE_MS = 50;
 
-/** What the vault made of a rulebook: an answer without a delay means that it is in force. */
-export function outcomeOf({ code, field, detail, body }: Pick<Receipt, "code" | "field" | "detail" | "body">): RulebookChange {
-  if (code !== "OK") return { state: stateAfter(code), until: null, code, field, detail };
+/** What the vault made of a rulebook: an answer without a delay means that it is in force. Fails: VAULT_UNREACHABLE when it
+ *  says nothing of the rulebook. */
+function outcomeOf({ code, field, detail, body }: Receipt): RulebookChange {
+  const state = stateAfter(code, field) ?? problem("VAULT_UNREACHABLE", field, `The vault says ${code}: ${detail}.`);
+  if (code !== "OK") return { state, until: null, code, field, detail };
   const delay = attempt(() => decode(DelayBody, body));
   const until = delay.ok ? delay.value.until : undefined;
   const none = { code: null, field: null, detail: null };
-  return until === undefined
-    ? { state: "adopted", until: null, ...none }
-    : { state: "waiting", until: new Date(until), ...none };
+  return until === undefined ? { state, until: null, ...none } : { state: "waiting", until: new Date(until), ...none };
 }
 
-/** Asks the vault to propose or adopt a rulebook, with the `seen` statements that can count now. */
-export async function bringRulebook(house: House, rulebook: Uint8Array, seen: readonly Uint8Array[]): Promise<RulebookChange> {
+/** Asks the vault to propose or adopt a rulebook, with the `seen` statements that can count now. One that it refuses spoils
+ *  those beside it, so it is asked again without that one. Fails: VAULT_UNREACHABLE. */
+export async function bringRulebook(
+  house: House,
+  rulebook: Uint8Array,
+  decisions: readonly RulebookDecisionRow[],
+): Promise<RulebookChange> {
   const { book, head } = await house.vault.view();
   const standing = { book, starts: head, at: head.at };
-  const approvals = seen.filter((bytes) => {
-    const read = attempt(() => decode(Approval, decode(Signed, bytes).body));
-    return read.ok && staleness(read.value, standing) === null;
+  const current = decisions.filter(({ decision, approval }) => {
+    const read = attempt(() => decode(Approval, decode(Signed, approval).body));
+    return decision === "seen" && read.ok && staleness(read.value, standing) === null;
   });
-  return outcomeOf(await house.vault.ask({ command: "rulebook", rulebook, approvals }));
+  const approvals = [...new Map(current.map(({ key, approval }) => [key, approval])).values()];
+  for (;;) {
+    const receipt = await house.vault.ask({ command: "rulebook", rulebook, approvals });
+    const [, spoilt] = /^approvals\.(\d+)/.exec(receipt.field) ?? [];
+    if (receipt.code === "OK" || approvals[Number(spoilt)] === undefined) return outcomeOf(receipt);
+    approvals.splice(Number(spoilt), 1);
+  }
 }
 
-/** Notes an outcome, tells it, and has the vault asked again when the delay is over. */
-export async function noteOutcome(tx: Tx, row: RulebookRow, change: RulebookChange, actor: string): Promise<RulebookRow> {
+type Noting = { readonly actor: string; readonly now: number };
+
+/** Notes an outcome, tells it, and has the vault asked again when the delay is over. Where it only has to be seen, whoever has
+ *  seen it has the vault asked. */
+export async function noteOutcome(
+  tx: Tx,
+  row: RulebookRow,
+  change: RulebookChange,
+  { actor, now }: Noting,
+): Promise<RulebookRow> {
   const kept = change.state === "waiting" && change.until === null ? { ...change, until: row.until } : change;
   const changed = await changeRulebook(tx, row.id, kept);
   const { state, until, code, epoch } = changed;
-  const due = state === "waiting" && until !== null ? new Date(until.getTime() + GRACE_MS) : null;
-  if (due !== null) await enqueue(tx, { kind: "adopt-rulebook", subject: row.id, dueAt: due });
+  const due = dueOf(changed, now);
+  if (due !== null) await enqueue(tx, { kind: "adopt-rulebook", subject: row.id, dueAt: new Date(due + GRACE_MS) });
   const record = rulebookRecord(changed);
   if (JSON.stringify(record) === JSON.stringify(rulebookRecord(row))) return changed;
   const data = { epoch, state, code, until: until?.toISOString() ?? null };
@@ -52,17 +80,19 @@ export async function noteOutcome(tx: Tx, row: RulebookRow, change: RulebookChan
   return changed;
 }
 
+/** When the delay of a rulebook is over: by the vault's own time, which may lag behind ours, once it has said so. */
+function dueOf({ state, until, code, detail }: RulebookChange, now: number): number | null {
+  if (state !== "waiting" || until === null) return null;
+  if (code === null) return until.getTime();
+  return code === "DELAY_RUNNING" ? now + (restOfDelay(detail ?? "") ?? limits.askAgainMs) : null;
+}
+
 export const rulebookWorkers: Workers = {
   async "adopt-rulebook"(house, { subject, fence }) {
     const row = await findRulebook(house.db, subject);
     if (row === undefined || row.state !== "waiting") return "done";
-    const seen = (await decisionsOn(house.db, row.id)).filter(({ decision }) => decision === "seen");
-    const change = await bringRulebook(
-      house,
-      row.rulebook,
-      seen.map(({ approval }) => approval),
-    );
-    await transactHolding(house.db, fence, (tx) => noteOutcome(tx, row, change, "system"));
+    const change = await bringRulebook(house, row.rulebook, await decisionsOn(house.db, row.id));
+    await transactHolding(house.db, fence, (tx) => noteOutcome(tx, row, change, { actor: "system", now: house.now() }));
     return "done";
   },
 };

@@ -3,8 +3,13 @@
 import type { Hash } from "@strongroom/core/bytes";
 import { attempt } from "@strongroom/core/errors";
 import { checkRulebook } from "@strongroom/core/rulebook/check";
+import type { Approval } from "@strongroom/core/signed/approval";
 import { decode, idOf, Signed } from "@strongroom/core/signed/object";
 import { Rulebook } from "@strongroom/core/signed/rulebook";
+import { renderChange } from "@strongroom/core/text/change";
+import { textHash } from "@strongroom/core/text/render";
+import { staleness } from "../requests/rules.ts";
+import type { View } from "../vault/link.ts";
 import { digestOf } from "../vault/signed.ts";
 import type { RulebookDecisionRow, RulebookRow } from "./store.ts";
 
@@ -34,11 +39,27 @@ export function isRulebookWhole(row: { readonly id: string; readonly epoch: numb
   return opened.ok && opened.value.id === row.id && opened.value.epoch === row.epoch;
 }
 
-/** What a refusal makes of a rulebook: some answers only say that it has to wait or to be seen. */
-export function stateAfter(code: string): "waiting" | "vetoed" | "void" | "refused" {
-  if (code === "DELAY_RUNNING" || code === "SEEN_MISSING") return "waiting";
+/** What an answer makes of a rulebook: some refusals only say that it has to wait or to be seen. Null: it says nothing of the
+ *  rulebook, as long as the vault can do nothing. */
+export function stateAfter(code: string, field: string): RulebookRow["state"] | null {
+  if (code === "OK") return "adopted";
+  if (["OVERLOADED", "START_UNCONFIRMED", "ROLLED_BACK"].includes(code)) return null;
+  if (code === "DELAY_RUNNING" || field.startsWith("approvals")) return "waiting";
   if (code === "RULEBOOK_VETOED") return "vetoed";
   return code === "RULEBOOK_BASE" ? "void" : "refused";
+}
+
+/** Why a `seen` would not count as things stand, or null. */
+export function whyUnseen(
+  said: Approval,
+  { rulebook }: Pick<RulebookRow, "rulebook">,
+  { vault, book, head }: Pick<View, "vault" | "book" | "head">,
+): string | null {
+  if (said.vault !== vault) return "it is for another vault";
+  const stale = staleness(said, { book, starts: head, at: head.at });
+  if (stale !== null) return stale;
+  const text = attempt(() => textHash(renderChange(book, decode(Rulebook, decode(Signed, rulebook).body))));
+  return text.ok && text.value === said.textHash ? null : "another text was shown";
 }
 
 /** What the events about a rulebook say of its row. */

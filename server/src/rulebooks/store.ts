@@ -61,8 +61,10 @@ export async function insertRulebookDecision(tx: Tx, row: RulebookDecisionRow): 
   return done.numInsertedOrUpdatedRows === 1n;
 }
 
+/** The decisions on a rulebook, the oldest first. */
 export async function decisionsOn(db: Reader, rulebook: string): Promise<readonly RulebookDecisionRow[]> {
-  return db.selectFrom("rulebook_decision").selectAll().where("rulebook", "=", rulebook).orderBy("id").execute();
+  const all = db.selectFrom("rulebook_decision").selectAll().where("rulebook", "=", rulebook);
+  return all.orderBy("created_at").orderBy("id").execute();
 }
 
 /** The newest first, before a date and id. */
