@@ -14,6 +14,8 @@ export type Ran = {
 };
 
 const THREADS = 2;
+/** Room for what is soon forgotten: a seed makes some 70 MB of it. */
+const resourceLimits = { maxYoungGenerationSizeMb: 192 };
 const TELL_MS = 5_000;
 
 /** Runs `count` seeds from `from` on. `say` hears of the progress. */
@@ -57,7 +59,7 @@ type Done = Extract<Told, { is: "done" }>;
 
 function runThread(wish: Wish, hear: (told: { seeds: number; failures: number }) => void): Promise<Done> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL("./worker.ts", import.meta.url), { workerData: wish });
+    const worker = new Worker(new URL("./worker.ts", import.meta.url), { workerData: wish, resourceLimits });
     worker.on("message", (told: Told) => {
       if (told.is === "progress") hear(told);
       else resolve(told);
@@ -73,7 +75,9 @@ export function reportOf({ failures, small }: Pick<Ran, "failures" | "small">): 
   if (first === undefined) return "";
   const list = failures.slice(0, 50).map(({ seed, why }) => `seed ${seed}: ${why.slice(0, 300)}`);
   const deeds =
-    small === null ? [] : [`\nseed ${small.seed} with as little as possible:`, ...small.deeds.map((deed) => `  * ${deed}`)];
+    small === null
+      ? []
+      : [`\nseed ${small.seed} with as little as possible: ${small.why}`, ...small.deeds.map((deed) => `  * ${deed}`)];
   const lines = small === null ? [] : ["\nits last steps:", ...small.lines.slice(-60).map((line) => `  ${line}`)];
   const again = `\nagain: npm test -- --only simulator --seed ${small?.seed ?? first.seed}`;
   return [...list, ...deeds, ...lines, again].join("\n");

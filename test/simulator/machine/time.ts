@@ -72,7 +72,25 @@ const own = {
 };
 /** The real time of this machine, for progress. */
 export const realNow = (): number => own.now.call(performance);
-const rest = () => new Promise<void>((resolve) => own.setImmediate(resolve));
+
+/** Turns that are asked for at once: Node comes to them one after another, and between any two of them to rest. One turn of the
+ *  whole event loop takes longer than most events. */
+const TURNS = 64;
+let turns = 0;
+let waiting: (() => void) | null = null;
+function turn(): void {
+  turns -= 1;
+  const go = waiting;
+  waiting = null;
+  go?.();
+}
+/** Until everything that waits only for promises has come to rest. One waits at a time. */
+const rest = () =>
+  new Promise<void>((resolve) => {
+    waiting = resolve;
+    if (turns > 0) return;
+    for (; turns < TURNS; turns++) own.setImmediate(turn);
+  });
 
 /** Ticks of the vault come this often at most; in between nothing waits for them. */
 const TICK_MS = 60_000;
@@ -166,8 +184,8 @@ export class Time {
     Object.assign(globalThis, { setTimeout: timer, setInterval: again, clearTimeout: clear, clearInterval: clear });
     Object.assign(globalThis, { setImmediate: (run: () => void) => void this.#soon.push(run) });
     performance.now = () => this.now - this.start;
-    // Refusals are errors with a stack that nobody reads; taking one takes longer than refusing.
-    Error.stackTraceLimit = 2;
+    // Refusals are errors with a stack that nobody reads; taking one takes longer than refusing. A replay has it.
+    Error.stackTraceLimit = this.#keep ? 10 : 0;
   }
   uninstall(): void {
     const { now, ...timers } = own;
