@@ -71,7 +71,9 @@ export class Table<R extends object> {
     return [...this.#rows.values()];
   }
   where(fits: (row: R) => boolean): R[] {
-    return this.all().filter(fits);
+    const found: R[] = [];
+    for (const row of this.#rows.values()) if (fits(row)) found.push(row);
+    return found;
   }
   put(key: string, row: R): R {
     const before = this.#rows.get(key);
@@ -120,3 +122,9 @@ export const byText =
   <R>(of: (row: R) => string) =>
   (a: R, b: R): number =>
     of(a) < of(b) ? -1 : 1;
+
+/** By a time, and by id where that is the same. */
+export const byTime =
+  <R extends { readonly id: string }>(of: (row: R) => Date) =>
+  (a: R, b: R): number =>
+    of(a).getTime() - of(b).getTime() || (a.id < b.id ? -1 : 1);

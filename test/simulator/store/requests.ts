@@ -1,7 +1,7 @@
 /** Requests and decisions in memory; what each statement does is said in the server's own `requests/store.ts`. */
 import type * as own from "../../../server/src/requests/store.ts";
 import type { DecisionRow, RequestRow } from "../../../server/src/requests/store.ts";
-import { byText, type Database, enter, Table } from "./database.ts";
+import { byTime, type Database, enter, Table } from "./database.ts";
 
 export const requestsIn = (base: Database) => new Table<RequestRow>(base, "request");
 export const decisionsIn = (base: Database) => new Table<DecisionRow>(base, "decision");
@@ -46,4 +46,4 @@ export const insertDecision: typeof own.insertDecision = async (tx, row) => deci
 export const decisionsOn: typeof own.decisionsOn = async (db, requests) =>
   decisionsIn(await enter(db))
     .where(({ request }) => requests.includes(request))
-    .sort(byText(({ created_at, id }) => `${created_at.toISOString()} ${id}`));
+    .sort(byTime(({ created_at }) => created_at));
