@@ -21,6 +21,7 @@ import type { Job } from "../../../vault/src/types.ts";
 import { someHash } from "../../world/keys.ts";
 import { createKey } from "../../world/vault.ts";
 import * as world from "../../world/world.ts";
+import { sealing } from "../machine/signatures.ts";
 import type { Owner, Time } from "../machine/time.ts";
 import { START } from "../stage.ts";
 
@@ -42,7 +43,7 @@ export const CALM: Readonly<Weather> = { syncMs: 5, faults: 0, slow: 0.1 };
 const identity = {
   id: world.KEYS.vault.id,
   publicKey: world.KEYS.vault.publicKey,
-  sign: (challenge: Uint8Array) => world.KEYS.vault.sign(challenge).signature,
+  sign: sealing(world.KEYS.vault.publicKey),
   signCheckpoint: () => {
     throw new Error("nobody asks for checkpoints here");
   },

@@ -31,13 +31,23 @@ const STAND_INS: ReadonlyMap<string, string> = new Map(
     ["wallets/store.ts", "store/wallets.ts"],
   ].map(([own, other]) => [server(own as string), here(`../${other}`)]),
 );
-const CORE_KEYS = here("../../../core/src/keys/secp256k1.ts");
+const core = (path: string) => here(`../../../core/src/${path}`);
 const REST = here("../store/ids.ts");
 const SIGNATURES = here("signatures.ts");
+/** What is pure and asked for again and again. */
+const REMEMBERED: ReadonlyMap<string, string> = new Map([
+  [core("bytes.ts"), here("bytes.ts")],
+  [core("keys/ed25519.ts"), SIGNATURES],
+  [core("keys/secp256k1.ts"), SIGNATURES],
+  [core("signed/object.ts"), here("objects.ts")],
+  [here("../../../vault/src/state/hash.ts"), here("objects.ts")],
+  [server("vault/signed.ts"), here("persons.ts")],
+]);
 const LINK = server("vault/link.ts");
-/** Whose equation over Ed25519 is asked once for each key, message and signature. */
+/** Whose keys, hashes and equations of node:crypto are asked for once. */
 const VERIFIERS = [
   here("../../../vault/src/decide/evidence/verify.ts"),
+  here("../../../vault/src/host/receipts.ts"),
   server("vault/signed.ts"),
   here("../../world/keys.ts"),
 ];
@@ -56,19 +66,19 @@ function joined(own: string, other: string): string {
 
 registerHooks({
   resolve(specifier, context, next) {
-    const from = context.parentURL ?? "";
+    const from = (context.parentURL ?? "").replace(PLAIN, "");
     if (specifier === "node:timers/promises" && from.startsWith(server(""))) return next(REST, context);
     if (specifier === "node:crypto" && VERIFIERS.includes(from)) return next(SIGNATURES, context);
     if (specifier === "node:crypto" && from === LINK) return next(REST, context);
     const found = next(specifier, context);
     const isPlain = found.url.endsWith(PLAIN);
-    const standIn = found.url === CORE_KEYS ? SIGNATURES : STAND_INS.get(found.url);
+    const standIn = REMEMBERED.get(found.url) ?? STAND_INS.get(found.url);
     return isPlain || standIn === undefined || context.parentURL === standIn ? found : { ...found, url: found.url + JOINED };
   },
   load(url, context, next) {
     if (!url.endsWith(JOINED)) return next(url, context);
     const own = url.slice(0, -JOINED.length);
-    const standIn = own === CORE_KEYS ? SIGNATURES : (STAND_INS.get(own) as string);
+    const standIn = (REMEMBERED.get(own) ?? STAND_INS.get(own)) as string;
     return { format: "module", source: joined(own, standIn), shortCircuit: true };
   },
 });
