@@ -76,6 +76,7 @@ const FAMILIES: readonly (readonly [string, number, (draw: Draw) => void])[] = [
   ["attacks", 0.65, attacks],
   ["deposits", 0.65, deposits],
   ["copies of the disk", 0.2, copies],
+  ["freezes before a signature", 0.4, withholdings],
 ];
 
 function request(draw: Draw, at: number, who: string, intent: Intent): void {
@@ -168,6 +169,22 @@ const LEVELS = [
   ["person", "amy"],
 ] as const;
 
+/** Has something done when the next payment is committed, and makes it likely that it is not signed before. */
+function beforeSignature(it: World, act: () => void): void {
+  it.vault.onCommitted = act;
+  it.setWeather({ ...CALM, slow: 1 });
+  it.time.after(STEP, WORLD, () => it.setWeather(CALM));
+}
+
+/** An officer's freeze, by himself, without the server. */
+function freezeNow(it: World, who: string, freeze: Intent): void {
+  it.onlooker.intents.set(idOf(freeze), freeze);
+  void it.people.sign(who, freeze, "initiate").then((approval) => {
+    const orders = [{ intent: encode(IntentKind, freeze) }];
+    if (approval !== null) void it.people.tell({ command: "execute", orders, approvals: [approval], facts: [] });
+  });
+}
+
 function freezes(draw: Draw): void {
   const { chance } = draw;
   for (const [number, who] of ["olga", "otto"].slice(0, chance.between(1, 2)).entries()) {
@@ -178,26 +195,56 @@ function freezes(draw: Draw): void {
     const freeze = world.freeze(FIRST.book, { reference: `freeze-${number}`, level, subject, initiator, notAfter });
     const isDirect = chance.happens(0.5);
     const isHasty = chance.happens(0.4);
-    const direct = (it: World) => {
-      it.onlooker.intents.set(idOf(freeze), freeze);
-      void it.people.sign(who, freeze, "initiate").then((approval) => {
-        const orders = [{ intent: encode(IntentKind, freeze) }];
-        if (approval !== null) void it.people.tell({ command: "execute", orders, approvals: [approval], facts: [] });
-      });
-    };
     draw.add(at, `${who} freezes ${level} ${subject}${isHasty ? " before the next signature" : ""}`, (it) => {
-      if (isHasty) {
-        it.vault.onCommitted = () => void direct(it);
-        it.setWeather({ ...CALM, slow: 1 });
-        it.time.after(STEP, WORLD, () => it.setWeather(CALM));
-        return;
-      }
-      if (!isDirect) return void it.people.request(who, freeze);
-      direct(it);
+      if (isHasty) beforeSignature(it, () => freezeNow(it, who, freeze));
+      else if (isDirect) freezeNow(it, who, freeze);
+      else void it.people.request(who, freeze);
     });
     const later = at + chance.between(world.MINUTE, STEP);
     const lift = { reference: `unfreeze-${number}`, notAfter: world.NOW + later + LIFE };
     if (chance.happens(0.7)) request(draw, later, "ada", world.unfreeze(FIRST.book, idOf(freeze), lift));
+  }
+}
+
+/** A payment that is frozen between its commitment and its signature; then the freeze is lifted, and all sign it anew. */
+function withholdings(draw: Draw): void {
+  const { chance } = draw;
+  const at = draw.when(FIRST_AT, QUIET_AT - 4 * STEP);
+  const who = chance.pick(["tom", "tina"]);
+  const common = { notAfter: world.NOW + at + LIFE };
+  const change = { ...common, initiator: (PEOPLE[who] as { id: Hash }).id, amount: world.ETH / 4n, totalFee: fee(draw) };
+  const destination = world.destinationOf(world.acme(FIRST.book));
+  request(draw, at, who, world.pay(FIRST.book, { ...change, destination, reference: "pay-frozen" }));
+  for (const name of ["amy", "bob", "carl"]) look(draw, at + chance.between(5_000, 2 * world.MINUTE), name, 1);
+  const officer = chance.pick(["olga", "otto"]);
+  const [level, subject] = chance.pick(LEVELS);
+  const initiator = (PEOPLE[officer] as { id: Hash }).id;
+  const freeze = world.freeze(FIRST.book, { ...common, reference: "freeze-signature", level, subject, initiator });
+  const lift = world.unfreeze(FIRST.book, idOf(freeze), { ...common, reference: "unfreeze-signature" });
+  const waits = chance.between(world.MINUTE / 2, 2 * world.MINUTE);
+  draw.add(at, `${officer} freezes ${level} ${subject} before the next signature, and all sign anew`, (it) => {
+    const later = (ms: number, act: () => void) => it.time.after(waits + ms, WORLD, act);
+    beforeSignature(it, () => {
+      freezeNow(it, officer, freeze);
+      later(0, () => void it.people.request("ada", lift));
+      for (const minute of [0.5, 1.5])
+        for (const name of ["ben", "olga", "otto"]) later(minute * world.MINUTE, () => void it.people.visit(name, () => true));
+      for (const minute of [1, 2, 4]) later(STEP + minute * world.MINUTE, () => signAnew(it));
+    });
+  });
+}
+
+/** Everybody who has signed what was withheld does so once more, after a look at the vault. One approval from before would have
+ *  the vault refuse all that come with it. */
+function signAnew({ base, onlooker, people, vault }: World): void {
+  const nameOf = (key: Hash) => Object.keys(PEOPLE).find((name) => PEOPLE[name]?.id === key) as string;
+  for (const [id, { intent, status }] of onlooker.ghostOf(vault).committed) {
+    if (status !== "withheld") continue;
+    const said = decisionsIn(base).where(({ request, decision }) => request === id && decision !== "reject");
+    for (const key of new Set([intent.initiator, ...said.map((row) => row.key as Hash)])) {
+      const [who, decision] = [nameOf(key), key === intent.initiator ? "initiate" : "approve"] as const;
+      void people.look(who).then(() => people.decide(who, { id, reference: intent.reference }, decision));
+    }
   }
 }
 
