@@ -18,6 +18,7 @@ import { sentIn } from "./store/chain.ts";
 import type { Database } from "./store/database.ts";
 import { executionTable } from "./store/executions.ts";
 import { rowsIn } from "./store/ledger.ts";
+import { outflowsIn } from "./store/outflows.ts";
 import { requestsIn } from "./store/requests.ts";
 
 const ENTRIES = new Map([world.acme(FIRST.book), world.zoe(FIRST.book)].map((entry) => [entry.name, world.entryId(entry)]));
@@ -244,7 +245,8 @@ export class Onlooker implements Watcher {
     hold(assets === real, promise, `the books say ${assets}, the chain says ${real}`);
   }
 
-  /** What was paid by transactions that others had the vault sign for requests that were over here; the books lack it. */
+  /** What was paid by transactions that others had the vault sign for requests that were over here; the books lack it, unless
+   *  they have it as what has left the address without a request. */
   #around(): bigint {
     const tracked = new Set(
       sentIn(this.#base)
@@ -259,7 +261,12 @@ export class Onlooker implements Watcher {
       hold(isOver, "the books follow the chain", `${id.slice(0, 10)} of a request that is ${request?.state} is not tracked`);
       this.goal("signed around the server");
     }
-    return around.reduce((sum, { amount, fee }) => sum + amount + fee, 0n);
+    const booked = new Set(
+      outflowsIn(this.#base)
+        .where(({ state }) => state === "final")
+        .map(({ tx }) => tx),
+    );
+    return around.reduce((sum, { id, amount, fee }) => (booked.has(id) ? sum : sum + amount + fee), 0n);
   }
 
   #nameOf(id: Hash): string {

@@ -5,7 +5,7 @@ import type * as own from "../../../server/src/outflows/store.ts";
 import { executionsBehind } from "./chain.ts";
 import { byText, type Database, enter, Table } from "./database.ts";
 
-const outflowsIn = (base: Database) => new Table<Outflow>(base, "outflow");
+export const outflowsIn = (base: Database) => new Table<Outflow>(base, "outflow");
 const byId = byText(({ id }: { readonly id: string }) => id);
 
 export const insertOutflows: typeof own.insertOutflows = async (tx, outflows) => {
