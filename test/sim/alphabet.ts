@@ -186,6 +186,26 @@ export function crash(most: number, steps = 0): Letter {
   };
 }
 
+/** The successor that the rulebook names starts on the journal, once. */
+export const succeed: Letter = ({ old, ghost }) =>
+  old === null && ghost.book === "heir" ? [{ name: "the successor starts", event: { kind: "succeed" } }] : [];
+
+/** The same as long as no successor has started, or once one has. */
+export function alone(letter: Letter): Letter {
+  return (node) => (node.old === null ? letter(node) : []);
+}
+export function heir(letter: Letter): Letter {
+  return (node) => (node.old === null ? [] : letter(node));
+}
+
+/** The same for the vault that has handed over and lives on. */
+export function old(letter: Letter): Letter {
+  return (node) => {
+    const offers = node.old === null ? [] : letter(node.old);
+    return offers.map(({ name, event }) => ({ name: `at the old vault: ${name}`, event: { kind: "old", event } as const }));
+  };
+}
+
 /** The same, but the host suspects that the journal is an older one. */
 export function suspectedCrash(most: number): Letter {
   return ({ ghost }) => {

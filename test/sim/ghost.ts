@@ -13,6 +13,7 @@ import {
   INTENTS,
   type IntentName,
   LAWS,
+  LIFE,
   LIMIT,
   nameOf,
   nameOfBytes,
@@ -68,6 +69,9 @@ export type Ghost = {
   readonly before: readonly number[];
   readonly suspect: boolean;
   readonly book: BookName;
+  /** Which of two vaults it is, and since when. */
+  readonly vault: "old" | "heir";
+  readonly since: number;
   readonly proposed: { readonly book: BookName; readonly clock: number; readonly signers: readonly string[] } | null;
   readonly vetoed: Table<true>;
   readonly registered: Table<number>;
@@ -91,6 +95,8 @@ export const BEGINNING: Ghost = {
     before: [],
     suspect: false,
     book: "first",
+    vault: "old",
+    since: 0,
     proposed: null,
     vetoed: {},
     registered: {},
@@ -112,6 +118,7 @@ export const PROMISES = [
   "delays run",
   "a dearer version stays within its approvals",
   "a start counts once it is confirmed",
+  "one vault signs",
   "a restart loses nothing",
   "an answer is true",
 ] as const;
@@ -152,6 +159,28 @@ export function started(ghost: Ghost, boot: number, suspected: boolean): Ghost {
   return { ...ghost, boot, starts: [boot], before: ghost.starts, suspect: ghost.suspect || suspected };
 }
 
+/** Another vault goes on with the journal; no approval that was given before counts for it. */
+export function succeeded(ghost: Ghost): Ghost {
+  return { ...ghost, vault: "heir", since: ghost.clock, starts: [], before: [] };
+}
+
+const SIGNING: readonly Journaled["kind"][] = ["committed", "resumed", "repriced", "signed"];
+
+/** The vault that has handed over signs nothing more, its successor nothing before all approvals for the other one ended. */
+function active({ vault, book, clock, since }: Ghost, kind: Journaled["kind"]): void {
+  if (!SIGNING.includes(kind)) return;
+  hold(vault === "heir" || book !== "heir", "one vault signs", `${kind} by the vault that has handed over`);
+  hold(vault === "old" || clock - since >= LIFE, "one vault signs", `${kind} by the successor while it waits`);
+}
+
+/** What two vaults of one key tree have given out of an intent is the same. */
+export function together(one: Ghost, other: Ghost): void {
+  for (const [name, bytes] of Object.entries(one.released)) {
+    const others = other.released[name];
+    hold(others === undefined || others[0] === bytes[0], "one vault signs", `${name} is given out as two transactions`);
+  }
+}
+
 /** Two administrators bring the starts before back, unless the start was suspected. */
 function confirmed(ghost: Ghost, { move }: Seen): Ghost {
   const who = move.does === "confirm" ? new Set(move.who.filter((name) => ["ada", "ben", "cleo"].includes(name))) : new Set();
@@ -164,6 +193,7 @@ function confirmed(ghost: Ghost, { move }: Seen): Ghost {
 export function afterRecord(ghost: Ghost, record: Journaled, seen: Seen): Ghost {
   const stops = !ghost.suspect || STOPPING.includes(record.kind);
   hold(stops, "a start counts once it is confirmed", `${record.kind} although the start is suspected`);
+  active(ghost, record.kind);
   const next = change(ghost, record, seen);
   seen.note(record.kind);
   return next;
@@ -449,10 +479,10 @@ function adopted(ghost: Ghost, { move }: Seen): Ghost {
   hold(ghost.vetoed[book] === undefined, "lowering waits", `${book} was vetoed`);
   hold(ghost.book === "first", "lowering waits", `${book} does not continue ${ghost.book}`);
   hold(new Set(signers).size >= 2, "lowering waits", `${book} is signed by ${signers}`);
-  if (book === "weak") {
+  if (book !== "tight") {
     const { proposed } = ghost;
     const ran = proposed?.book === book && ghost.clock - proposed.clock >= STEP;
-    hold(ran, "lowering waits", "it lowers a quorum and did not wait");
+    hold(ran, "lowering waits", "it is no tightening and did not wait");
     const other = seen.some((person) => !signers.includes(person) && proposed?.signers.includes(person) === false);
     hold(other, "lowering waits", "nobody but its signers has seen it");
   }
@@ -477,7 +507,7 @@ export function afterRelease(ghost: Ghost, transactions: readonly Released[], no
       const covered = covering({ ...ghost, freezes: { [freeze]: listed } }, name, part?.persons ?? []) !== undefined;
       hold(!covered || listed.includes(name), "freeze is final", `${name} is given out and ${freeze} did not list it`);
     }
-    if (before.length === 0) note(`released ${name}`);
+    if (before.length === 0) note(`released ${name}${ghost.vault === "heir" ? " by the successor" : ""}`);
     if (before[0] === bytes) continue;
     if (before.length > 0) note(`released ${name}, dearer`);
     released = put(released, name, [bytes, ...before]);

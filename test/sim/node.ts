@@ -13,7 +13,7 @@ import type { Answer, Effect, Input, KeyFault, Now, Outcome } from "../../vault/
 import { signJob, throughSnapshot } from "../world/vault.ts";
 import * as world from "../world/world.ts";
 import * as ghosts from "./ghost.ts";
-import { bootOf, digest, INTENTS, type IntentName, nameOf, START, STEP } from "./stage.ts";
+import { bootOf, digest, HEIR, INTENTS, type IntentName, nameOf, START, STEP } from "./stage.ts";
 
 /** The judgement that is searched: the production functions, or these with a bug planted around them. */
 export type Mind = {
@@ -21,9 +21,11 @@ export type Mind = {
   readonly apply: (state: State, record: Sealed) => State;
 };
 
-/** `journal`: what was written since the start, newest first. `given`: jobs that the key store of this boot was given; it may
+/** `key`: the vault's identity. `old`: the vault that has handed over to it, which lives on beside it. `journal`: what was written since the start, newest first. `given`: jobs that the key store of this boot was given; it may
  *  answer each of them late, often, wrongly or never. `wall`: the wall clock, which may be wrong. */
 export type Node = {
+  readonly key: string;
+  readonly old: Node | null;
   readonly state: State;
   readonly journal: Trail;
   readonly lo: number;
@@ -39,14 +41,17 @@ export type Event =
   | { readonly kind: "settle"; readonly intent: ghosts.Released; readonly command: Command }
   | { readonly kind: "time" }
   | { readonly kind: "wall"; readonly ms: number }
+  | { readonly kind: "succeed" }
+  | { readonly kind: "old"; readonly event: Event }
   | { readonly kind: "crash"; readonly downMs: number; readonly suspicion?: Suspicion };
 
 /** What a step tells: refusal codes and goals that were reached. */
 export type Notes = { readonly code: (code: string) => void; readonly goal: (goal: string) => void };
 
 export function beginning(mind: Mind): Node {
-  const state = foldOf(mind, null);
-  return { state, journal: null, lo: START.now, wall: START.now, given: [], ghost: ghosts.BEGINNING };
+  const { vaultKey: key, now } = START;
+  const state = foldOf(mind, key, null);
+  return { key, old: null, state, journal: null, lo: now, wall: now, given: [], ghost: ghosts.BEGINNING };
 }
 
 function nowOf({ lo, wall }: Node): Now {
@@ -67,6 +72,15 @@ export function step(mind: Mind, node: Node, event: Event, notes: Notes, boots: 
     case "time": {
       const later = { ...node, lo: node.lo + STEP, wall: node.wall + STEP, ghost: ghosts.later(node.ghost, STEP) };
       return input(mind, later, { tick: true }, { does: "other" }, notes, boots);
+    }
+    case "succeed":
+      return [succeed(mind, node, notes)];
+    case "old": {
+      const old = node.old as Node;
+      return step(mind, old, event.event, notes, boots).map((next) => {
+        ghosts.together(next.ghost, node.ghost);
+        return { ...node, old: next };
+      });
     }
     case "wall":
       return [{ ...node, wall: node.wall + event.ms }];
@@ -139,7 +153,7 @@ const snapshots = new WeakMap<State, State>();
 /** A start from the journal alone. What was held in memory is lost, and the lower bound of the time stands still meanwhile. */
 function restart(mind: Mind, node: Node, notes: Notes, how: Omit<Extract<Event, { kind: "crash" }>, "kind">): Node {
   const { downMs, suspicion } = how;
-  const folded = foldOf(mind, node.journal);
+  const folded = foldOf(mind, node.key, node.journal);
   ghosts.hold(whole(folded) === whole(node.state), "a restart loses nothing", "the fold is not what the vault was");
   const boot = node.ghost.boot + 1;
   const ghost = ghosts.started(ghosts.later(node.ghost, downMs), boot, suspicion !== undefined);
@@ -155,20 +169,29 @@ function restart(mind: Mind, node: Node, notes: Notes, how: Omit<Extract<Event, 
   return up;
 }
 
-const folds = new WeakMap<Mind, { readonly start: State; readonly after: WeakMap<object, State> }>();
+/** The journal is carried over to another vault with the same key tree, which starts on it. */
+function succeed(mind: Mind, old: Node, notes: Notes): Node {
+  const key = toHex(HEIR.publicKey);
+  const heir = { ...old, key, old, state: foldOf(mind, key, old.journal), ghost: ghosts.succeeded(old.ghost) };
+  return restart(mind, heir, notes, { downMs: 0 });
+}
+
+type Folds = { readonly start: State; readonly after: WeakMap<object, State> };
+const folds = new WeakMap<Mind, Map<string, Folds>>();
 
 /** The fold of `apply` over the bytes of a journal, from the first record on; a prefix is folded once. */
-function foldOf(mind: Mind, trail: Trail): State {
-  const known = folds.get(mind);
-  const own = known ?? {
-    start: START.journal.map(openRecord).reduce(mind.apply, emptyState(START.vaultKey)),
+function foldOf(mind: Mind, key: string, trail: Trail): State {
+  const all = folds.get(mind) ?? new Map<string, Folds>();
+  folds.set(mind, all);
+  const own = all.get(key) ?? {
+    start: START.journal.map(openRecord).reduce(mind.apply, emptyState(key)),
     after: new WeakMap<object, State>(),
   };
-  if (known === undefined) folds.set(mind, own);
+  all.set(key, own);
   if (trail === null) return own.start;
   const before = own.after.get(trail);
   if (before !== undefined) return before;
-  const state = mind.apply(foldOf(mind, trail.before), openRecord(trail.bytes));
+  const state = mind.apply(foldOf(mind, key, trail.before), openRecord(trail.bytes));
   own.after.set(trail, state);
   return state;
 }
@@ -227,7 +250,8 @@ function dumpMap(map: PMap<unknown>): string {
   return text;
 }
 
-/** All of the state but its place in the journal, in a few characters. */
+/** All of the state but its place in the journal, in a few characters; nor `ends`, which only a hand-over that follows another
+ *  change of the rulebook reads, and no world has one. */
 function dump(state: State): string {
   const known = dumps.get(state) ?? digest(spell(state));
   dumps.set(state, known);
@@ -235,7 +259,7 @@ function dump(state: State): string {
 }
 
 function spell(state: State): string {
-  const { book, waiting, genesis, positions, seq, head, signedBook, start, ...rest } = state;
+  const { book, waiting, genesis, positions, seq, head, signedBook, start, ends, ...rest } = state;
   const { suspicion, confirmed, before } = start ?? {};
   const waits = waiting === null ? "" : `${waiting.book.id} ${waiting.until} ${waiting.signers}`;
   const fields = Object.entries(rest).map(([name, value]) => {
@@ -246,14 +270,15 @@ function spell(state: State): string {
 }
 
 function whole(state: State): string {
-  const { positions, seq, head, signedBook, genesis } = state;
+  const { positions, seq, head, signedBook, genesis, ends } = state;
   const places = toHex(positions.room.bytes.subarray(0, positions.length * 32));
-  return `${dump(state)} ${seq} ${head} ${places} ${digest(signedBook ?? "")} ${digest(genesis?.signed ?? "")}`;
+  return `${dump(state)} ${seq} ${head} ${ends} ${places} ${digest(signedBook ?? "")} ${digest(genesis?.signed ?? "")}`;
 }
 
 /** Equal for points from which the same can happen. Approvals name the head of the start, so the place in the journal does
  *  not matter. */
 export function keyOf(node: Node): string {
-  const { state, lo, wall, given, ghost } = node;
-  return digest(`${dump(state)} ${lo} ${wall} ${given} ${JSON.stringify(ghost)}`);
+  const { state, lo, wall, given, ghost, old } = node;
+  const beside = old === null ? "" : keyOf(old);
+  return digest(`${dump(state)} ${lo} ${wall} ${given} ${JSON.stringify(ghost)} ${beside}`);
 }

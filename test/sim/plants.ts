@@ -87,12 +87,30 @@ function trusting(state: State): State {
   return { ...state, boots: [...state.boots, ...(state.start?.before ?? [])] };
 }
 
+/** Whatever vault it is passes for the active one. */
+function active(state: State): State {
+  const { book, vault } = state;
+  return book === null ? state : { ...state, book: { ...book, document: { ...book.document, vault } } };
+}
+
 /** A suspicion is forgotten at the next start. */
 function forgetful(state: State): State {
   return state.start === null ? state : { ...state, start: { ...state.start, suspicion: null } };
 }
 
 export const PLANTS: readonly Plant[] = [
+  {
+    name: "a vault that has handed over signs what comes late",
+    world: "a hand-over",
+    promise: "one vault signs",
+    mind: { apply, decide: (state, input) => decide("signed" in input ? active(state) : state, input) },
+  },
+  {
+    name: "a successor does not wait",
+    world: "a hand-over",
+    promise: "one vault signs",
+    mind: seeing((state) => ({ ...state, succession: null })),
+  },
   {
     name: "a start brings approvals back that nobody has confirmed",
     world: "starts that are confirmed",

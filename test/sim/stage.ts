@@ -21,10 +21,14 @@ import * as world from "../world/world.ts";
 export const STEP = 30 * world.MINUTE;
 export const APPROVAL_LIFE = STEP + STEP / 2;
 export const WINDOW = 2 * STEP - STEP / 4;
+/** Longest life of an approval by the rulebook; so long a successor waits. */
+export const LIFE = 4 * STEP;
 export const LIMIT = (22n * world.ETH) / 10n;
 /** From here on a payment is registered and waits. */
 const LARGE = 2n * world.ETH;
 
+/** The vault that takes over. */
+export const HEIR = device("heir");
 /** Amy has two devices; together they are one person. */
 export const TABLET = device("amy tablet");
 export const PEOPLE: Readonly<Record<string, Device>> = { ...world.KEYS, tablet: TABLET };
@@ -34,7 +38,7 @@ const demo = demoDocument(world.demoGenesis());
 function parts(): Partial<Rulebook> {
   const agree = { ...OPEN, ...NOTHING, kinds: ["pay", "cancel"] as const };
   return {
-    approvalLifeMs: 4 * STEP,
+    approvalLifeMs: LIFE,
     persons: demo.persons.map((person) =>
       person.id === "amy" ? { ...person, keys: [...person.keys, keyOf(TABLET)] } : person,
     ),
@@ -78,8 +82,16 @@ export const START = {
   now: world.NOW,
 } as const;
 
-/** The rulebooks of all worlds by name: `first` is in force, `tight` lacks bob, `weak` is content with one approver. */
-export const BOOKS = { first: made.book, tight: openBook(tightened()), weak: openBook(weakened()) } as const;
+/** The rulebooks of all worlds by name: `first` is in force, `tight` lacks bob, `weak` is content with one approver, `heir` hands
+ *  over to another vault. */
+export const BOOKS = {
+  first: made.book,
+  tight: openBook(tightened()),
+  weak: openBook(weakened()),
+  heir: openBook(
+    world.nextRulebook(made.book, { vault: HEIR.id, handover: { vault: made.book.document.vault, head: START.head } }),
+  ),
+} as const;
 export type BookName = keyof typeof BOOKS;
 
 function tightened(): Rulebook {
@@ -114,6 +126,7 @@ export const LAWS: Readonly<Record<BookName, Law>> = {
   first: lawOf(BOOKS.first, 2),
   tight: lawOf(BOOKS.tight, 2),
   weak: lawOf(BOOKS.weak, 1),
+  heir: lawOf(BOOKS.heir, 2),
 };
 
 function lawOf(book: Book, approvers: number): Law {
@@ -148,6 +161,8 @@ export const INTENTS = {
   cancel: world.cancel(book, replaces, { reference: "cancel", notAfter }),
   /** With it, `first` goes over the limit. */
   big: world.pay(book, { reference: "big", notAfter, amount: (3n * world.ETH) / 2n }),
+  /** It lives longer than a successor waits. */
+  late: world.pay(book, { reference: "late", notAfter: world.NOW + 8 * STEP }),
   large: world.pay(book, { reference: "large", notAfter, amount: LARGE }),
   freeze,
   stolen,

@@ -25,6 +25,7 @@ export function worlds(deep: boolean): readonly World[] {
     delays,
     rulebooks,
     starts,
+    succession,
   ];
   return [...small, ...(deep ? [everything] : [])].map((make) => make(deep));
 }
@@ -286,6 +287,29 @@ function starts(deep: boolean): World {
       letter.suspectedCrash(deep ? 3 : 2),
     ],
     goals: ["confirmed", "withheld", "resumed", "released first", "released first, dearer"],
+  };
+}
+
+/** One vault hands over to another with the same keys; both live on. */
+function succession(deep: boolean): World {
+  const first = execute(["first"], BOTH);
+  return {
+    name: "a hand-over",
+    ...(deep && { most: MOST }),
+    boots: deep ? 1 : 0,
+    letters: [
+      ...[letter.alone(first), letter.alone(keystore("right")), ...(deep ? [letter.alone(crash(1))] : [])],
+      book("heir", ["ada", "ben"]),
+      book("heir", ["ada", "ben"], "cleo"),
+      letter.succeed,
+      ...[first, keystore("right"), crash(1)].map(letter.old),
+      ...[first, execute(["late"], BOTH), execute(["late"], BOTH, "past"), keystore("right"), crash(2)].map(letter.heir),
+      time(deep ? 6 : 5),
+    ],
+    goals: [
+      ...["adopted", "succeeded", "withheld", "released first"],
+      ...["released first by the successor", "released late by the successor"],
+    ],
   };
 }
 
