@@ -6,12 +6,12 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { Hash } from "@strongroom/core/bytes";
 import { decide, initiate } from "@strongroom/sdk/device/decision";
-import { makeFreeze } from "@strongroom/sdk/device/make";
+import { makeFreeze, makeUnfreeze } from "@strongroom/sdk/device/make";
 import { openRequest } from "@strongroom/sdk/device/show";
 import { RICH } from "../world/chain.ts";
 import { furnish, openHouse, signerOf, type TestHouse, until } from "../world/house.ts";
 import { askedFor, carriedOutAt, heldEther, type Payment, withheld } from "../world/worker.ts";
-import { ETH } from "../world/world.ts";
+import { demoRulebook, ETH } from "../world/world.ts";
 
 /** What a payment and its greatest fee come to. */
 const SET_ASIDE = ETH + ETH / 100n;
@@ -19,10 +19,14 @@ const SET_ASIDE = ETH + ETH / 100n;
 let house: TestHouse;
 /** A payment that was signed, and whose place somebody else's transaction has, so that it is held. */
 let signed: Payment;
+/** Payments that were signed and are not final. */
+let under = 1n;
 const data = () => join(house.vault.folder, "vault", "data");
 
 before(async () => {
-  house = await openHouse({ chain: { confirmations: [{ blocks: 8 }] } });
+  const { governance } = demoRulebook();
+  const world = { rulebook: { governance: { ...governance, unfreezeDelayMs: 0 } } };
+  house = await openHouse({ world, chain: { confirmations: [{ blocks: 8 }] } });
   const mining = setInterval(() => void house.chain.mine(1), 100);
   try {
     await furnish(house);
@@ -61,7 +65,7 @@ async function threatened(): Promise<Payment> {
 async function reserved(lifeMs?: number): Promise<Payment> {
   const payment = await askedFor(house, { ...(lifeMs !== undefined && { lifeMs }) });
   await assert.rejects(carriedOutAt(house, "http://127.0.0.1:1", payment), { code: "CHAIN_UNREACHABLE" });
-  assert.equal(await heldEther(house), 2n * SET_ASIDE);
+  assert.equal(await heldEther(house), (under + 1n) * SET_ASIDE);
   return payment;
 }
 
@@ -83,7 +87,38 @@ test("what is withheld because it was rejected is released", async () => {
   assert.equal((await carriedOut(payment)).is, "refused");
   assert.equal((await executionOf(payment)).state, "aborted");
   assert.equal(await told(payment), "INTENT_REJECTED");
-  assert.equal(await heldEther(house), SET_ASIDE);
+  assert.equal(await heldEther(house), under * SET_ASIDE);
+});
+
+test("what a freeze withheld is signed when enough people sign anew, whoever else had signed before", async () => {
+  const first = await reserved();
+  const { intent, id } = first.request;
+  const sign = async (names: readonly string[]) => {
+    const session = await house.session();
+    const shown = openRequest(session, { id, intent });
+    const made = names.map((name) => decide(session, signerOf(name), { shown, decision: "approve" }));
+    return (await Promise.all(made)).map(({ approval }) => approval);
+  };
+  const [carl] = await sign(["carl"]);
+  assert.ok(carl);
+  const payment = { ...first, approvals: [...first.approvals, carl] };
+  const olga = signerOf("olga");
+  const by = { known: await house.session(), signer: olga, words: { purpose: "stop" } };
+  const frozen = makeFreeze(by, { level: "wallet", subject: "treasury" });
+  const stop = await initiate(by.known, olga, frozen);
+  const freeze = { command: "execute", orders: [{ intent: stop.intent }], approvals: [stop.approval], facts: [] } as const;
+  assert.equal(await withheld(house, payment, freeze), "FROZEN");
+  const known = await house.session();
+  const end = makeUnfreeze({ ...by, known }, frozen.id);
+  const { approval } = await initiate(known, olga, end);
+  const more = ["ada", "ben"].map((name) => decide(known, signerOf(name), { shown: end, decision: "approve" }));
+  const approvals = [approval, ...(await Promise.all(more)).map((one) => one.approval)];
+  const orders = [{ intent: end.bytes }];
+  assert.equal((await house.vault.ask({ command: "execute", orders, approvals, facts: [] })).code, "OK");
+  const anew = await sign(["tom", "amy", "bob"]);
+  assert.deepEqual(await carriedOut({ ...payment, approvals: [...anew, carl] }), { is: "signed" });
+  under += 1n;
+  assert.equal(await heldEther(house), under * SET_ASIDE);
 });
 
 test("what a freeze withholds stays set aside until its intent has expired", async () => {
@@ -96,14 +131,14 @@ test("what a freeze withholds stays set aside until its intent has expired", asy
   const freeze = { command: "execute", orders: [{ intent }], approvals: [approval], facts: [] } as const;
   assert.equal(await withheld(house, payment, freeze), "FROZEN");
   assert.deepEqual(await carriedOut(payment), { is: "held" });
-  assert.equal(await heldEther(house), 2n * SET_ASIDE);
+  assert.equal(await heldEther(house), (under + 1n) * SET_ASIDE);
   await until("its time is over", async () => Date.now() > over + 100);
   await until("it is released", async () => {
     await carriedOut(payment);
     return (await executionOf(payment)).state === "aborted";
   });
   assert.equal(await told(payment), "EXPIRED");
-  assert.equal(await heldEther(house), SET_ASIDE);
+  assert.equal(await heldEther(house), under * SET_ASIDE);
 });
 
 test("what was signed stays set aside, although a vault that was rolled back does not know of it", async () => {
@@ -118,5 +153,5 @@ test("what was signed stays set aside, although a vault that was rolled back doe
   assert.equal((await executionOf(signed)).state, "held");
   await house.serve();
   assert.deepEqual(await abortsOf(signed), []);
-  assert.equal(await heldEther(house), SET_ASIDE);
+  assert.equal(await heldEther(house), under * SET_ASIDE);
 });

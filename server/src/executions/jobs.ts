@@ -14,10 +14,10 @@ import type { ChainTransaction, Fees, Observers } from "../chain/types.ts";
 import { type Uuid, uuid } from "../db/ids.ts";
 import type { Reader, Tx } from "../db/tables.ts";
 import { emit } from "../events/store.ts";
-import { type Content, type Explanation, explain, keep } from "../explanations/jobs.ts";
+import { type Content, type Explanation, explain, explainFit, keep } from "../explanations/jobs.ts";
 import type { House } from "../host/context.ts";
 import { limits } from "../host/limits.ts";
-import { Problem, problem } from "../http/call.ts";
+import { notSaid, Problem, problem } from "../http/call.ts";
 import type { Workers } from "../jobs/jobs.ts";
 import { enqueue, type Fence, transactHolding } from "../jobs/store.ts";
 import { releasePayment, reservePayment } from "../ledger/rules.ts";
@@ -96,13 +96,15 @@ export async function carryToChain(house: Acting, payment: Payment, rehearsed?: 
 
 /** Has the vault explain and sign with the fees that the nodes ask for, or with more. */
 async function askToSign(house: Acting, execution: ExecutionRow, payment: Payment): Promise<Answered> {
-  const { request, approvals, facts } = payment;
+  const { request, facts } = payment;
   let explained: Explanation | undefined;
   const moving = { ...execution, totalFee: execution.total_fee };
   const receipt = await outbid<EvmContext, Answered["receipt"]>(
     (before) => contextFor(house, moving, payment, before),
     async (context) => {
-      explained = await explain(house, { ...payment, context });
+      const fit = await explainFit(house, { ...payment, context });
+      explained = fit.explained;
+      const { approvals } = fit;
       return house.vault.ask({ command: "execute", orders: [{ intent: request.intent, context }], approvals, facts });
     },
   );
@@ -456,7 +458,7 @@ async function adopt(house: Keeping, id: string, wanted: string | null = null): 
   const execution = await findExecution(house.db, id);
   if (execution === undefined || execution.receipt === null) return false;
   const { code, body, bytes } = await house.vault.ask({ command: "show", what: "execution", name: execution.request });
-  if (code !== "OK") problem("VAULT_UNREACHABLE", "vault", `it does not show what it has signed: ${code}`);
+  if (code !== "OK") notSaid("vault", `it does not show what it has signed: ${code}`);
   const { transaction = null, earlier = [] } = progressOf(body, execution.request) ?? {};
   if (transaction !== null) await keepVersion(house, execution, { raw: transaction.raw, receipt: bytes });
   if (wanted === null || !earlier.includes(wanted)) return wanted !== null && transaction?.id === wanted;

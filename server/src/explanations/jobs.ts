@@ -33,6 +33,21 @@ export async function explain(house: House, { request, approvals, facts, context
   return { request: id, receipt: receipt.bytes, verdict: body ?? receipt, body };
 }
 
+/** The same with the approvals that the vault takes: one that counts no more, because a signature was withheld after it, has
+ *  the vault refuse all that come with it. Without any of them nothing is left to say, so then all go along.
+ *  Fails: VAULT_UNREACHABLE. */
+export async function explainFit(
+  house: House,
+  content: Content,
+): Promise<{ readonly explained: Explanation; readonly approvals: readonly Uint8Array[] }> {
+  const { approvals } = content;
+  const explained = await explain(house, content);
+  const unfit = new Set(explained.body?.unfit.map(({ at }) => at));
+  const fit = approvals.filter((_, at) => !unfit.has(`approvals.${at}`));
+  if (fit.length === 0 || fit.length === approvals.length) return { explained, approvals };
+  return explainFit(house, { ...content, approvals: fit });
+}
+
 /** Keeps an explanation, in the transaction of the decision that it explains, and gives its id for the event that tells of it;
  *  nothing where the vault did not explain. */
 export async function keep(tx: Tx, { request, receipt, body }: Explanation, at: Date): Promise<{ explanation?: string }> {

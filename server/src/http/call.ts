@@ -8,6 +8,7 @@ import { PROBLEMS, type ProblemCode } from "@strongroom/sdk/contract/problems";
 import type { EndpointName, Endpoints } from "@strongroom/sdk/contract/table";
 import type { Tx } from "../db/tables.ts";
 import type { House } from "../host/context.ts";
+import { limits } from "../host/limits.ts";
 import type { Caller } from "../users/rules.ts";
 
 /** One call. `tx`: the transaction that holds all that the call changes, its idempotency record included; one that only reads
@@ -62,4 +63,9 @@ export class Problem extends Error {
 /** Throws a problem. */
 export function problem(code: ProblemCode, field: string, detail: string, cause?: unknown): never {
   throw new Problem(code, { field, detail, cause });
+}
+
+/** Throws that the vault answers and does not say what it was asked for: it has stopped, or has too much to do. */
+export function notSaid(field: string, detail: string): never {
+  throw new Problem("VAULT_UNREACHABLE", { field, detail, waitSeconds: limits.askAgainMs / 1000 });
 }

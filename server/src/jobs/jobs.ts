@@ -9,9 +9,7 @@ import { Bell } from "../host/bell.ts";
 import type { House } from "../host/context.ts";
 import { Fault } from "../host/fault.ts";
 import { limits } from "../host/limits.ts";
-import { Problem } from "../http/call.ts";
-
-import { pauseAfter, wordsOf } from "./rules.ts";
+import { endAfter } from "./rules.ts";
 import * as store from "./store.ts";
 
 /** One job as its worker is given it. `fence`: for `transactHolding`, which every transaction is that writes for it. `signal`:
@@ -120,19 +118,8 @@ async function tryJob({ house, workers }: Omit<Work, "keepers">, job: Job): Prom
     // What a worker names is by this machine's clock, and jobs are due by the database's.
     return end === "done" ? { state: "done" } : { state: "again", inMs: Math.max(0, end.again.getTime() - house.now()) };
   } catch (error) {
-    const counts = !isOutage(error);
-    const chance = Math.random();
-    const pause = pauseAfter({ attempts: job.attempts, counts }, { backoff: limits.jobBackoff, chance });
-    const words = wordsOf(error, limits.jobErrorLength);
-    return pause === null ? { state: "failed", error: words } : { state: "retry", inMs: pause, error: words, counts };
+    return endAfter(error, { attempts: job.attempts, chance: Math.random() });
   }
-}
-
-/** Whether something else is down, which is no reason ever to give a job up. */
-function isOutage(error: unknown): boolean {
-  const isDown =
-    error instanceof Problem && ["VAULT_UNREACHABLE", "CHAIN_UNREACHABLE", "DATABASE_UNREACHABLE"].includes(error.code);
-  return isDown || (error instanceof Fault && error.next === "retry") || troubleOf(error) !== null;
 }
 
 /** Says that the workers of this process live, and breaks off those that lost their job. */

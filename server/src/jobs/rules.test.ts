@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { pauseAfter, wordsOf } from "./rules.ts";
+import { limits } from "../host/limits.ts";
+import { notSaid, problem } from "../http/call.ts";
+import { endAfter, pauseAfter, wordsOf } from "./rules.ts";
 
 const backoff = { attempts: 5, firstMs: 100, mostMs: 1_000, outageMs: 300 };
 const pause = (attempts: number, counts = true, chance = 0) => pauseAfter({ attempts, counts }, { backoff, chance });
@@ -25,6 +27,33 @@ test("while something else is down every pause is the same and none is the last"
     [1, 5, 99].map((attempts) => pause(attempts, false)),
     [300, 300, 300],
   );
+});
+
+test("whoever is down is asked again for ever, and one that says when to come again not before", () => {
+  const thrown = (work: () => never): unknown => {
+    try {
+      return work();
+    } catch (error) {
+      return error;
+    }
+  };
+  const last = { attempts: limits.jobBackoff.attempts, chance: 0 };
+  const { outageMs } = limits.jobBackoff;
+  for (const code of ["VAULT_UNREACHABLE", "CHAIN_UNREACHABLE", "DATABASE_UNREACHABLE"] as const) {
+    const end = endAfter(
+      thrown(() => problem(code, "here", "it is down")),
+      last,
+    );
+    assert.deepEqual(end, { state: "retry", inMs: outageMs, error: `${code} at here: it is down`, counts: false });
+  }
+  const stopped = endAfter(
+    thrown(() => notSaid("vault", "it has stopped")),
+    last,
+  );
+  assert.deepEqual([stopped.state, "inMs" in stopped && stopped.inMs], ["retry", limits.askAgainMs]);
+  assert.deepEqual(endAfter(new Error("a bug"), last), { state: "failed", error: "a bug" });
+  const first = endAfter(new Error("a bug"), { attempts: 1, chance: 0 });
+  assert.deepEqual(first, { state: "retry", inMs: limits.jobBackoff.firstMs, error: "a bug", counts: true });
 });
 
 test("what is kept of an error is one short line of printable ASCII", () => {

@@ -1,4 +1,9 @@
 /** When a job that went wrong is tried again, and when it is given up. Pure. */
+import { troubleOf } from "../db/fault.ts";
+import { Fault } from "../host/fault.ts";
+import { limits } from "../host/limits.ts";
+import { Problem } from "../http/call.ts";
+import type { End } from "./store.ts";
 
 /** `attempts`: tries up to now. `counts`: whether it is the job's own fault, rather than that something else is down. */
 export type Failure = { readonly attempts: number; readonly counts: boolean };
@@ -18,6 +23,24 @@ export function pauseAfter(
   if (counts && attempts >= backoff.attempts) return null;
   const growing = Math.min(backoff.firstMs * 2 ** Math.max(attempts - 1, 0), backoff.mostMs);
   return Math.floor((counts ? growing : backoff.outageMs) * (1 - chance / 2));
+}
+
+/** What becomes of a job after so many `attempts`, when its worker threw this. What is down and says when to come again is not
+ *  asked before. `chance`: as for `pauseAfter`. */
+export function endAfter(thrown: unknown, { attempts, chance }: { attempts: number; chance: number }): End {
+  const counts = !isOutage(thrown);
+  const waitMs = thrown instanceof Problem && thrown.waitSeconds !== undefined ? thrown.waitSeconds * 1000 : 0;
+  const outageMs = Math.max(limits.jobBackoff.outageMs, waitMs);
+  const pause = pauseAfter({ attempts, counts }, { backoff: { ...limits.jobBackoff, outageMs }, chance });
+  const error = wordsOf(thrown, limits.jobErrorLength);
+  return pause === null ? { state: "failed", error } : { state: "retry", inMs: pause, error, counts };
+}
+
+/** Whether something else is down, which is no reason ever to give a job up. */
+function isOutage(error: unknown): boolean {
+  const isDown =
+    error instanceof Problem && ["VAULT_UNREACHABLE", "CHAIN_UNREACHABLE", "DATABASE_UNREACHABLE"].includes(error.code);
+  return isDown || (error instanceof Fault && error.next === "retry") || troubleOf(error) !== null;
 }
 
 /** What is kept of an error: one line of printable ASCII. */

@@ -8,7 +8,7 @@ import type { Tx } from "../db/tables.ts";
 import { emit } from "../events/store.ts";
 import type { House } from "../host/context.ts";
 import { limits } from "../host/limits.ts";
-import { problem } from "../http/call.ts";
+import { notSaid } from "../http/call.ts";
 import type { Workers } from "../jobs/jobs.ts";
 import { enqueue, transactHolding } from "../jobs/store.ts";
 import { restOfDelay, staleness } from "../requests/rules.ts";
@@ -28,7 +28,7 @@ const GRACE_MS = 50;
 /** What the vault made of a rulebook: an answer without a delay means that it is in force. Fails: VAULT_UNREACHABLE when it
  *  says nothing of the rulebook. */
 function outcomeOf({ code, field, detail, body }: Receipt): RulebookChange {
-  const state = stateAfter(code, field) ?? problem("VAULT_UNREACHABLE", field, `The vault says ${code}: ${detail}.`);
+  const state = stateAfter(code, field) ?? notSaid(field, `The vault says ${code}: ${detail}.`);
   if (code !== "OK") return { state, until: null, code, field, detail };
   const delay = attempt(() => decode(DelayBody, body));
   const until = delay.ok ? delay.value.until : undefined;

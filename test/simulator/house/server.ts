@@ -14,7 +14,7 @@ import { limits } from "../../../server/src/host/limits.ts";
 import { observers } from "../../../server/src/host/observers.ts";
 import { type Call, Problem } from "../../../server/src/http/call.ts";
 import type { Job, Keeper, Workers } from "../../../server/src/jobs/jobs.ts";
-import { pauseAfter, wordsOf } from "../../../server/src/jobs/rules.ts";
+import { endAfter, wordsOf } from "../../../server/src/jobs/rules.ts";
 import type { JobRow, Lease } from "../../../server/src/jobs/store.ts";
 import { requests } from "../../../server/src/requests/http.ts";
 import { expiryKeeper, requestWorkers } from "../../../server/src/requests/jobs.ts";
@@ -185,13 +185,9 @@ export class ServerProcess {
       if (end === "done" || end === undefined) return { state: "done" };
       return { state: "again", inMs: Math.max(0, end.again.getTime() - (this.#house as House).now()) };
     } catch (error) {
-      const isDown = error instanceof Problem && /^(?:VAULT|CHAIN|DATABASE)_UNREACHABLE$/.test(error.code);
-      const counts = !isDown && !(error instanceof Fault && error.next === "retry");
       if (!(error instanceof Problem || error instanceof Fault)) time.fault = error;
       time.tell(`${this.name} job ${job.kind}: ${wordsOf(error, 90)}`);
-      const pause = pauseAfter({ attempts: job.attempts, counts }, { backoff: limits.jobBackoff, chance: time.chance.part() });
-      const words = wordsOf(error, limits.jobErrorLength);
-      return pause === null ? { state: "failed", error: words } : { state: "retry", inMs: pause, error: words, counts };
+      return endAfter(error, { attempts: job.attempts, chance: time.chance.part() });
     }
   }
 

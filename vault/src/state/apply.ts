@@ -146,7 +146,7 @@ function founded(state: State, record: RecordOf<"founded">): State {
   return inForce({ ...state, genesis, line, deployment: idOf(Genesis, body) }, record.rulebook);
 }
 
-/** Approvals for a vault that hands over may live as long as the rulebook before says, or as one before that still lets them. */
+/** Approvals for a vault that hands over may live as long as the rulebook before says, or as an older one still lets them. */
 function adopted(state: State, signed: Uint8Array): State {
   const { vault, approvalLifeMs } = (state.book as Book).document;
   const ends = Math.max(state.ends, state.at + approvalLifeMs);
