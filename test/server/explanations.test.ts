@@ -27,7 +27,8 @@ const listed = async (id: string): Promise<readonly Explanation[]> =>
   (await house.as("admin").call("explanations.list", { params: { id } })).items;
 
 /** The explanation in a receipt, checked as a device checks it. */
-async function told(receipt: Uint8Array, id: string, draft?: Hash) {
+async function told(receipt: Uint8Array | null, id: string, draft?: Hash) {
+  assert.ok(receipt !== null);
   const session = await house.session();
   const wanted: Wanted = { intents: [id as Hash], ...(draft !== undefined && { draft }) };
   return openExplanation(receipt, wanted, session);

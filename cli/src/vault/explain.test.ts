@@ -146,3 +146,13 @@ test("a table shows every demand, evidence, value and limits", () => {
   assert.match(good, /^verdict {4}it would be carried out\njudged by {2}a draft, epoch 3/);
   assert.match(tell(explained({ done: true })), /it was carried out before/);
 });
+
+test("who is bound to a client is told whose word it is, and of limits whether they hold", () => {
+  const limits = [
+    { limit: "a-day", holds: false },
+    { limit: "client-day", holds: true },
+  ];
+  const text = tell(explained({}), { limits });
+  assert.match(text, /told by +the server, without the vault's signature: you are bound to a client/);
+  assert.match(text, /limits +a-day: does not hold\n +client-day: holds/);
+});

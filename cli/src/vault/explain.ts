@@ -10,7 +10,7 @@ import { formatTime } from "@strongroom/core/text/render";
 import type { Client } from "@strongroom/sdk/client";
 import { ApiProblem } from "@strongroom/sdk/client/problem";
 import { VaultRefused } from "@strongroom/sdk/vault/session";
-import { openExplanation, readExplanation, type Told } from "@strongroom/sdk/verify/explanation";
+import { readExplanation, readTold, type Told } from "@strongroom/sdk/verify/explanation";
 import type { Request } from "../desk/desk.ts";
 import { columns, duration, type Paints } from "../screen.ts";
 import { detailWords, limitOf, measureWords } from "./advice.ts";
@@ -33,8 +33,8 @@ export async function explain(
   const wanted = { intents: [id], ...(draft !== undefined && { draft: draft.id }) };
   const by = draft === undefined ? {} : { draft: draft.bytes };
   if (client !== null) {
-    const { receipt } = await client.call("explanations.create", { body: { intent, index, ...by } });
-    return openExplanation(receipt, wanted, { ...session, boot: session.head().boot });
+    const told = await client.call("explanations.create", { body: { intent, index, ...by } });
+    return readTold(told, wanted, { ...session, boot: session.head().boot });
   }
   const approvals = currentApprovals(session, request).sent;
   const receipt = await session.ask({ command: "explain", orders: [{ intent, index }], approvals, facts, ...by });
@@ -105,13 +105,14 @@ function missingWords({ type, subject, sources }: MissingFact): string {
  *  explanation. */
 export function describe(told: Told, book: Book, { good, bad, dim }: Paints): string {
   const order = told.orders[0] as Explained;
-  const { code, field, detail, draft, unfit, facts, at } = told;
+  const { code, field, detail, draft, unfit, facts, at, limits = [] } = told;
   const verdict =
     code === "OK" ? good("it would be carried out") : `${bad(code)}  ${field}: ${detailWords(field, detail, book)}`;
   const by = `${draft ? "a draft, epoch" : "the rulebook in force, epoch"} ${book.document.epoch}`;
   const head = [
     ["verdict", order.done ? good("it was carried out before") : verdict],
     ["judged by", `${by}, at ${formatTime(at)} by the vault's own time`],
+    ...(told.limits === undefined ? [] : [["told by", "the server, without the vault's signature: you are bound to a client"]]),
   ];
   const steps = order.steps.map((step) => {
     const why = step.met ? "" : dim(`${step.code}: ${detailWords(step.field ?? "", step.detail ?? "", book)}`);
@@ -137,10 +138,7 @@ export function describe(told: Told, book: Book, { good, bad, dim }: Paints): st
         facts.map((fact) => `${fact.type} by ${fact.source} on ${fact.subject}, ${ageWords(at - fact.at)}`),
       ),
       ...labelled("value", valueWords(order, book)),
-      ...labelled(
-        "limits",
-        order.limits.map((limit) => standingWords(limit, book)),
-      ),
+      ...labelled("limits", [...order.limits.map((limit) => standingWords(limit, book)), ...limits.map(narrowWords)]),
     ]),
   ]
     .filter((part) => part !== "")
@@ -159,6 +157,9 @@ function valueWords({ value }: Explained, { document }: Book): readonly string[]
   if (value === undefined || document.valuation === undefined) return [];
   return [`${formatAmount(value, document.valuation.decimals)} ${document.valuation.currency}`];
 }
+
+const narrowWords = ({ limit, holds }: NonNullable<Told["limits"]>[number]): string =>
+  `${limit}: ${holds ? "holds" : "does not hold"}`;
 
 function standingWords({ limit: name, of, used, adding, most }: Explained["limits"][number], book: Book): string {
   const limit = limitOf(name, book);

@@ -72,15 +72,28 @@ export const Execution = z.strictObject({
 });
 export type Execution = z.output<typeof Execution>;
 
-/** What the vault said of a request before it decided; the event of that decision names it. `receipt`: the vault's signed
- *  receipt, whose body is the kind `explanation`; the rest repeats it. */
+/** An explanation as a user bound to a client is told it, without the vault's signature: other payments than his client's
+ *  count in most limits. `explanation`: the kind `explanation`, with the limits that count his client alone; `limits`: all of
+ *  them, by name, and whether they hold. */
+const Narrowed = z.strictObject({
+  explanation: Bytes,
+  at: Time,
+  limits: z.array(z.strictObject({ limit: Slug, holds: z.boolean() })).max(384),
+});
+export type Narrowed = z.output<typeof Narrowed>;
+
+/** `receipt`: the vault's signed receipt, whose body is the kind `explanation`; null for a user bound to a client, who is told
+ *  what is `narrowed`. */
+const Told = { receipt: Bytes.nullable(), narrowed: Narrowed.nullable() };
+
+/** What the vault said of a request before it decided; the event of that decision names it. */
 export const Explanation = z.strictObject({
   id: Hash,
   request: Hash,
   code: z.string().max(32),
   field: z.string().max(96),
   detail: z.string().max(400),
-  receipt: Bytes,
+  ...Told,
   at: Time,
 });
 export type Explanation = z.output<typeof Explanation>;
@@ -151,7 +164,8 @@ export const REQUESTS = {
   "explanations.list": endpoint({
     method: "GET",
     path: "/v1/requests/:id/explanations",
-    summary: "What the vault said of a request, the newest first: every demand, what is met, what is missing.",
+    summary:
+      "What the vault said of a request, the newest first; to users bound to a client no figures of limits that count others.",
     permission: "requests:read",
     params: byId,
     returns: z.strictObject({ items: z.array(Explanation).max(16) }),
@@ -162,7 +176,7 @@ export const REQUESTS = {
     method: "POST",
     path: "/v1/explanations",
     summary:
-      "A dry run: the vault explains an intent, with the approvals of its request where there is one. Nothing can come of it.",
+      "A dry run: the vault explains an intent. Users bound to a client are told no figures of limits that count others too.",
     permission: "requests:read",
     body: z.strictObject({
       intent: Bytes,
@@ -173,7 +187,7 @@ export const REQUESTS = {
       /** The same by the id of a rulebook that was brought here. */
       rulebook: Hash.optional(),
     }),
-    returns: z.strictObject({ receipt: Bytes }),
+    returns: z.strictObject(Told),
     status: 200,
     problems: ["SIGNED_WRONG", "VAULT_UNREACHABLE"],
   }),

@@ -7,14 +7,26 @@ import { attempt } from "@strongroom/core/errors";
 import { ExplanationBody } from "@strongroom/core/protocol/explanation";
 import { decode } from "@strongroom/core/signed/object";
 import { Receipt } from "@strongroom/core/signed/receipt";
+import type { Explanation, Narrowed } from "../contract/requests.ts";
 import { raise } from "../faults.ts";
 import { type Expected, openObject } from "./receipt.ts";
 
 /** What an explanation has to be about. `draft`: id of the rulebook that was to be judged by, where it is none in force. */
 export type Wanted = { readonly intents: readonly Hash[]; readonly draft?: Hash };
 
-/** An explanation, and when the vault gave it by its own lower bound of the time. */
-export type Told = ExplanationBody & { readonly at: number };
+/** An explanation, and when the vault gave it by its own lower bound of the time. `limits`: where the server has narrowed it,
+ *  the names of all limits and whether they hold. */
+export type Told = ExplanationBody & { readonly at: number; readonly limits?: Narrowed["limits"] };
+
+/** What a server tells of an explanation. A user bound to a client gets it narrowed: that is the server's word, and no more.
+ *  Fails: RECEIPT_FORGED. */
+export function readTold({ receipt, narrowed }: ToldByServer, wanted: Wanted, expected: Expected): Told {
+  if (receipt !== null) return openExplanation(receipt, wanted, expected);
+  if (narrowed === null) return raise("RECEIPT_FORGED", "explanation", "the server tells nothing");
+  const { explanation, at, limits } = narrowed;
+  return { ...readExplanation(explanation, wanted), at: Date.parse(at), limits };
+}
+type ToldByServer = Pick<Explanation, "receipt" | "narrowed">;
 
 /** The explanation in a receipt that somebody shows. Fails: RECEIPT_FORGED. */
 export function openExplanation(signed: Uint8Array, wanted: Wanted, expected: Expected): Told {

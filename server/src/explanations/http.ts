@@ -1,5 +1,7 @@
 /** Explanations over the API: what the vault said of a request, as it signed it, and dry runs of intents, also by a rulebook
  *  that is not in force. */
+import { decode, Signed } from "@strongroom/core/signed/object";
+import { Receipt } from "@strongroom/core/signed/receipt";
 import type { Explanation } from "@strongroom/sdk/contract/requests";
 import { isOnChain } from "../executions/rules.ts";
 import { factsFor } from "../facts/jobs.ts";
@@ -9,18 +11,20 @@ import { currentApprovals } from "../requests/jobs.ts";
 import { readIntent } from "../requests/rules.ts";
 import { visibleRequest } from "../requests/store.ts";
 import { findRulebook } from "../rulebooks/store.ts";
+import type { Caller } from "../users/rules.ts";
 import type { View } from "../vault/link.ts";
 import { demandWallet } from "../wallets/http.ts";
-import { explanationOf } from "./rules.ts";
+import { detailFor, explanationOf, toldTo } from "./rules.ts";
 import { type ExplanationRow, explanationsOf } from "./store.ts";
 
-/** An explanation as it is shown. Fails: RECORD_TAMPERED. */
-function show(row: ExplanationRow, view: View): Explanation {
+/** An explanation as a user is shown it. Fails: RECORD_TAMPERED. */
+function show(row: ExplanationRow, view: View, caller: Caller): Explanation {
   const body = explanationOf(row, view);
   if (body === null) problem("RECORD_TAMPERED", "explanation", `explanation ${row.id} is not what the vault signed`);
-  const { id, request, receipt, at } = row;
-  const { code, field, detail } = body;
-  return { id, request, code, field, detail, receipt, at: at.toISOString() };
+  const { id, request, receipt: bytes, at } = row;
+  const { code, field } = body;
+  const told = toldTo(caller, { ...decode(Receipt, decode(Signed, bytes).body), bytes }, view);
+  return { id, request, code, field, detail: detailFor(caller, body), ...told, at: at.toISOString() };
 }
 
 /** The rulebook to judge by: the bytes that are sent, one that was brought here, or the one in force. Fails: NOT_FOUND. */
@@ -40,11 +44,12 @@ export const explanations: Handlers<"explanations"> = {
     if (request === undefined) problem("NOT_FOUND", "params.id", "there is no such request that you may see");
     const view = await house.vault.view();
     const rows = await explanationsOf(tx, request.id, limits.explanations);
-    return { items: rows.map((row) => show(row, view)) };
+    return { items: rows.map((row) => show(row, view, caller)) };
   },
   async "explanations.create"(call, { body }) {
     const { house, tx, caller } = call;
-    const { deployment, head } = await house.vault.view();
+    const view = await house.vault.view();
+    const { deployment, head } = view;
     const read = readIntent(body.intent, { deployment, at: head.at });
     if (!read.ok) problem("SIGNED_WRONG", read.field, read.detail);
     const { id, intent } = read;
@@ -55,8 +60,9 @@ export const explanations: Handlers<"explanations"> = {
     const facts = await factsFor(house, { id, index }, intent);
     const orders = [{ intent: body.intent, index }];
     const asked = { command: "explain", orders, approvals, facts, ...(await draftOf(call, body)) } as const;
-    const { code, field, detail, bytes } = await house.vault.ask(asked);
+    const receipt = await house.vault.ask(asked);
+    const { code, field, detail } = receipt;
     if (code !== "OK") throw new Problem("SIGNED_WRONG", { field, detail, vaultCode: code });
-    return { receipt: bytes };
+    return toldTo(caller, receipt, view);
   },
 };

@@ -8,12 +8,14 @@ import { findAddress } from "../addresses/store.ts";
 import { findClient } from "../clients/store.ts";
 import { emit } from "../events/store.ts";
 import { isOnChain, movementOf } from "../executions/rules.ts";
+import { detailFor } from "../explanations/rules.ts";
 import { limits } from "../host/limits.ts";
 import { type Call, type Handlers, Problem, problem } from "../http/call.ts";
 import { paged } from "../http/pages.ts";
 import { enqueue } from "../jobs/store.ts";
 import { payerOf, positionKey } from "../ledger/rules.ts";
 import { balanceOf } from "../ledger/store.ts";
+import type { Caller } from "../users/rules.ts";
 import type { View } from "../vault/link.ts";
 import { demandWallet } from "../wallets/http.ts";
 import { consume, demandIntent, resultOf } from "./jobs.ts";
@@ -51,8 +53,10 @@ const standingOf = ({ deployment, vault, book, head }: View): Standing => ({
   at: head.at,
 });
 
-/** A request as it is shown, with what was signed on it. Fails: RECORD_TAMPERED. */
-function show(row: RequestRow, decisions: readonly DecisionRow[], view: View): Request {
+type Eyes = { readonly caller: Caller; readonly view: View };
+
+/** A request as a user is shown it, with what was signed on it. Fails: RECORD_TAMPERED. */
+function show(row: RequestRow, decisions: readonly DecisionRow[], { caller, view }: Eyes): Request {
   demandIntent(row);
   const { id, kind, reference, unit, client, state, intent, index, execution, version } = row;
   const answered = row.answer_code !== null && row.answer_at !== null;
@@ -60,7 +64,7 @@ function show(row: RequestRow, decisions: readonly DecisionRow[], view: View): R
     ? {
         code: row.answer_code ?? "",
         field: row.answer_field ?? "",
-        detail: row.answer_detail ?? "",
+        detail: detailFor(caller, { code: row.answer_code ?? "", detail: row.answer_detail ?? "" }),
         at: row.answer_at?.toISOString() ?? "",
       }
     : null;
@@ -77,8 +81,8 @@ function showDecision(row: DecisionRow, view: View): Request["decisions"][number
   return { person, key, decision, current, approval, createdAt: row.created_at.toISOString() };
 }
 
-async function showOne({ house, tx }: Pick<Call, "house" | "tx">, row: RequestRow): Promise<Request> {
-  return show(row, await decisionsOn(tx, [row.id]), await house.vault.view());
+async function showOne({ house, tx, caller }: Call, row: RequestRow): Promise<Request> {
+  return show(row, await decisionsOn(tx, [row.id]), { caller, view: await house.vault.view() });
 }
 
 async function demandRequest({ tx, caller }: Call, id: string, find = visibleRequest): Promise<RequestRow> {
@@ -255,7 +259,7 @@ export const requests: Handlers<"requests"> = {
     const entered = { ...row, version: 1 };
     if (kind === "freeze") return showOne(call, await freezeNow(call, entered, body.approval));
     await enqueue(tx, { kind: "carry-out", subject: id });
-    return show(entered, [first], view);
+    return show(entered, [first], { caller, view });
   },
   async "requests.list"(call, { query }) {
     const { house, tx, caller } = call;
@@ -276,7 +280,7 @@ export const requests: Handlers<"requests"> = {
         );
         return rows;
       },
-      show: (row) => show(row, decisions, view),
+      show: (row) => show(row, decisions, { caller, view }),
     });
   },
   async "requests.get"(call, { params }) {
@@ -293,7 +297,7 @@ export const requests: Handlers<"requests"> = {
       problem("SIGNED_WRONG", "body.approval", `${decision} is no decision on a request`);
     const now = new Date(house.now());
     const decisions = await decisionsOn(tx, [row.id]);
-    if (decisions.some(({ id }) => id === said.id)) return show(row, decisions, view);
+    if (decisions.some(({ id }) => id === said.id)) return show(row, decisions, { caller, view });
     if (row.state !== "open" && row.state !== "approved")
       problem("STATE_CONFLICT", "params.id", `this request is ${row.state}`);
     const { unit, client } = row;
@@ -314,7 +318,7 @@ export const requests: Handlers<"requests"> = {
     const type = decision === "approve" ? "request.approved" : "request.renewed";
     await emit(tx, { type, ...told, record: requestRecord(row) });
     await enqueue(tx, { kind: "carry-out", subject: row.id });
-    return show(row, [...decisions, entered], view);
+    return show(row, [...decisions, entered], { caller, view });
   },
   async "requests.withdraw"(call, { params }) {
     const { tx, caller } = call;

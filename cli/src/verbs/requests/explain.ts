@@ -39,8 +39,9 @@ export const explainVerb: Verb = {
       const told = await explain(session, desk.server, request, { draft: next?.draft, facts });
       const book = next?.book ?? session.book();
       const title = `request    ${shortId(request.id)}  ${wordsOf(request.intent, book)}`;
-      const { at, ...body } = told;
-      const json = { request: request.id, at, explanation: toJson(ExplanationBody, body) };
+      const { at, limits, ...body } = told;
+      const narrowed = limits === undefined ? {} : { limits: limits.map((limit) => ({ ...limit })) };
+      const json = { request: request.id, at, explanation: toJson(ExplanationBody, body), ...narrowed };
       return { text: `${title}\n${describe(told, book, paintsFor(process.stdout))}`, json };
     });
   },
