@@ -59,7 +59,7 @@ test("whoever says twice that he has seen it, or says it wrongly, does not keep 
   await adopted(id);
 });
 
-test("while nobody has seen it the vault is not asked again and again; the word of an administrator is enough then", async () => {
+test("while nobody has seen it the vault is not asked again and again; an administrator has it asked", async () => {
   const { id, seen } = await proposed(world.HOUR - 2);
   await sleep(DELAY_MS + 500);
   const before = await asked(id);
