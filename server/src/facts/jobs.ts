@@ -26,13 +26,18 @@ type Asked = Pick<RequestRow, "id" | "index">;
 export async function factsFor(house: Pick<House, "db" | "vault" | "now">, asked: Asked, intent: Intent) {
   const { book } = await house.vault.view();
   const wishes = await wishesFor(house.db, { asked, intent, book });
-  const rows = await newestFacts(house.db, [...new Set(wishes.map(({ subject }) => subject))]);
-  // What a source has signed with a key that was taken from it since would spoil the rest.
-  const held = rows.flatMap((row) => {
+  const held = await goodFacts(house.db, [...new Set(wishes.map(({ subject }) => subject))], book);
+  return chosenFacts(held, wishes, house.now()).map(({ row }) => row.fact);
+}
+
+/** The newest facts on these subjects. What a source has signed with a key that was taken from it since would spoil the
+ *  rest. */
+async function goodFacts(db: Reader, subjects: readonly string[], book: Book) {
+  const rows = await newestFacts(db, subjects);
+  return rows.flatMap((row) => {
     const read = readFact(row.fact, book);
-    return read.ok ? [{ fact: read.fact, bytes: row.fact }] : [];
+    return read.ok ? [{ fact: read.fact, row }] : [];
   });
-  return chosenFacts(held, wishes, house.now()).map(({ bytes }) => bytes);
 }
 
 type Wanting = { readonly asked: Asked; readonly intent: Intent; readonly book: Book };
@@ -58,7 +63,8 @@ const TIMED = ["NOT_ALLOWED", "DENIED", "QUORUM_MISSING"] as const;
 export const factWorkers: Workers = {
   /** All that was stated on one subject goes in one command, because the vault counts sources within a command. */
   async inform(house, { subject, fence }) {
-    const newest = await newestFacts(house.db, [subject]);
+    const { book } = await house.vault.view();
+    const newest = (await goodFacts(house.db, [subject], book)).map(({ row }) => row);
     const left = newest.filter(({ informed }) => !informed);
     if (left.length === 0) return "done";
     const { code } = await house.vault.ask({ command: "inform", facts: newest.map(({ fact }) => fact) });
@@ -76,12 +82,17 @@ export const factWorkers: Workers = {
   async "retry-facts"(house, { subject, fence }) {
     const { book } = await house.vault.view();
     const isTime = book.document.clock !== undefined && subject === SUBJECT.clock();
-    const waiting = await refusedRequests(house.db, { codes: isTime ? [...WAITS, ...TIMED] : WAITS, limit: limits.batch });
+    const refused = { codes: isTime ? [...WAITS, ...TIMED] : WAITS, limit: limits.batch };
     const ids: string[] = [];
-    for (const request of waiting) {
-      const intent = intentOf(request);
-      const wishes = intent === null ? [] : await wishesFor(house.db, { asked: request, intent, book });
-      if (wishes.some((wish) => wish.subject === subject)) ids.push(request.id);
+    for (let after: RequestRow | undefined, isLast = false; !isLast; ) {
+      const waiting = await refusedRequests(house.db, { ...refused, after });
+      for (const request of waiting) {
+        const intent = intentOf(request);
+        const wishes = intent === null ? [] : await wishesFor(house.db, { asked: request, intent, book });
+        if (wishes.some((wish) => wish.subject === subject)) ids.push(request.id);
+      }
+      isLast = waiting.length < limits.batch;
+      after = waiting.at(-1);
     }
     await transactHolding(house.db, fence, async (tx) => {
       for (const id of ids) await enqueue(tx, { kind: "carry-out", subject: id });

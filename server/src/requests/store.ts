@@ -111,19 +111,20 @@ export async function overdueRequests(
     .execute();
 }
 
-/** Open or approved requests that the vault refused with one of these codes. */
+/** Open or approved requests that the vault refused with one of these codes, the oldest first, that come after one. */
 export async function refusedRequests(
   db: Reader,
-  it: { readonly codes: readonly string[]; readonly limit: number },
+  {
+    codes,
+    limit,
+    after,
+  }: { readonly codes: readonly string[]; readonly limit: number; readonly after?: RequestRow | undefined },
 ): Promise<readonly RequestRow[]> {
-  return db
-    .selectFrom("request")
-    .selectAll()
-    .where("state", "in", ["open", "approved"])
-    .where("answer_code", "in", it.codes)
-    .orderBy("created_at")
-    .limit(it.limit)
-    .execute();
+  const alive = db.selectFrom("request").selectAll().where("state", "in", ["open", "approved"]);
+  let query = alive.where("answer_code", "in", codes).orderBy("created_at").orderBy("id").limit(limit);
+  if (after !== undefined)
+    query = query.where(({ eb, refTuple, tuple }) => eb(refTuple("created_at", "id"), ">", tuple(after.created_at, after.id)));
+  return query.execute();
 }
 
 export type RequestChange = Partial<
