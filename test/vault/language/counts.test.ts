@@ -1,6 +1,7 @@
 /** Limits of every measure, level and window: what counts, for whom, how long, and what is given back. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { MAX_UNIT_DEPTH } from "../../../core/src/rulebook/check.ts";
 import type { IntentOf } from "../../../core/src/signed/intent.ts";
 import type { Level, Rulebook } from "../../../core/src/signed/rulebook.ts";
 import { type MemoryVault, must } from "../../world/vault.ts";
@@ -15,6 +16,7 @@ import {
   payment,
   refused,
   send,
+  sendAll,
   settle,
   thaw,
   transactionOf,
@@ -122,6 +124,23 @@ test("a withheld replacement is taken up whatever payments are counted, because 
   assert.equal(vault.release()[0]?.code, "FROZEN");
   must(thaw(vault, frozen));
   must(send(vault, intent, bumped(4n)));
+});
+
+test("all limits of a rulebook on units as deep as they may lie count a payment; too large a batch is refused", () => {
+  const units = Array.from({ length: MAX_UNIT_DEPTH }, (_, at) => ({
+    id: `u-${at}`,
+    ...(at > 0 && { parent: `u-${at - 1}` }),
+  }));
+  const { limits: first } = bookOf(limited({ level: "unit", most: 64n })).document;
+  const limits = Array.from({ length: 256 }, (_, at) => ({ ...(first[0] as Limit), id: `limit-of-a-unit-${at}` }));
+  const vault = vaultWith(({ chains }) => {
+    return { units, limits, chains: chains.map((chain) => ({ ...chain, maxOutstanding: 64 })) };
+  });
+  open(vault, { wallet: "deep", unit: `u-${MAX_UNIT_DEPTH - 1}` });
+  must(pay(vault, { wallet: "deep" }));
+  const many = Array.from({ length: 16 }, (_, at) => payment(vault, { wallet: "deep", reference: `many ${at}`, amount: 1n }));
+  refused(vault, "TOO_LARGE", () => sendAll(vault, many), "record");
+  must(sendAll(vault, many.slice(0, 4)));
 });
 
 test("a limit counts only its assets", () => {
