@@ -219,6 +219,27 @@ test("a rulebook that comes between does not touch what is committed", () => {
   assert.ok(!kinds(vault, before).includes("settled"), "nobody states finality of a chain that the rulebook does not know");
 });
 
+test("whoever approved a resumption is among those whose freeze holds it back", () => {
+  for (const [subject, code] of [
+    ["carl", "FROZEN"],
+    ["amy", "FROZEN"],
+    ["tina", "OK"],
+  ] as const) {
+    const vault = vaultWith();
+    const { intent, job, frozen } = withheld(vault);
+    must(thaw(vault, frozen));
+    vault.hold = true;
+    assert.equal(vault.run(intent, [KEYS.bob, KEYS.carl]).detail, "waiting");
+    vault.hold = false;
+    must(vault.run(freezeBy(vault, { level: "person", subject }), []));
+    assert.deepEqual(
+      arrive(vault, job).map((answer) => answer.code),
+      [code],
+      subject,
+    );
+  }
+});
+
 test("a withheld payment whose nonce was taken is never signed", () => {
   const vault = vaultWith();
   const { intent, frozen } = withheld(vault);

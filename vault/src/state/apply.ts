@@ -87,7 +87,7 @@ function change(state: State, record: Later): State {
     case "withheld":
       return withheld(state, record.job);
     case "resumed":
-      return resumed(state, record.job);
+      return resumed(state, record);
     case "noticed":
       return notice(state, record.facts);
     case "settled":
@@ -355,9 +355,17 @@ function withheld(state: State, id: Hash): State {
   return { ...state, jobs: set(state.jobs, id, job), pending: remove(state.pending, id) };
 }
 
-function resumed(state: State, id: Hash): State {
-  const { boot, book } = state;
-  const job: JobState = { ...needJob(state, id), status: "committed", boot, rulebook: book?.id };
+/** Whoever approved it anew is among its persons too. */
+function resumed(state: State, { job: id, approvals }: RecordOf<"resumed">): State {
+  const { boot } = state;
+  const book = state.book as Book;
+  const given = approvals.map((approval) => decode(Approval, decode(Signed, approval).body));
+  const before = needJob(state, id);
+  const parts = before.parts.map((part) => {
+    const fresh = given.filter(({ subject }) => subject === part.id).map(({ key }) => book.holders.get(key)?.person as string);
+    return { ...part, persons: [...new Set([...part.persons, ...fresh])] };
+  });
+  const job: JobState = { ...before, parts, status: "committed", boot, rulebook: book.id };
   return { ...state, jobs: set(state.jobs, id, job), pending: set(state.pending, id, true as const) };
 }
 
