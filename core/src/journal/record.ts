@@ -70,6 +70,8 @@ const Noticed = record({
   id: field(3, hash32, "id of the fact"),
   adverse: field(4, flag, "whether it speaks against its subject"),
   price: optional(5, Price, "what it states as price"),
+  codeHash: optional(6, hash32, "what it states as code"),
+  next: optional(7, uint(), "what it states as number of the next transaction"),
 });
 
 export const Record = kind(

@@ -114,6 +114,28 @@ test("an adverse word of the travel rule or a simulation is remembered against t
   }
 });
 
+test("another code, or a number that is ahead, is remembered of its source until that says otherwise, whatever others say", () => {
+  for (const type of ["code", "nonce"] as const) {
+    const facts: Requirement["facts"] = [{ type, sources: ["oracle", "second"], atLeast: 1, maxAgeMs: HOUR }];
+    const second = { id: "second", type, publicKey: KEYS.mallory.publicKey };
+    const vault = demanding({ facts }, (book) => ({
+      sources: [...book.sources, { id: "oracle", type, publicKey: ORACLE.publicKey }, second],
+      assets: book.assets.map((asset) => (asset.id === "usdx" ? { ...asset, codeHash: CODE } : asset)),
+    }));
+    const intent = payment(vault, { asset: "usdx", amount: 5n });
+    const subject = subjectOf(vault, type, intent);
+    const [good, bad] = SAYINGS[type](vault, intent);
+    const { deployment } = bookOf(vault).document;
+    const fact = { version: 1, deployment, source: "second", type, subject, at: NOW, ...good } as unknown as Fact;
+    const others = { facts: [world.signFact(fact, KEYS.mallory)] };
+    must(vault.send(world.command({ command: "inform", facts: [said(vault, { type, subject, ...bad })] })));
+    refused(vault, "FACT_ADVERSE", () => vault.run(intent, TWO, others), "rules.new.facts");
+    vault.wait(1);
+    must(vault.send(world.command({ command: "inform", facts: [said(vault, { type, subject, ...good })] })));
+    must(vault.run(intent, TWO, others));
+  }
+});
+
 test("what was stated about an intent is forgotten once it is signed", () => {
   const vault = informed("simulation");
   const intent = payment(vault);

@@ -181,7 +181,10 @@ const started: Codec<Started> = struct({
 });
 const range: Codec<Range> = struct({ since: time, low: price, high: price });
 const moved = struct<NonNullable<Newest["price"]>>({ numerator: amount, denominator: amount, ranges: many(range) });
-const newest: Codec<Newest> = struct<Newest>({ at: time, id: hash32, adverse: flag, price: maybe(moved) }, ["price"]);
+const newest: Codec<Newest> = struct<Newest>(
+  { at: time, id: hash32, adverse: flag, codeHash: maybe(hash32), next: maybe(number), price: maybe(moved) },
+  ["codeHash", "next", "price"],
+);
 const yes: Codec<true> = { write: () => undefined, read: () => true };
 
 const used: Codec<Used> = {

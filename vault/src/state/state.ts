@@ -166,11 +166,14 @@ export type State = {
   readonly facts: PMap<Newest>;
 };
 
-/** `price`: what a fact states as price, with what the source has stated before. */
+/** `adverse`: it speaks against its subject whatever else is known. `price`: what a fact states as price, with what the source
+ *  has stated before. `codeHash`, `next`: what it states as code, or as number of an address's next transaction. */
 export type Newest = {
   readonly at: Time;
   readonly id: Hash;
   readonly adverse: boolean;
+  readonly codeHash?: Hash;
+  readonly next?: number;
   readonly price?: Price & Pick<Moved, "ranges">;
 };
 

@@ -10,7 +10,7 @@ import type { Needed } from "@strongroom/core/signed/rulebook";
 import { FACT_AHEAD_MS, MAX_FACTS_KNOWN } from "../../limits.ts";
 import { challengeOf, idOf } from "../../state/hash.ts";
 import { get, has } from "../../state/map.ts";
-import { type Founded, type JobPart, partAt } from "../../state/state.ts";
+import { type Founded, type JobPart, type Newest, partAt } from "../../state/state.ts";
 import type { Now } from "../../types.ts";
 import { demandSteady, priceIn } from "./prices.ts";
 import { isPlainlySigned } from "./verify.ts";
@@ -65,13 +65,18 @@ export function noticesOf(state: Founded, stated: readonly Stated[]): readonly N
     const { source, subject, at } = fact;
     const known = get(state.facts, `${source}|${subject}`)?.id === id;
     const idle = fact.type === "finality" && liveTransaction(state, subject) === undefined;
-    const notice = { source, subject, at, id, adverse: isAdverse(fact) };
-    if (known || idle) return [];
-    return fact.type === "price" ? [{ ...notice, price: priceIn(fact) }] : [notice];
+    return known || idle ? [] : [{ source, subject, at, id, adverse: isAdverse(fact), ...wordOf(fact) }];
   });
   const fits = notices.length === 0 || state.facts.size + notices.length <= MAX_FACTS_KNOWN;
   demand(fits, "TABLE_FULL", "facts", `${MAX_FACTS_KNOWN} facts are remembered`);
   return notices;
+}
+
+/** What is remembered of what it states. */
+function wordOf(fact: Fact): Pick<Notice, "price" | "codeHash" | "next"> {
+  if (fact.type === "price") return { price: priceIn(fact) };
+  if (fact.type === "code") return { codeHash: fact.codeHash };
+  return fact.type === "nonce" ? { next: fact.next } : {};
 }
 
 const TRANSACTION = "transaction:";
@@ -106,7 +111,6 @@ export function demandFacts(state: Founded, now: Now, need: Needed, { stated, ab
   const mine = stated.filter(({ fact }) => fact.subject === subject && sources.includes(fact.source));
   demand(mine.length > 0, "FACT_MISSING", at, `${atLeast} ${type} facts on ${subject} are needed`);
   demandNotAdverse(state, need, { about, rule });
-  for (const { fact } of mine) demandAgrees(fact, about, at);
   const fresh = mine.filter(({ fact }) => fact.at + maxAgeMs >= now.hi);
   demand(fresh.length === mine.length, "FACT_STALE", at, `facts on ${subject} may be ${maxAgeMs} ms old`);
   demand(fresh.length >= atLeast, "FACT_MISSING", at, `${atLeast} ${type} facts on ${subject} are needed`);
@@ -119,18 +123,19 @@ export function demandNotAdverse(
   { about, rule }: Pick<Asked, "about" | "rule">,
 ): void {
   const subject = about.subjects[type];
-  const adverse = sources.some((source) => get(state.facts, `${source}|${subject}`)?.adverse);
-  demand(!adverse, "FACT_ADVERSE", `rules.${rule}.facts`, `a ${type} fact speaks against ${subject}`);
+  for (const source of sources) {
+    const newest = get(state.facts, `${source}|${subject}`);
+    const why = newest && objectionOf(newest, about);
+    demand(why === undefined, "FACT_ADVERSE", `rules.${rule}.facts`, `${source} on ${subject}: ${why}`);
+  }
 }
 
-/** Refuses what contradicts the rulebook or the vault's own state. Fails: FACT_ADVERSE. */
-function demandAgrees(fact: Fact, { codeHash, nonce }: About, at: string): void {
-  if (fact.type === "code")
-    demand(fact.codeHash === codeHash, "FACT_ADVERSE", at, `the contract's code is ${fact.codeHash}, not ${codeHash}`);
-  if (fact.type === "nonce") {
-    const detail = `${fact.next} transactions of the address are on the chain, the vault's next is number ${nonce}`;
-    demand(nonce !== undefined && fact.next <= nonce, "FACT_ADVERSE", at, detail);
-  }
+/** What in a fact speaks against the action, contradicts the rulebook, or the vault's own state. */
+function objectionOf({ adverse, codeHash, next }: Newest, about: About): string | undefined {
+  if (adverse) return "it speaks against it";
+  if (codeHash !== undefined && codeHash !== about.codeHash) return `the contract's code is ${codeHash}, not ${about.codeHash}`;
+  if (next === undefined || (about.nonce !== undefined && next <= about.nonce)) return undefined;
+  return `${next} transactions of the address are on the chain, the vault's next is number ${about.nonce}`;
 }
 
 /** Whether the statement speaks against its subject, whatever else is known. */
