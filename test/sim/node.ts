@@ -21,8 +21,9 @@ export type Mind = {
   readonly apply: (state: State, record: Sealed) => State;
 };
 
-/** `key`: the vault's identity. `old`: the vault that has handed over to it, which lives on beside it. `journal`: what was written since the start, newest first. `given`: jobs that the key store of this boot was given; it may
- *  answer each of them late, often, wrongly or never. `wall`: the wall clock, which may be wrong. */
+/** `key`: the vault's identity. `old`: the vault that has handed over to it and lives on beside it. `journal`: what was written
+ *  since the start, newest first. `given`: jobs that the key store of this boot was given; it may answer each of them late,
+ *  often, wrongly or never. `wall`: the wall clock, which may be wrong. */
 export type Node = {
   readonly key: string;
   readonly old: Node | null;

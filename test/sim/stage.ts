@@ -82,8 +82,8 @@ export const START = {
   now: world.NOW,
 } as const;
 
-/** The rulebooks of all worlds by name: `first` is in force, `tight` lacks bob, `weak` is content with one approver, `heir` hands
- *  over to another vault. */
+/** The rulebooks of all worlds by name: `first` is in force, `tight` lacks bob, `weak` is content with one approver, `heir`
+ *  hands over to another vault. */
 export const BOOKS = {
   first: made.book,
   tight: openBook(tightened()),

@@ -114,7 +114,7 @@ test("an adverse word of the travel rule or a simulation is remembered against t
   }
 });
 
-test("another code, or a number that is ahead, is remembered of its source until that says otherwise, whatever others say", () => {
+test("another code, or a number that is ahead, counts until its source says otherwise, whatever others say", () => {
   for (const type of ["code", "nonce"] as const) {
     const facts: Requirement["facts"] = [{ type, sources: ["oracle", "second"], atLeast: 1, maxAgeMs: HOUR }];
     const second = { id: "second", type, publicKey: KEYS.mallory.publicKey };
