@@ -292,6 +292,10 @@ test("a deny and a requirement for some hours bind when either bound is within t
     calendars: [UTC],
   }));
   refused(delayed, "NOT_REGISTERED", () => run(delayed, {}));
+  delayed.now = { lo: delayed.now.lo, hi: delayed.now.hi + 3 * HOUR };
+  refused(delayed, "NOT_REGISTERED", () => run(delayed, {}));
+  delayed.now = { lo: delayed.now.hi, hi: delayed.now.hi };
+  must(run(delayed, {}));
 });
 
 test("sources of the time raise the lower bound for schedules and for nothing else", () => {
@@ -307,6 +311,10 @@ test("sources of the time raise the lower bound for schedules and for nothing el
   const ahead = only(around(10), { clock: { sources: ["clock-a"], atLeast: 1 } });
   ahead.now = { lo: NOW - 5 * HOUR, hi: NOW + 9 * 60_000 };
   must(run(ahead, {}, clock(ahead, ahead.now.hi + 5_000)));
+  const early = only(around(10), { clock: { sources: ["clock-a"], atLeast: 1 } });
+  const opens = NOW - (NOW % 60_000);
+  early.now = { lo: opens - 5 * HOUR, hi: opens - 2_000 };
+  refused(early, "NOT_ALLOWED", () => run(early, {}, clock(early, opens + 1_000)));
   const unheard = only(around(10));
   unheard.now = { lo: NOW - 5 * HOUR, hi: NOW };
   refused(unheard, "NOT_ALLOWED", () => run(unheard, {}, clock(unheard, NOW)));

@@ -242,6 +242,9 @@ test("approvals count only when what is left of their life is short enough", () 
   ];
   refused(vault, "NOT_AFTER_TOO_FAR", () => vault.send(world.execute([intent], mixed)), "rules.new");
   must(by(NOW + HOUR));
+  const behind = demanding({ approvalLifeMs: HOUR });
+  behind.now = { lo: NOW, hi: NOW + 60_000 };
+  must(behind.send(world.execute([intent], world.approveAll(behind.ground({ notAfter: behind.now.hi + HOUR }), intent, TWO))));
 });
 
 // governance
@@ -259,6 +262,18 @@ test("a class of wallets takes so many persons beside the initiator, whatever th
   const approvals = [...world.approveAll(vault.ground(), intent, [KEYS.amy]), twice];
   assert.notEqual(vault.send(world.execute([intent], approvals)).code, "OK");
   must(vault.run(intent, TWO));
+});
+
+test("a key that the server's page uses does not count for the minimum of a class of wallets", () => {
+  const vault = vaultWith((book) => ({
+    rules: [...book.rules.filter((rule) => rule.effect !== "require"), { ...OPEN, id: "all", effect: "allow", kinds: ["pay"] }],
+    governance: { ...book.governance, minimums: [{ class: "hot", persons: 2 }] },
+    persons: book.persons.map(({ id, keys }) => {
+      return id === "amy" ? { id, keys: keys.map((key) => ({ ...key, class: "served" as const })) } : { id, keys };
+    }),
+  }));
+  refused(vault, "QUORUM_MISSING", () => vault.run(payment(vault), TWO), "governance.minimums.hot");
+  must(vault.run(payment(vault), [KEYS.bob, KEYS.carl]));
 });
 
 test("a minimum is for its class of wallets and for payments only", () => {

@@ -10,6 +10,7 @@ import { apply } from "./apply.ts";
 import { maybe, struct } from "./codec.ts";
 import { packJob } from "./job.ts";
 import { emptyMap, entries, set } from "./map.ts";
+import { hashAt } from "./positions.ts";
 import { encodeState, StateReader } from "./snapshot.ts";
 import { emptyState, type JobState, jobAt, openJob, type State } from "./state.ts";
 
@@ -149,6 +150,11 @@ test("positions lead to the head", () => {
   const state = sample();
   assert.equal(
     codeOf(() => read(written({ ...state, seq: state.seq + 1 }))),
+    "BAD_VALUE positions",
+  );
+  const before = hashAt(state.positions, state.seq - 1) as Hash;
+  assert.equal(
+    codeOf(() => read(written({ ...state, seq: state.seq - 1, head: before }))),
     "BAD_VALUE positions",
   );
   assert.equal(
