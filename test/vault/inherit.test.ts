@@ -1,5 +1,6 @@
 /** A succession on real files: the successor's keystore, and the journal that it takes over. */
 import assert from "node:assert/strict";
+import { renameSync, writeFileSync } from "node:fs";
 import * as fs from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -84,6 +85,19 @@ test("a successor holds the same key tree under its own identity, and goes on wh
   const first = await again.keystore.create(spec);
   const before = again.loop.state;
   await again.close();
+  const taken: typeof mind = {
+    ...mind,
+    isHeir(state) {
+      renameSync(join(old, "fence"), join(old, "fence of before"));
+      writeFileSync(join(old, "fence"), "");
+      return mind.isHeir(state);
+    },
+  };
+  await assert.rejects(
+    inherit(...both(heir, old), taken),
+    { code: "DATA_FENCED" },
+    "another process took the folder meanwhile",
+  );
   const head = await inherit(...both(heir, old), mind);
   assert.deepEqual([head.sequence, head.chain], [before.seq, before.head]);
   await assert.rejects(inherit(...both(heir, old), mind), { code: "DATA_EXISTS" });
