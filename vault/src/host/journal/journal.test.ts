@@ -225,7 +225,7 @@ test("a sector that was not written is a torn end, one in the middle is refused"
   assert.ok(found.last.torn > 2000);
   await fs.writeFile(path, Buffer.from(bytes).fill(0, 1024, 1536));
   await assert.rejects(read(place), refusal("JOURNAL_CORRUPT"));
-  await fs.writeFile(path, Buffer.from(bytes).fill(0, 1025));
+  await fs.writeFile(path, Buffer.from(bytes).fill(1, 1024, 1025).fill(0, 1025));
   await assert.rejects(read(place), refusal("JOURNAL_CORRUPT"));
 });
 
