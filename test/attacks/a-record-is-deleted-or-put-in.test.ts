@@ -53,6 +53,7 @@ const RENAMED: { readonly [table: string]: readonly [column: string, value: stri
   fact: ["id", HASH, "ab".repeat(32)],
   rulebook: ["id", HASH, "ab".repeat(32)],
   rulebook_decision: ["id", HASH, "ab".repeat(32)],
+  confirmation: ["id", HASH, "ab".repeat(32)],
   request: ["id", HASH, "ab".repeat(32)],
   decision: ["id", HASH, "ab".repeat(32)],
   explanation: ["id", HASH, "ab".repeat(32)],

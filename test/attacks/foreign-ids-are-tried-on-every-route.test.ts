@@ -14,7 +14,7 @@ import { openRecords, type Records } from "./records.ts";
 
 const ALL = Object.entries(ENDPOINTS) as [string, Endpoint][];
 /** What belongs to the institution as a whole: who has the role sees it. */
-const EVERYBODYS = /^(?:entries|facts|rulebooks|vault|chains|audit|jobs|health|me|metrics|openapi)\./;
+const EVERYBODYS = /^(?:entries|facts|rulebooks|starts|vault|chains|audit|jobs|health|me|metrics|openapi)\./;
 
 let records: Records;
 let ask: ReturnType<typeof asking>;

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { makeEntry, makeRetirement, makeWallet } from "@strongroom/sdk/device/make";
 import { type Kysely, sql } from "kysely";
-import { Head } from "../../core/src/signed/head.ts";
+import { Head, Start } from "../../core/src/signed/head.ts";
 import { decode, Signed } from "../../core/src/signed/object.ts";
 import { Rulebook } from "../../core/src/signed/rulebook.ts";
 import { openDatabase } from "../../server/src/db/open.ts";
@@ -15,7 +15,7 @@ import { findIn, verifyRecords } from "../../server/src/integrity/store.ts";
 import { openVaultLink, type VaultLink, type View } from "../../server/src/vault/link.ts";
 import { CHAIN, RICH } from "../world/chain.ts";
 import * as houses from "../world/house.ts";
-import { approveRulebook, ETH, HOUR, KEYS, nextRulebook, signValue } from "../world/world.ts";
+import { approveRulebook, approveStart, ETH, HOUR, KEYS, nextRulebook, signValue } from "../world/world.ts";
 
 /** Tables that the check of all records goes over, with the noun under which it names their rows, and how. */
 export const TABLES: { readonly [table: string]: readonly [noun: string, key: string] } = {
@@ -30,6 +30,7 @@ export const TABLES: { readonly [table: string]: readonly [noun: string, key: st
   fact: ["fact", "id"],
   rulebook: ["rulebook", "id"],
   rulebook_decision: ["rulebook-decision", "id"],
+  confirmation: ["confirmation", "id"],
   request: ["request", "id"],
   decision: ["decision", "id"],
   explanation: ["explanation", "id"],
@@ -176,7 +177,7 @@ async function payTwice(house: houses.TestHouse): Promise<string> {
   return ids[0] ?? "";
 }
 
-/** Two rulebooks: one waits, seen by an administrator; the other comes too late. */
+/** Two rulebooks: one waits, seen by an administrator; the other comes too late. And two words on the start. */
 async function propose(house: houses.TestHouse, vault: VaultLink): Promise<void> {
   const { book } = house.vault.made;
   const { receipt } = await vault.demand({ command: "head" });
@@ -189,6 +190,11 @@ async function propose(house: houses.TestHouse, vault: VaultLink): Promise<void>
     if (state !== "waiting") continue;
     const approval = approveRulebook(ground, next, { key: KEYS.cleo, decision: "seen" });
     await house.as("admin").call("rulebooks.decide", { params: { id }, body: { approval } });
+  }
+  const start = decode(Start, (await house.as("admin").call("starts.get", {})).start);
+  for (const key of [KEYS.ada, KEYS.ben]) {
+    const approval = approveStart(ground, start, { key });
+    await house.as("admin").call("starts.confirm", { body: { approval } });
   }
 }
 

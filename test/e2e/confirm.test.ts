@@ -6,7 +6,10 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { writeConfig } from "../../cli/src/config.ts";
 import { ensureKeys, holdCeremony, openKeys } from "../../cli/src/demo/ceremony.ts";
+import type { Child } from "../../cli/src/demo/child.ts";
+import { startDatabase, startServer } from "../../cli/src/demo/server.ts";
 import { ensureVault, launchVault, socketPath } from "../../cli/src/demo/vault.ts";
+import { readPin } from "../../cli/src/device/trust.ts";
 import { ask, makeFolder, run, waitForNone } from "./command.ts";
 
 const place = await makeFolder();
@@ -57,6 +60,29 @@ test("two administrators confirm a start, one after the other", async () => {
   assert.match(shown.stderr, /START OF THE VAULT[\s\S]*start +number 2[\s\S]*suspected +no/);
   assert.match(shown.stdout, /start 2 is confirmed: what was approved before it counts again/);
   assert.equal((await startNow()).confirmed, true);
+});
+
+test("through a server each sends his own word, and the last of them confirms the start", async () => {
+  const socket = socketPath(home);
+  const children: Child[] = [];
+  try {
+    await startDatabase(home, children);
+    const pin = (await readPin(home)) ?? assert.fail("nothing is pinned");
+    const { child, url } = await startServer({ home, deployment: pin, socket, node: "http://127.0.0.1:9", port: 0 });
+    children.push(child);
+    await restart();
+    await writeConfig(home, { server: url, socket, chains: {} });
+    const first = await run(["vault", "confirm", "--key", "ben", "--yes", "--home", home]);
+    assert.equal(first.status, 0, first.stderr);
+    assert.match(first.stdout, /start 3 waits for 1 more of 2 administrators: vault confirm --key NAME/);
+    assert.equal((await startNow()).confirmed, false);
+    const second = await strongroom("vault", "confirm", "--key", "cleo", "--yes");
+    assert.deepEqual([second.status, second.json["confirmed"]], [0, true], JSON.stringify(second.json));
+    assert.equal((await startNow()).confirmed, true);
+  } finally {
+    await writeConfig(home, { socket, chains: {} });
+    for (const child of children.reverse()) await child.stop();
+  }
 });
 
 test("a vault without its mark is suspected, says so, and acts again once it is confirmed", async () => {

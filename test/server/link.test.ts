@@ -98,6 +98,7 @@ test("a device's reading and tightening commands are relayed, nothing else", asy
     world.execute([world.pay(book)], []),
     world.command({ command: "address", wallet: "treasury", index: 0 }),
     world.command({ command: "inform", facts: [] }),
+    world.command({ command: "confirm", approvals: [] }),
   ]) {
     await assert.rejects(link.relay(encode(Command, command)), code("FORBIDDEN"));
   }

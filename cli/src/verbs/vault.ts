@@ -1,6 +1,8 @@
 /** `strongroom vault confirm`: administrators state that a start of the vault goes on from the newest record that they know. */
 import { StatusBody } from "@strongroom/core/protocol/command";
 import { decode } from "@strongroom/core/signed/object";
+import type { Client } from "@strongroom/sdk/client";
+import type { StartView } from "@strongroom/sdk/contract/governance";
 import { demandEnrolled, signDecision } from "@strongroom/sdk/device/decision";
 import { type ShownStart, showStart } from "@strongroom/sdk/verify/start";
 import { reachFrom } from "../desk/reach.ts";
@@ -23,23 +25,24 @@ export const vaultConfirm: Verb = {
     lost: { what: "after a repair: go on although this device has seen records that the vault has lost" },
   },
   examples: [
+    "vault confirm --key ada",
     "vault confirm --key ada --out ada.confirm",
     "vault confirm --key ben --with ada.confirm",
     "vault confirm --key ada --key ben --lost",
   ],
   async run(context) {
     named(context);
-    const { wire } = await reachFrom(context);
+    const { wire, client } = await reachFrom(context);
     const session = await openSession(context.home, wire, context.on("lost"));
     try {
-      return await confirm(context, session);
+      return await confirm(context, session, client);
     } finally {
       session.close();
     }
   },
 };
 
-async function confirm(context: Context, session: Session): Promise<Answer> {
+async function confirm(context: Context, session: Session, client: Client | null): Promise<Answer> {
   const [names, files, out] = [context.texts("key"), context.texts("with"), context.text("out")];
   if (names.length === 0) fault("USAGE", "key", "--key is missing");
   if (out !== undefined && (names.length > 1 || files.length > 0))
@@ -58,11 +61,23 @@ async function confirm(context: Context, session: Session): Promise<Answer> {
     return { text: `written  ${out}\nnext     ${next}`, json: { ...json, written: out } };
   }
   for (const file of files) approvals.push(new Uint8Array(await readWhole(file)));
-  await session.demand({ command: "confirm", approvals });
+  if (client === null) await session.demand({ command: "confirm", approvals });
+  else {
+    const { confirmed, missing, threshold } = await sendEach(client, approvals);
+    const text = `start ${start.number} waits for ${missing} more of ${threshold} administrators: vault confirm --key NAME`;
+    if (!confirmed) return { text, json: { ...json, confirmed, missing } };
+  }
   await session.refresh();
   const suspected = start.suspicion !== undefined;
   const what = suspected ? "the vault acts again" : "what was approved before it counts again";
   return { text: `start ${start.number} is confirmed: ${what}`, json: { ...json, confirmed: true, suspected } };
+}
+
+/** The server keeps each word, and has the vault asked when they are enough. */
+async function sendEach(client: Client, approvals: readonly Uint8Array[]): Promise<StartView> {
+  let view: StartView | undefined;
+  for (const approval of approvals) view = await client.call("starts.confirm", { body: { approval } });
+  return view as StartView;
 }
 
 async function signStart(context: Context, session: Session, { id, text }: ShownStart, name: string): Promise<Uint8Array> {

@@ -16,6 +16,24 @@ export const VaultView = z.strictObject({
     .max(1024),
 });
 
+/** The vault's present start. Device software asks the vault itself for the start that it signs (`status`). `start`: bytes of
+ *  the kind `start`, named by `id`; `suspicion`: why the vault does nothing until it is confirmed; `missing`: how many
+ *  administrators more must confirm it. */
+export const StartView = z.strictObject({
+  id: Hash,
+  number: Count,
+  start: Bytes,
+  suspicion: z.enum(["behind", "unmarked", "repaired"]).nullable(),
+  confirmed: z.boolean(),
+  threshold: Count,
+  missing: Count,
+  /** The newest word of each key. `current`: whether it can count as things stand. */
+  confirmations: z
+    .array(z.strictObject({ person: Slug, key: Hash, current: z.boolean(), approval: Bytes, createdAt: Time }))
+    .max(4_096),
+});
+export type StartView = z.output<typeof StartView>;
+
 export const Proposal = z.strictObject({
   id: Hash,
   epoch: Count,
@@ -61,6 +79,25 @@ export const GOVERNANCE = {
     returns: z.strictObject({ receipt: Bytes }),
     status: 200,
     problems: ["FORBIDDEN", "VAULT_UNREACHABLE"],
+  }),
+  "starts.get": endpoint({
+    method: "GET",
+    path: "/v1/start",
+    summary: "The vault's start: whether it is suspected, whether it is confirmed, and which administrators have said so.",
+    permission: "starts:read",
+    returns: StartView,
+    status: 200,
+    problems: ["VAULT_UNREACHABLE", "RECORD_TAMPERED"],
+  }),
+  "starts.confirm": endpoint({
+    method: "POST",
+    path: "/v1/start/confirmations",
+    summary: "Takes an administrator's signed word that the start goes on from the newest record. Enough of them confirm it.",
+    permission: "starts:write",
+    body: z.strictObject({ approval: Bytes }),
+    returns: StartView,
+    status: 201,
+    problems: ["SIGNED_WRONG", "VAULT_UNREACHABLE", "RECORD_TAMPERED"],
   }),
   "rulebooks.create": endpoint({
     method: "POST",

@@ -21,6 +21,8 @@ export const PERMISSIONS = [
   "rulebooks:write",
   "vault:read",
   "vault:relay",
+  "starts:read",
+  "starts:write",
   "facts:read",
   "facts:write",
   "ledger:read",
@@ -50,7 +52,7 @@ export const ROLES = {
     "vault:relay",
   ],
   trader: [...DESK, "addresses:write", "requests:write", "vault:relay"],
-  approver: [...DESK, "requests:approve", "requests:write", "rulebooks:write", "vault:relay"],
+  approver: [...DESK, "requests:approve", "requests:write", "rulebooks:write", "starts:write", "vault:relay"],
   auditor: [...READ, "audit:write", "vault:relay"],
   source: [
     ...["facts:write", "facts:read", "requests:read", "addresses:read", "executions:read"],

@@ -18,6 +18,7 @@ import type { RequestTables } from "../requests/store.ts";
 import type { RulebookTables } from "../rulebooks/store.ts";
 import type { UnitTables } from "../units/store.ts";
 import type { UserTables } from "../users/store.ts";
+import type { StartTables } from "../vault/starts/store.ts";
 import type { WalletTables } from "../wallets/store.ts";
 import type { CommitTables } from "./transact.ts";
 
@@ -39,6 +40,7 @@ export type Tables = CommitTables &
   OutflowTables &
   RequestTables &
   RulebookTables &
+  StartTables &
   WalletTables;
 
 /** Reads, in or outside of a transaction. */

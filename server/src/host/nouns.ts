@@ -29,6 +29,7 @@ import { rulebookWorkers } from "../rulebooks/jobs.ts";
 import { units } from "../units/http.ts";
 import { users } from "../users/http.ts";
 import { vault } from "../vault/http.ts";
+import { starts } from "../vault/starts/http.ts";
 import { wallets } from "../wallets/http.ts";
 import type { House } from "./context.ts";
 import { observers } from "./observers.ts";
@@ -55,6 +56,7 @@ export const HANDLERS: AllHandlers = {
   ...ledger,
   ...requests,
   ...rulebooks,
+  ...starts,
   ...units,
   ...users,
   ...vault,

@@ -33,6 +33,8 @@ import { tokenRecord, userRecord } from "../users/rules.ts";
 import type { TokenRow, UserRow } from "../users/store.ts";
 import type { View } from "../vault/link.ts";
 import { openByPerson, openSigned } from "../vault/signed.ts";
+import { confirmationRecord } from "../vault/starts/rules.ts";
+import type { ConfirmationRow } from "../vault/starts/store.ts";
 import { walletOf, walletRecord } from "../wallets/rules.ts";
 import type { WalletRow } from "../wallets/store.ts";
 
@@ -131,6 +133,11 @@ export function judgeRulebookDecision(row: RulebookDecisionRow, told: Told, { bo
   if (wrong !== null) return wrong;
   if (book.holders.has(key) && openByPerson(Approval, row.approval, book) === null) return "signature";
   return asDecided(told, rulebookDecisionRecord(row));
+}
+
+export function judgeConfirmation(row: ConfirmationRow, told: Told, { book }: Known): string | null {
+  const read = approvalOf({ ...row, request: row.start, decision: "confirm" }, book);
+  return read === null ? "approval" : asDecided(told, confirmationRecord(row));
 }
 
 /** A request with what is there of its executions. `carried`: whether the one that it names has the vault's receipt; null

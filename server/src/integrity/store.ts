@@ -118,6 +118,14 @@ const RULEBOOK_DECISIONS: Noun = {
   named: DECISION,
   judge: rules.judgeRulebookDecision,
 };
+const CONFIRMATIONS: Noun = {
+  noun: "confirmation",
+  rows: sql`select * from confirmation`,
+  key: sql`id`,
+  events: ["start.confirmed"],
+  named: DECISION,
+  judge: rules.judgeConfirmation,
+};
 const DECIDED = ["created", "approved", "renewed", "rejected"].map((what) => `request.${what}`);
 const REQUESTS: Noun = {
   noun: "request",
@@ -204,7 +212,7 @@ const PLACES: Noun = {
 };
 
 const NOUNS: readonly Noun[] = [
-  ...[UNITS, CLIENTS, USERS, TOKENS, WALLETS, ADDRESSES, WATCHES, ENTRIES, FACTS, RULEBOOKS, RULEBOOK_DECISIONS],
+  ...[UNITS, CLIENTS, USERS, TOKENS, WALLETS, ADDRESSES, WATCHES, ENTRIES, FACTS, RULEBOOKS, RULEBOOK_DECISIONS, CONFIRMATIONS],
   ...[REQUESTS, DECISIONS, EXPLANATIONS, EXECUTIONS, TRANSACTIONS, DEPOSITS, OUTFLOWS, BLOCKS, PLACES],
 ];
 

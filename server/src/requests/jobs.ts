@@ -19,7 +19,7 @@ import { factsFor } from "../facts/jobs.ts";
 import type { House } from "../host/context.ts";
 import { limits } from "../host/limits.ts";
 import { problem } from "../http/call.ts";
-import type { Keeper, Workers } from "../jobs/jobs.ts";
+import type { Job, Keeper, Workers } from "../jobs/jobs.ts";
 import { demandFence, enqueue, type Lease, transactHolding } from "../jobs/store.ts";
 import { walletRecord } from "../wallets/rules.ts";
 import { insertWallet } from "../wallets/store.ts";
@@ -247,14 +247,23 @@ async function noteShort(house: Acting, request: RequestRow, detail: string): Pr
 export const requestWorkers: Workers = {
   "carry-out": (house, { subject, fence }) => carryOut({ ...house, fence }, subject),
   /** What was frozen may go on. */
-  async "retry-frozen"(house, { fence }) {
-    const waiting = await refusedRequests(house.db, { codes: ["FROZEN"], limit: limits.batch });
+  "retry-frozen": (house, job) => carryOutAgain(house, job, ["FROZEN"]),
+  /** A start is confirmed: what was approved before it may count again. */
+  "retry-confirmed": (house, job) =>
+    carryOutAgain(house, job, ["BOOT_STALE", "INITIATOR_MISSING", "QUORUM_MISSING", "START_UNCONFIRMED"]),
+};
+
+async function carryOutAgain(house: House, { fence }: Pick<Job, "fence">, codes: readonly string[]): Promise<Done> {
+  for (let after: RequestRow | undefined, isLast = false; !isLast; ) {
+    const waiting = await refusedRequests(house.db, { codes, limit: limits.batch, after });
     await transactHolding(house.db, fence, async (tx) => {
       for (const { id: subject } of waiting) await enqueue(tx, { kind: "carry-out", subject });
     });
-    return "done";
-  },
-};
+    isLast = waiting.length < limits.batch;
+    after = waiting.at(-1);
+  }
+  return "done";
+}
 
 /** Has requests whose life is over come to their end, again and again. */
 export const expiryKeeper: Keeper = {

@@ -12,6 +12,7 @@ import { notSaid } from "../http/call.ts";
 import type { Workers } from "../jobs/jobs.ts";
 import { enqueue, transactHolding } from "../jobs/store.ts";
 import { restOfDelay, staleness } from "../requests/rules.ts";
+import { askWith } from "../vault/link.ts";
 import { rulebookRecord, stateAfter } from "./rules.ts";
 import {
   changeRulebook,
@@ -36,8 +37,8 @@ function outcomeOf({ code, field, detail, body }: Receipt): RulebookChange {
   return until === undefined ? { state, until: null, ...none } : { state: "waiting", until: new Date(until), ...none };
 }
 
-/** Asks the vault to propose or adopt a rulebook, with the `seen` statements that can count now. One that it refuses spoils
- *  those beside it, so it is asked again without that one. Fails: VAULT_UNREACHABLE. */
+/** Asks the vault to propose or adopt a rulebook, with the `seen` statements that can count now, the newest of each key.
+ *  Fails: VAULT_UNREACHABLE. */
 export async function bringRulebook(
   house: House,
   rulebook: Uint8Array,
@@ -49,13 +50,8 @@ export async function bringRulebook(
     const read = attempt(() => decode(Approval, decode(Signed, approval).body));
     return decision === "seen" && read.ok && staleness(read.value, standing) === null;
   });
-  const approvals = [...new Map(current.map(({ key, approval }) => [key, approval])).values()];
-  for (;;) {
-    const receipt = await house.vault.ask({ command: "rulebook", rulebook, approvals });
-    const [, spoilt] = /^approvals\.(\d+)/.exec(receipt.field) ?? [];
-    if (receipt.code === "OK" || approvals[Number(spoilt)] === undefined) return outcomeOf(receipt);
-    approvals.splice(Number(spoilt), 1);
-  }
+  const newest = [...new Map(current.map(({ key, approval }) => [key, approval])).values()];
+  return outcomeOf(await askWith(house.vault, newest, (approvals) => ({ command: "rulebook", rulebook, approvals })));
 }
 
 type Noting = { readonly actor: string; readonly now: number };

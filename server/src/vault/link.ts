@@ -53,8 +53,8 @@ export type VaultLink = {
 /** Who answers: learnt once from the genesis whose hash is pinned. */
 type Identity = Pick<View, "genesis" | "signedGenesis" | "deployment" | "vaultKey" | "line" | "vault">;
 
-/** What anybody may send through the server; a start is confirmed by signatures alone. */
-const CARRIED: readonly Command["command"][] = ["status", "head", "show", "protections", "witness", "confirm"];
+/** What anybody may send through the server. */
+const CARRIED: readonly Command["command"][] = ["status", "head", "show", "protections", "witness"];
 
 export type LinkOptions = {
   readonly socket: string;
@@ -96,6 +96,19 @@ export function openVaultLink({ socket, pin, wire: own, viewMs = limits.vaultVie
   };
 }
 
+/** Asks with approvals that were good when they came. One that the vault refuses now would spoil those beside it, so it is
+ *  asked again without that one. Fails: VAULT_UNREACHABLE. */
+export async function askWith(
+  vault: Pick<VaultLink, "ask">,
+  approvals: readonly Uint8Array[],
+  asking: (approvals: readonly Uint8Array[]) => Asked,
+): ReturnType<VaultLink["ask"]> {
+  const receipt = await vault.ask(asking(approvals));
+  const [, spoilt] = /^approvals\.(\d+)/.exec(receipt.field) ?? [];
+  const rest = approvals.filter((_, at) => at !== Number(spoilt));
+  return receipt.code === "OK" || rest.length === approvals.length ? receipt : askWith(vault, rest, asking);
+}
+
 /** The bytes of a command with a fresh nonce. Fails: TOO_LARGE, BAD_REQUEST for what no command can carry. */
 function commandBytes(asked: Asked): Uint8Array {
   const nonce = randomBytes(16).toString("hex") as Nonce;
@@ -113,14 +126,13 @@ function refused({ code, field, detail }: Receipt): never {
   throw new Problem("SIGNED_WRONG", { field, detail, vaultCode: code });
 }
 
-/** Only what reads, shows a head, confirms a start or tightens goes through unseen; everything else has an endpoint of its
- *  own. */
+/** Only what reads, shows a head or tightens goes through unseen; everything else has an endpoint of its own. */
 function demandHarmless(bytes: Uint8Array): void {
   const parsed = attempt(() => decode(Command, bytes));
   if (!parsed.ok) problem("BAD_REQUEST", `command.${parsed.field}`, `it is no command of the vault: ${parsed.code}`);
   const { command } = parsed.value;
   if (CARRIED.includes(command) || tightens(bytes)) return;
-  problem("FORBIDDEN", "command", `${command} is not relayed; only what reads, tightens or confirms a start is`);
+  problem("FORBIDDEN", "command", `${command} is not relayed; only what reads or tightens is`);
 }
 
 function unreachable(field: string, detail: string): never {
