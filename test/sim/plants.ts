@@ -2,8 +2,9 @@
  *  their source alone. */
 import { decide } from "../../vault/src/decide/decide.ts";
 import { apply } from "../../vault/src/state/apply.ts";
-import { emptyMap, entries, remove, set } from "../../vault/src/state/map.ts";
+import { emptyMap, entries, set } from "../../vault/src/state/map.ts";
 import { jobAt, openJob, type State } from "../../vault/src/state/state.ts";
+import { forgetUnsigned, tabletAsPerson } from "../world/plants.ts";
 import type { Promise_ } from "./ghost.ts";
 import type { Mind } from "./node.ts";
 import { TABLET } from "./stage.ts";
@@ -24,28 +25,6 @@ function afterRestart(change: (state: State) => State): Mind {
     decide,
     apply: (state, record) => (record.value.kind === "booted" ? change(apply(state, record)) : apply(state, record)),
   };
-}
-
-/** Amy's second device passes for a second person. */
-function tabletAsPerson(state: State): State {
-  const { book } = state;
-  const holder = book?.holders.get(TABLET.id);
-  if (book === null || holder === undefined) return state;
-  const approvers = new Set([...(book.groups.get("approvers") ?? []), "amy-tablet"]);
-  const holders = new Map([...book.holders, [TABLET.id, { ...holder, person: "amy-tablet" }]]);
-  return { ...state, book: { ...book, holders, groups: new Map([...book.groups, ["approvers", approvers]]) } };
-}
-
-/** Nonces and slots are known only of what is signed. */
-function forgetUnsigned(state: State): State {
-  let { nonces, slots } = state;
-  for (const [id] of entries(state.pending)) {
-    for (const part of jobAt(state, id)?.parts ?? []) {
-      nonces = set(nonces, `${part.chain}:${part.from}`, part.nonce);
-      slots = part.slots.reduce(remove, slots);
-    }
-  }
-  return { ...state, nonces, slots };
 }
 
 /** What was withheld passes for committed. */
@@ -151,7 +130,7 @@ export const PLANTS: readonly Plant[] = [
     name: "keys are counted instead of persons",
     world: "one payment",
     promise: "no signature without quorum",
-    mind: seeing(tabletAsPerson),
+    mind: seeing((state) => tabletAsPerson(state, TABLET.id)),
   },
   {
     name: "a restart forgets nonces and slots of what is not signed yet",

@@ -1,8 +1,9 @@
 /** Bugs planted around the production functions, to see that the simulator finds them: each wraps what the vault decides or
  *  folds, what the server does with a block, or what the disk promises, and leaves the source alone. */
 import type { Observers } from "../../server/src/chain/types.ts";
-import { emptyMap, entries, remove, set } from "../../vault/src/state/map.ts";
-import { jobAt, type State } from "../../vault/src/state/state.ts";
+import { emptyMap, entries, set } from "../../vault/src/state/map.ts";
+import type { State } from "../../vault/src/state/state.ts";
+import { forgetUnsigned, tabletAsPerson } from "../world/plants.ts";
 import type { Promise_ } from "./ghost.ts";
 import { type Mind, PRODUCTION } from "./house/vault.ts";
 import { TABLET } from "./stage.ts";
@@ -35,28 +36,6 @@ const afterRestart = (change: (state: State) => State) =>
   });
 const watching = (change: Partial<Observers>): Made => ({ ...SOUND, observe: (observers) => ({ ...observers, ...change }) });
 
-/** Amy's second device passes for a second person. */
-function tabletAsPerson(state: State): State {
-  const { book } = state;
-  const holder = book?.holders.get(TABLET.id);
-  if (book === null || holder === undefined) return state;
-  const approvers = new Set([...(book.groups.get("approvers") ?? []), "amy-tablet"]);
-  const holders = new Map([...book.holders, [TABLET.id, { ...holder, person: "amy-tablet" }]]);
-  return { ...state, book: { ...book, holders, groups: new Map([...book.groups, ["approvers", approvers]]) } };
-}
-
-/** Nonces and slots are known only of what is signed. */
-function forgetUnsigned(state: State): State {
-  let { nonces, slots } = state;
-  for (const [id] of entries(state.pending)) {
-    for (const part of jobAt(state, id)?.parts ?? []) {
-      nonces = set(nonces, `${part.chain}:${part.from}`, part.nonce);
-      slots = part.slots.reduce(remove, slots);
-    }
-  }
-  return { ...state, nonces, slots };
-}
-
 /** One source is enough. */
 function credulous(state: State): State {
   const { book } = state;
@@ -77,7 +56,7 @@ export const PLANTS: readonly Plant[] = [
     name: "keys are counted instead of persons",
     families: [],
     promises: ["no signature without quorum"],
-    made: seeing(tabletAsPerson),
+    made: seeing((state) => tabletAsPerson(state, TABLET.id)),
   },
   {
     name: "limits forget what was used",
