@@ -6,8 +6,9 @@ import { type Hash, toHex } from "../../core/src/bytes.ts";
 import { read } from "../../core/src/chain/evm/read.ts";
 import type { Part, Record, RecordOf } from "../../core/src/journal/record.ts";
 import { Entry } from "../../core/src/signed/entry.ts";
+import { Fact } from "../../core/src/signed/fact.ts";
 import { type Intent, Intent as IntentKind, type IntentOf } from "../../core/src/signed/intent.ts";
-import { decode, idOf } from "../../core/src/signed/object.ts";
+import { decode, idOf, Signed } from "../../core/src/signed/object.ts";
 import { GROUPS } from "../world/rulebook.ts";
 import { FIRST, LARGE, type Law, PEOPLE, personOf, START, STEP, WINDOW } from "./stage.ts";
 
@@ -129,6 +130,8 @@ export class Ghost {
   readonly versions: Version[] = [];
   readonly entries: Map<string, Hash>;
   readonly ended = new Set<number>();
+  /** Those of them where nothing was paid, so that only fees count in the limit. */
+  readonly unpaid = new Set<number>();
   readonly done = new Set<Hash>();
 
   /** `steps`: what a copy of a journal already holds. */
@@ -150,7 +153,7 @@ export class Ghost {
     const { record } = step;
     if (checks && this.halted)
       hold(
-        ["booted", "halted", "ticked"].includes(record.kind),
+        ["booted", "halted", "ticked", "withheld"].includes(record.kind),
         "a rolled-back vault is stopped",
         `${record.kind} after a halt`,
       );
@@ -350,15 +353,16 @@ export class Ghost {
     hold(pays, "commitments are exclusive", `${intent.reference} replaces another payment`);
   }
 
-  /** What was committed within the window that ends now: each place's amount when it was first taken, and of each version what
-   *  it may cost beyond all before it. */
+  /** What was committed within the window that ends now: each place's amount when it was first taken, unless it ended without
+   *  a payment, and of each version what it may cost beyond all before it. */
   #demandLimit(now: number): void {
     const dearest = new Map<number, bigint>();
     let sum = 0n;
     for (const { intent: id, nonce, fee, at } of this.versions) {
       const { intent } = this.committed.get(id) as Committed;
       const before = dearest.get(nonce);
-      const amount = before === undefined && intent.kind === "pay" ? intent.amount : 0n;
+      const isFirst = before === undefined && intent.kind === "pay" && !this.unpaid.has(nonce);
+      const amount = isFirst ? intent.amount : 0n;
       const more = fee > (before ?? 0n) ? fee - (before ?? 0n) : 0n;
       dearest.set(nonce, (before ?? 0n) + more);
       if (at > now - WINDOW) sum += amount + more;
@@ -434,12 +438,14 @@ export class Ghost {
     }
   }
 
-  #settled({ transaction }: RecordOf<"settled">, checks: boolean): void {
+  #settled({ transaction, facts }: RecordOf<"settled">, checks: boolean): void {
     const id = transaction.slice(transaction.indexOf(":") + 1);
     const version = this.versions.find((one) => one.id === id);
     hold(version !== undefined, "only finality ends a transaction", `${id} was never signed`);
     if (checks) hold(this.known.isFinal(id), "only finality ends a transaction", `${id} is not final`);
     this.ended.add(version.nonce);
+    const { kind } = (this.committed.get(version.intent) as Committed).intent;
+    if (kind === "cancel" || !facts.every(isSuccess)) this.unpaid.add(version.nonce);
   }
 
   // how it is governed
@@ -502,4 +508,9 @@ export class Ghost {
     }
     this.done.add(id);
   }
+}
+
+function isSuccess(signed: Uint8Array): boolean {
+  const fact = decode(Fact, decode(Signed, signed).body);
+  return fact.type === "finality" && fact.outcome === "succeeded";
 }

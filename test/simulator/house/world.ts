@@ -17,6 +17,8 @@ import { Network } from "./wire.ts";
 
 /** What the institution has at first. */
 const FUNDS = 60n * world.ETH;
+/** What whoever closes a gap allows as fee, at least. */
+const DEAR = world.ETH / 100n;
 
 export class World {
   readonly time: Time;
@@ -220,13 +222,17 @@ export class World {
     const { onlooker, people, time, vault } = this;
     const { versions, ended } = onlooker.ghostOf(vault);
     for (const { id, intent, status, nonce } of versions) if (status === "signed" && !ended.has(nonce)) this.#send(id, intent);
-    const newest = new Map<number, { intent: Hash; isOut: boolean }>();
-    for (const { nonce, intent, status } of versions)
-      newest.set(nonce, { intent, isOut: status !== "withheld" || newest.get(nonce)?.isOut === true });
-    for (const [nonce, { intent, isOut }] of newest) {
+    const newest = new Map<number, { intent: Hash; isOut: boolean; fee: bigint }>();
+    for (const { nonce, intent, status, fee } of versions) {
+      const before = newest.get(nonce) ?? { isOut: false, fee: 0n };
+      newest.set(nonce, { intent, isOut: status !== "withheld" || before.isOut, fee: fee > before.fee ? fee : before.fee });
+    }
+    for (const [nonce, { intent, isOut, fee }] of newest) {
       const over = (onlooker.intents.get(intent)?.notAfter ?? 0) < time.now;
       if (isOut || ended.has(nonce) || !over) continue;
-      const change = { reference: `gap-${nonce}-${round}`, notAfter: time.now + LIFE / 2 };
+      // Whoever closes a gap allows more than the dearest version that was withheld there.
+      const totalFee = fee * 2n > DEAR ? fee * 2n : DEAR;
+      const change = { reference: `gap-${nonce}-${round}`, notAfter: time.now + LIFE / 2, totalFee };
       void people.request("tom", world.cancel(FIRST.book, intent, change));
     }
   }
