@@ -5,6 +5,7 @@ import { Broken, type Promise_ } from "./ghost.ts";
 import { World } from "./house/world.ts";
 import { WORLD } from "./machine/time.ts";
 import { type Made, SOUND } from "./plants.ts";
+import { sentIn } from "./store/chain.ts";
 import { executionTable } from "./store/executions.ts";
 import { requestsIn } from "./store/requests.ts";
 
@@ -74,9 +75,11 @@ async function play(it: World, deeds: readonly Deed[]): Promise<void> {
 function isOver({ base, onlooker, vault, chain }: World): boolean {
   const open = requestsIn(base).where(({ state }) => state === "open" || state === "approved");
   const begun = executionTable(base).where(({ state }) => state !== "settled" && state !== "aborted");
+  // A version that is tracked after its place is taken is looked after until that is beyond every reorganisation.
+  const sent = sentIn(base).where(({ state }) => !["final", "failed", "replaced"].includes(state));
   const { versions, ended } = onlooker.ghostOf(vault);
   const left = versions.filter(({ nonce }) => !ended.has(nonce));
-  return open.length + begun.length + left.length + chain.pool.size === 0;
+  return open.length + begun.length + sent.length + left.length + chain.pool.size === 0;
 }
 
 /** Most runs that making one failure small takes. */
