@@ -126,7 +126,7 @@ export function demandNotAdverse(
   for (const source of sources) {
     const newest = get(state.facts, `${source}|${subject}`);
     const why = newest && objectionOf(newest, about);
-    demand(why === undefined, "FACT_ADVERSE", `rules.${rule}.facts`, `${source} on ${subject}: ${why}`);
+    demand(why === undefined, "FACT_ADVERSE", `rules.${rule}.facts`, `${type} of ${source} on ${subject}: ${why}`);
   }
 }
 
