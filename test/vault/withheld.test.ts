@@ -5,8 +5,9 @@ import { test } from "node:test";
 import type { RefusalCode } from "../../core/src/errors.ts";
 import type { IntentOf } from "../../core/src/signed/intent.ts";
 import type { Rulebook } from "../../core/src/signed/rulebook.ts";
-import type { Answer, Effect, Job, KeyFault } from "../../vault/src/types.ts";
-import { execution, type MemoryVault, must, signJob } from "../world/vault.ts";
+import { get } from "../../vault/src/state/map.ts";
+import type { Answer, Effect, Job, KeyFault, KeySpec } from "../../vault/src/types.ts";
+import { createKey, execution, type MemoryVault, must, signJob } from "../world/vault.ts";
 import * as world from "../world/world.ts";
 import {
   adopt,
@@ -155,6 +156,18 @@ test("a vault that has stopped for good releases nothing", () => {
   const name = world.intentId(intent);
   refused(vault, "ROLLED_BACK", () => vault.send(world.command({ command: "show", what: "execution", name })));
   must(vault.send(world.command({ command: "show", what: "wallet", name: "treasury" })));
+});
+
+test("a vault that has stopped for good opens no wallet that its key store was asked for", () => {
+  const vault = vaultWith();
+  vault.hold = true;
+  vault.run(world.wallet(bookOf(vault), { wallet: "second" }), [KEYS.carl]);
+  const [asked] = vault.held.splice(0) as [{ create: KeySpec }];
+  const { id } = asked.create;
+  vault.state = { ...vault.state, halted: true };
+  const [answer, ...more] = vault.feed({ now: vault.now, created: id, result: createKey(asked.create) });
+  assert.deepEqual([answer?.code, answer?.to, more], ["ROLLED_BACK", id, []]);
+  assert.equal(get(vault.state.wallets, "second"), undefined);
 });
 
 test("what is committed and not signed is given out again after a start, and signed once", () => {

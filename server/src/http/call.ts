@@ -36,16 +36,17 @@ export type Handlers<Noun extends string> = { readonly [N in Extract<EndpointNam
 export type AllHandlers = { readonly [N in EndpointName]: Handler<N> };
 
 /** An expected failure, told to the caller. `field`: where it lies; `detail`: one sentence. `vaultCode`: the vault's own
- *  refusal. `waitSeconds`: when to come again. */
+ *  refusal. `waitSeconds`: when to come again. `pauseMs`: how long a job that met it waits at least. */
 export class Problem extends Error {
   readonly code: ProblemCode;
   readonly field: string;
   readonly detail: string;
   readonly vaultCode: string | undefined;
   readonly waitSeconds: number | undefined;
+  readonly pauseMs: number;
   constructor(
     code: ProblemCode,
-    at: { field?: string; detail: string; vaultCode?: string; waitSeconds?: number; cause?: unknown },
+    at: { field?: string; detail: string; vaultCode?: string; waitSeconds?: number; pauseMs?: number; cause?: unknown },
   ) {
     super(`${code} at ${at.field ?? ""}: ${at.detail}`, at.cause === undefined ? {} : { cause: at.cause });
     this.name = "Problem";
@@ -54,6 +55,7 @@ export class Problem extends Error {
     this.detail = at.detail;
     this.vaultCode = at.vaultCode;
     this.waitSeconds = at.waitSeconds;
+    this.pauseMs = at.pauseMs ?? 0;
   }
   get status(): number {
     return this.vaultCode === undefined ? PROBLEMS[this.code].status : 422;
@@ -65,7 +67,8 @@ export function problem(code: ProblemCode, field: string, detail: string, cause?
   throw new Problem(code, { field, detail, cause });
 }
 
-/** Throws that the vault answers and does not say what it was asked for: it has stopped, or has too much to do. */
+/** Throws that the vault answers and does not say what it was asked for: it has stopped, or has too much to do. A job asks it
+ *  again seldom; a caller is told at once. */
 export function notSaid(field: string, detail: string): never {
-  throw new Problem("VAULT_UNREACHABLE", { field, detail, waitSeconds: limits.askAgainMs / 1000 });
+  throw new Problem("VAULT_UNREACHABLE", { field, detail, pauseMs: limits.askAgainMs });
 }

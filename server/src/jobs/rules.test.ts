@@ -29,7 +29,7 @@ test("while something else is down every pause is the same and none is the last"
   );
 });
 
-test("whoever is down is asked again for ever, and one that says when to come again not before", () => {
+test("whoever is down is asked again for ever, and a vault that has stopped seldom", () => {
   const thrown = (work: () => never): unknown => {
     try {
       return work();

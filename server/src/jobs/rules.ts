@@ -25,12 +25,11 @@ export function pauseAfter(
   return Math.floor((counts ? growing : backoff.outageMs) * (1 - chance / 2));
 }
 
-/** What becomes of a job after so many `attempts`, when its worker threw this. What is down and says when to come again is not
- *  asked before. `chance`: as for `pauseAfter`. */
+/** What becomes of a job after so many `attempts`, when its worker threw this. A vault that has stopped is
+ *  asked again seldom. `chance`: as for `pauseAfter`. */
 export function endAfter(thrown: unknown, { attempts, chance }: { attempts: number; chance: number }): End {
   const counts = !isOutage(thrown);
-  const waitMs = thrown instanceof Problem && thrown.waitSeconds !== undefined ? thrown.waitSeconds * 1000 : 0;
-  const outageMs = Math.max(limits.jobBackoff.outageMs, waitMs);
+  const outageMs = Math.max(limits.jobBackoff.outageMs, thrown instanceof Problem ? thrown.pauseMs : 0);
   const pause = pauseAfter({ attempts, counts }, { backoff: { ...limits.jobBackoff, outageMs }, chance });
   const error = wordsOf(thrown, limits.jobErrorLength);
   return pause === null ? { state: "failed", error } : { state: "retry", inMs: pause, error, counts };

@@ -61,6 +61,9 @@ function isSigned({ family, unsigned, from }: JobPart, signature: Uint8Array): b
 export function created(state: State, { now, created: id, result }: Extract<Input, { created: JobId }>): Outcome {
   const opening = get(state.openings, id);
   if (opening === undefined || isSuspect(state) || isRetired(state)) return NOTHING;
+  if (state.halted) {
+    return { records: [], effects: [refusal("ROLLED_BACK", { to: id, field: "vault", detail: "it has stopped for good" })] };
+  }
   if (isFault(result)) return fault(id, result, { create: keySpec(id, opening) });
   const { publicKey, chainCode } = result;
   const key = attempt(() => fromHex(publicKey));

@@ -89,7 +89,8 @@ export const starts: Handlers<"starts"> = {
       const what = { type: "start.confirmed", subject: `start:${now.id}`, actor: caller.name };
       await emit(tx, { ...what, ...told, decision: confirmationRecord(row) });
     }
-    if (confirmed && !now.confirmed) await enqueue(tx, { kind: "retry-confirmed", subject: now.id });
+    // Also where it was confirmed before: at the socket, or by a call that was lost after the vault had taken it.
+    if (confirmed) await enqueue(tx, { kind: "retry-confirmed", subject: now.id });
     return show({ ...now, confirmed }, words);
   },
 };
