@@ -93,6 +93,13 @@ test("two administrators confirm a start, and what was approved before it goes o
   );
 });
 
+test("two words that come at once confirm a start", async () => {
+  await restart();
+  const words = await Promise.all([KEYS.ada, KEYS.ben].map((key) => word(key)));
+  await Promise.all(words.map((approval) => house.as("ada").call("starts.confirm", { body: { approval } })));
+  await until("it is confirmed", async () => (await startNow()).confirmed);
+});
+
 test("what was approved before goes on with the next word where others were told to the vault itself", async () => {
   const { id } = await pay(house, ETH);
   await say(house, id, { by: "amy" });

@@ -30,6 +30,7 @@ import { units } from "../units/http.ts";
 import { users } from "../users/http.ts";
 import { vault } from "../vault/http.ts";
 import { starts } from "../vault/starts/http.ts";
+import { startWorkers } from "../vault/starts/jobs.ts";
 import { wallets } from "../wallets/http.ts";
 import type { House } from "./context.ts";
 import { observers } from "./observers.ts";
@@ -63,7 +64,13 @@ export const HANDLERS: AllHandlers = {
   ...wallets,
 };
 
-export const WORKERS: Workers = { ...executionWorkers, ...factWorkers, ...requestWorkers, ...rulebookWorkers };
+export const WORKERS: Workers = {
+  ...executionWorkers,
+  ...factWorkers,
+  ...requestWorkers,
+  ...rulebookWorkers,
+  ...startWorkers,
+};
 
 export function keepersOf(house: House): readonly Keeper[] {
   const chains = chainKeepers([...house.config.chains.keys()], observers(house));
