@@ -21,7 +21,7 @@ import {
 import { NOTHING, type PointSet } from "./diagram.ts";
 import { type Demand, openSets, type Sets } from "./sets.ts";
 import { type Action, axisOf, boxOf, firstOf, subjectOf } from "./space.ts";
-import { type Part, partJson, type Scope, scopeJson, scopeOf } from "./words.ts";
+import { MAX_BOXES, type Part, partJson, type Scope, scopeJson, scopeOf } from "./words.ts";
 
 /** A part of what is newly allowed or refused. `before` and `after`: what each book says of its example. */
 export type Moved = Part & { readonly before: string; readonly after: string };
@@ -50,25 +50,29 @@ export type Difference = {
   readonly others: readonly Other[];
 };
 
-/** Most parts of actions with one change of demand. */
-const MAX_PARTS = 20;
 /** Most combinations of quorums that are told apart. */
 export const MAX_DEMANDS = 400;
+/** How much is told. `boxes`: of what is newly allowed or refused; `parts`: of where one demand changes. */
+export type Most = { readonly boxes?: number; readonly parts?: number; readonly demands?: number };
 
 /** What `after` changes of `before`; both pass `checkRulebook`. Fails: TOO_LARGE for rules that are too entangled. */
-export function differenceOf(before: Book, after: Book, most = MAX_DEMANDS): Difference {
+export function differenceOf(
+  before: Book,
+  after: Book,
+  { boxes = MAX_BOXES, parts = 20, demands = MAX_DEMANDS }: Most = {},
+): Difference {
   const [old, now] = openSets([before, after]) as readonly [Sets, Sets];
   const { diagrams } = old.space;
   return {
-    allowed: moved(old, now, now, diagrams.minus(now.allowed, old.allowed)),
-    refused: moved(old, now, old, diagrams.minus(old.allowed, now.allowed)),
-    demands: redemands(old, now, most),
+    allowed: moved(old, now, now, diagrams.minus(now.allowed, old.allowed), boxes),
+    refused: moved(old, now, old, diagrams.minus(old.allowed, now.allowed), boxes),
+    demands: redemands(old, now, { parts, demands }),
     others: othersOf(before.document, after.document),
   };
 }
 
-function moved(old: Sets, now: Sets, named: Sets, set: PointSet): Difference["allowed"] {
-  const { parts, complete } = scopeOf(named, set);
+function moved(old: Sets, now: Sets, named: Sets, set: PointSet, most: number): Difference["allowed"] {
+  const { parts, complete } = scopeOf(named, set, most);
   const told = parts.map((part) => ({ ...part, before: verdictOn(old, part.example), after: verdictOn(now, part.example) }));
   return { parts: told, complete };
 }
@@ -93,14 +97,14 @@ function missingIn(book: Book, { initiator, asset, chain }: Action): string | un
 }
 
 /** Where an action that stays allowed meets another demand: in time, of facts, of approvals. */
-function redemands(old: Sets, now: Sets, most: number): readonly Redemand[] {
+function redemands(old: Sets, now: Sets, { parts, demands }: Required<Omit<Most, "boxes">>): readonly Redemand[] {
   const both = old.space.diagrams.and(old.allowed, now.allowed);
   const moves = [
-    ...approvalMoves(old, now, both, most),
+    ...approvalMoves(old, now, both, demands),
     ...factMoves(old, now, both),
     ...(["delay", "life", "age"] as const).flatMap((aspect) => timeMoves(old, now, both, aspect)),
   ];
-  return moves.map(({ set, ...told }) => ({ ...told, scope: scopeOf(now, set, MAX_PARTS) }));
+  return moves.map(({ set, ...told }) => ({ ...told, scope: scopeOf(now, set, parts) }));
 }
 
 type Move = Omit<Redemand, "scope"> & { readonly set: PointSet };
