@@ -321,9 +321,9 @@ test("it waits as long on a machine whose clock is behind", async () => {
 
 test("a job that takes its process down every time is given up", async () => {
   const made = await withDatabase();
-  const { wake, stop } = working(made, { work: async () => "done" as const });
   await ask(made, { kind: "work", subject: "a" });
   await sql`update job set state = 'running', attempts = ${limits.jobBackoff.attempts}`.execute(made.db);
+  const { wake, stop } = working(made, { work: async () => "done" as const });
   wake();
   const [job] = await until(
     () => jobsOf(made, "a"),
