@@ -156,6 +156,30 @@ test("a nonce that somebody else's transaction took is seen, at once or, in an o
   assert.deepEqual(heard(stage).slice(-2), ["transactionReplaced", "transactionFinal"]);
 });
 
+test("of two versions tracked late the one that has the place is found before the other is given up", async () => {
+  const stage = await begin();
+  const [cheap, dear] = [{ value: 5n }, { value: 5n, fee: 20n * GWEI, tip: 2n * GWEI }];
+  await stage.anvil.rpc("eth_sendRawTransaction", `0x${Buffer.from(await sign(cheap)).toString("hex")}`);
+  await mine(stage, 20);
+  // The one that has no place is looked at first.
+  await track(stage, dear);
+  await stage.database.db
+    .updateTable("chain_tx")
+    .set({ send_at: new Date(0) })
+    .execute();
+  await track(stage, cheap);
+  while ((await states(stage)).includes("signed") || !heard(stage).includes("transactionReplaced")) {
+    await stage.catchUp();
+    await stage.database.db
+      .updateTable("chain_tx")
+      .set({ send_at: new Date(0) })
+      .where("fee", "is", null)
+      .execute();
+  }
+  assert.deepEqual(heard(stage).slice(0, 2), ["transactionIncluded", "transactionReplaced"]);
+  assert.deepEqual(await states(stage), ["replaced", "included"]);
+});
+
 test("a transaction is sent until a node takes it, and again when that forgot it or a reorganisation undid it", async () => {
   const stage = await begin({ config: { confirmations: [{ blocks: 9 }] } });
   await track(stage, { value: 9n });

@@ -21,26 +21,38 @@ export async function sendDue(it: Follower, lease: Lease): Promise<void> {
 
 /** Whether a block has it that was followed already, or its nonce is gone for good; then that is recorded. */
 async function isSettled(it: Follower, lease: Lease, one: ChainTransaction): Promise<boolean> {
-  const { chain, db, online, config } = it;
+  const { chain, db, config } = it;
   const cursor = await store.readCursor(db, chain);
   const processed = cursor?.processed ?? null;
   if (processed === null) return false;
-  const mined = await online.mined(one.id);
-  if (mined !== null) {
-    if (mined.block > processed) return true; // its block comes
-    const block = await online.header(mined.block);
-    if (block.hash !== mined.blockHash) return true; // the chain is just changing
-    await includeLate(it, lease, { one, included: await readOne(it, block, one) });
-    return true;
-  }
+  if (await isMined(it, lease, { one, processed })) return true;
   const deep = processed - config.reorgDepth;
   if (deep < 0 || !(await isGone(it, one, deep))) return false;
+  // Another version of ours may have the place without having been looked for: then it is no stranger's doing.
+  for (const other of await store.openTransactions(db, chain)) {
+    const isSibling = other.slot === one.slot && other.id !== one.id;
+    if (isSibling && (await isMined(it, lease, { one: other, processed }))) return true;
+  }
   await transact(db, async (tx) => {
     await demandFence(tx, lease);
     const gone = { by: null, block: deep, blockHash: null, finalAt: deep };
     const replaced = await store.replaceTransaction(tx, one, gone);
     if (replaced !== undefined) await it.observers.transactionReplaced(tx, replaced);
   });
+  return true;
+}
+
+type Looked = { readonly one: ChainTransaction; readonly processed: number };
+
+/** Whether a block has it; one that was followed already is recorded. */
+async function isMined(it: Follower, lease: Lease, { one, processed }: Looked): Promise<boolean> {
+  const { online } = it;
+  const mined = await online.mined(one.id);
+  if (mined === null) return false;
+  if (mined.block > processed) return true; // its block comes
+  const block = await online.header(mined.block);
+  if (block.hash !== mined.blockHash) return true; // the chain is just changing
+  await includeLate(it, lease, { one, included: await readOne(it, block, one) });
   return true;
 }
 
