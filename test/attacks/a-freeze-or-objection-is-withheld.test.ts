@@ -385,6 +385,34 @@ function weaken({ vault }: Siege, change: Partial<Rulebook>): void {
   send(world.approveRulebook(vault.ground(), next, { key: KEYS.cleo, decision: "seen" }));
 }
 
+for (const gone of ["bob", "tom"]) {
+  attacks(`a payment is committed before ${gone}'s key is removed, and signed after`, () => {
+    const { vault, book } = besiege();
+    const pay = world.pay(book);
+    const approvals = world.approveAll(vault.ground(), pay, TWO);
+    const run = () => vault.send(world.execute([pay], approvals));
+    honestlySigned(vault, run);
+    vault.hold = true;
+    run();
+    vault.hold = false;
+    const { persons, groups } = book.document;
+    tighten(vault, {
+      persons: persons.filter(({ id }) => id !== gone),
+      groups: groups.map((group) => ({ ...group, members: group.members.filter((id) => id !== gone) })),
+    });
+    aside(vault, () => {
+      assert.deepEqual(codes(vault), ["KEY_UNKNOWN"], "the key store was asked before, and answers after");
+      refused(vault, "WRONG_RULEBOOK", "resumed with what he had signed", run);
+      refused(vault, "KEY_UNKNOWN", "signed by him once more", () => vault.run(pay, TWO));
+      assert.equal(transactionsShown(vault, pay), 0, "the signature is not shown");
+    });
+    vault.hold = true;
+    vault.restart();
+    vault.hold = false;
+    assert.deepEqual(codes(vault), ["KEY_UNKNOWN"], "asked again by a start that comes after");
+  });
+}
+
 const LONG = { notAfter: world.NOW + 9 * world.DAY };
 
 attacks("a withheld payment is resumed under a rulebook that it no longer fits", () => {

@@ -113,6 +113,7 @@ export const PROMISES = [
   "freeze is final",
   "what was withheld needs fresh approvals",
   "a rejection binds",
+  "a removal binds",
   "limits hold",
   "lowering waits",
   "delays run",
@@ -321,9 +322,9 @@ function partsOf(ghost: Ghost, job: Hash): readonly IntentName[] {
   return Object.entries(ghost.committed).flatMap(([name, part]) => (part.job === job ? [name as IntentName] : []));
 }
 
-function everyPart(ghost: Ghost, job: Hash, map: (part: Committed) => Committed): Ghost {
+function everyPart(ghost: Ghost, job: Hash, map: (part: Committed, name: IntentName) => Committed): Ghost {
   const names = partsOf(ghost, job);
-  const table = names.reduce((left, name) => put(left, name, map(left[name] as Committed)), ghost.committed);
+  const table = names.reduce((left, name) => put(left, name, map(left[name] as Committed, name)), ghost.committed);
   return { ...ghost, committed: table };
 }
 
@@ -341,11 +342,10 @@ function resumed(ghost: Ghost, { job }: RecordOf<"resumed">, seen: Seen): Ghost 
   }
   const stale = partsOf(ghost, job).find((name) => seen.lo - (ghost.committed[name] as Committed).lo > WINDOW + WINDOW / 32);
   hold(stale === undefined, "limits hold", `${stale} is resumed, and counts in no limit any more`);
-  const names = sent.map(({ who }) => (who === "tablet" ? "amy" : who));
   hold(versionOf(ghost, job) === undefined, "what was withheld needs fresh approvals", "a dearer version is resumed");
   const { boot, book } = ghost;
-  return everyPart(ghost, job, (part) => {
-    return { ...part, status: "committed", boot, book, persons: [...new Set([...part.persons, ...names])].sort() };
+  return everyPart(ghost, job, (part, name) => {
+    return { ...part, status: "committed", boot, book, persons: personsFor(ghost, name, { sent, hi: seen.hi }) };
   });
 }
 
@@ -400,6 +400,12 @@ function ratesAt(ghost: Ghost, nonce: number): readonly bigint[] {
   return [...first, ...later.map(({ rate }) => BigInt(rate))];
 }
 
+/** Whoever approved a commitment and was removed since. */
+function removedOf({ book }: Ghost, { persons }: Committed): string | undefined {
+  const enrolled = new Set(LAWS[book].holders.values());
+  return persons.find((person) => !enrolled.has(person));
+}
+
 function signedVersion(ghost: Ghost, name: string): Ghost {
   const version = ghost.versions[name] as Version;
   hold(
@@ -409,6 +415,8 @@ function signedVersion(ghost: Ghost, name: string): Ghost {
   );
   const frozen = covering(ghost, version.of, (ghost.committed[version.of] as Committed).persons);
   hold(frozen === undefined && !ghost.halted, "freeze is final", `${name} is signed under the freeze ${frozen}`);
+  const gone = removedOf(ghost, ghost.committed[version.of] as Committed);
+  hold(gone === undefined, "a removal binds", `${name} is signed although ${gone} was removed`);
   return { ...ghost, versions: put(ghost.versions, name, { ...version, status: "signed" }) };
 }
 
@@ -424,6 +432,8 @@ function signed(ghost: Ghost, { job, transactions }: RecordOf<"signed">): Ghost 
     const frozen = covering(ghost, name, part.persons);
     hold(frozen === undefined, "freeze is final", `${name} is signed under the freeze ${frozen}`);
     hold(!ghost.halted, "freeze is final", `${name} is signed by a halted vault`);
+    const gone = removedOf(ghost, part);
+    hold(gone === undefined, "a removal binds", `${name} is signed although ${gone} was removed`);
     next = { ...next, committed: put(next.committed, name, { ...part, status: "signed" }) };
   }
   return next;

@@ -4,7 +4,7 @@ import { decide } from "../../vault/src/decide/decide.ts";
 import { apply } from "../../vault/src/state/apply.ts";
 import { emptyMap, entries, set } from "../../vault/src/state/map.ts";
 import { jobAt, openJob, type State } from "../../vault/src/state/state.ts";
-import { forgetUnsigned, tabletAsPerson } from "../world/plants.ts";
+import { forgetUnsigned, keysForgotten, tabletAsPerson } from "../world/plants.ts";
 import type { Promise_ } from "./ghost.ts";
 import type { Mind } from "./node.ts";
 import { TABLET } from "./stage.ts";
@@ -164,6 +164,12 @@ export const PLANTS: readonly Plant[] = [
       decide,
       apply: (state, record) => ({ ...apply(state, record), rejected: emptyMap() }),
     },
+  },
+  {
+    name: "a key that was removed still stands for what is not signed yet",
+    world: "a tightening and a weakening",
+    promise: "a removal binds",
+    mind: { apply, decide: (state, input) => decide("signed" in input ? keysForgotten(state) : state, input) },
   },
   {
     name: "a weakening does not wait",

@@ -264,7 +264,7 @@ function rulebooks(deep: boolean): World {
       letter.wallAhead,
       crash(1, deep ? 2 : 0),
     ],
-    goals: ["proposed", "adopted", "vetoed", "released first"],
+    goals: ["proposed", "adopted", "vetoed", "withheld", "resumed", "released first"],
   };
 }
 

@@ -255,7 +255,8 @@ function rulebooks(draw: Draw): void {
     const at = draw.when(FIRST_AT, QUIET_AT - 2 * STEP);
     const waits = chance.between(STEP / 2, 2 * STEP);
     const isVetoed = chance.happens(0.2);
-    draw.add(at, `a rulebook: ${change}`, (it) => {
+    const isHasty = chance.happens(0.4);
+    const propose = (it: World) => {
       const law = nextLaw(it.people.lawOf("ada"), change);
       void it.people.send(law, ["ada", "ben"], null);
       if (isVetoed) {
@@ -271,6 +272,11 @@ function rulebooks(draw: Draw): void {
         it.time.after(STEP / 4, WORLD, () => insist(left - 1));
       };
       it.time.after(waits, WORLD, () => insist(4));
+      if (isHasty && law.tightens) it.time.after(waits, WORLD, () => signAnew(it));
+    };
+    draw.add(at, `a rulebook: ${change}${isHasty ? " before the next signature" : ""}`, (it) => {
+      if (isHasty) beforeSignature(it, () => propose(it));
+      else propose(it);
     });
   });
 }

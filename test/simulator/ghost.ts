@@ -20,6 +20,7 @@ export const PROMISES = [
   "freeze is final",
   "what was withheld needs fresh approvals",
   "a rejection binds",
+  "a removal binds",
   "limits hold",
   "lowering waits",
   "delays run",
@@ -313,7 +314,8 @@ export class Ghost {
       const id = idOf(IntentKind, part.intent);
       const intent = this.known.intents.get(id) as OnChain;
       if (checks) hold(!this.committed.has(id), "an approval is consumed once", `${intent.reference} is committed twice`);
-      const persons = checks ? this.#demandPayable(id, intent, approvals, step, 0) : part.persons;
+      if (checks) this.#demandPayable(id, intent, approvals, step, 0);
+      const persons = this.#personsOf(id, approvals);
       const fee = checks ? this.#demandRight(intent, part) : read(part.unsigned).feeMax;
       if (checks) this.#demandPlace(intent, part);
       const { nonce } = part;
@@ -377,6 +379,12 @@ export class Ghost {
     return this.versions.filter((version) => version.job === job);
   }
 
+  /** Whoever has said something about an intent. */
+  #personsOf(id: Hash, approvals: readonly Uint8Array[]): readonly string[] {
+    const said = approvals.flatMap((bytes) => this.#said(bytes) ?? []).filter(({ subject }) => subject === id);
+    return [...new Set(said.map(({ who }) => personOf(who)))];
+  }
+
   #resumed({ job, approvals }: RecordOf<"resumed">, step: Step, checks: boolean): void {
     const promise = "what was withheld needs fresh approvals";
     for (const [id, part] of this.committed) {
@@ -387,8 +395,7 @@ export class Ghost {
         const isStale = step.record.at - part.lo > WINDOW + WINDOW / 32;
         hold(!isStale, "limits hold", `${part.intent.reference} is resumed, and counts in no limit any more`);
       }
-      const names = approvals.flatMap((bytes) => this.#said(bytes) ?? []).filter(({ subject }) => subject === id);
-      const persons = [...new Set([...part.persons, ...names.map(({ who }) => personOf(who))])];
+      const persons = this.#personsOf(id, approvals);
       this.committed.set(id, { ...part, persons, boot: this.boot, law: this.law.id, status: "committed" });
     }
     for (const version of this.#versionsOf(job)) version.status = "committed";
@@ -426,6 +433,8 @@ export class Ghost {
           `${reference} is signed, it was ${version.status}`,
         );
         this.#demandNotFrozen(own.intent, own.persons);
+        const gone = own.persons.find((person) => this.law.removed.has(person));
+        hold(gone === undefined, "a removal binds", `${reference} is signed, ${gone} was removed`);
         hold(
           own.job !== job || !this.rejected.has(version.intent),
           "a rejection binds",

@@ -3,7 +3,7 @@
 import type { Observers } from "../../server/src/chain/types.ts";
 import { emptyMap, entries, set } from "../../vault/src/state/map.ts";
 import type { State } from "../../vault/src/state/state.ts";
-import { forgetUnsigned, tabletAsPerson } from "../world/plants.ts";
+import { forgetUnsigned, keysForgotten, tabletAsPerson } from "../world/plants.ts";
 import type { Promise_ } from "./ghost.ts";
 import { type Mind, PRODUCTION } from "./house/vault.ts";
 import { TABLET } from "./stage.ts";
@@ -75,6 +75,12 @@ export const PLANTS: readonly Plant[] = [
     families: ["objections"],
     promises: ["a rejection binds"],
     made: folding((state, record) => ({ ...PRODUCTION.apply(state, record), rejected: emptyMap() })),
+  },
+  {
+    name: "a key that was removed still stands for what is not signed yet",
+    families: ["rulebooks"],
+    promises: ["a removal binds"],
+    made: judging((state, input) => PRODUCTION.decide("signed" in input ? keysForgotten(state) : state, input)),
   },
   {
     name: "delays are over at once",

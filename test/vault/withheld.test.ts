@@ -7,6 +7,8 @@ import type { IntentOf } from "../../core/src/signed/intent.ts";
 import type { Rulebook } from "../../core/src/signed/rulebook.ts";
 import { get } from "../../vault/src/state/map.ts";
 import type { Answer, Effect, Job, KeyFault, KeySpec } from "../../vault/src/types.ts";
+import { device } from "../world/keys.ts";
+import { keyOf } from "../world/rulebook.ts";
 import { createKey, execution, type MemoryVault, must, signJob } from "../world/vault.ts";
 import * as world from "../world/world.ts";
 import {
@@ -213,7 +215,7 @@ test("a key store that is in trouble: tried again at once, on request, or never"
   refused(vault, "SLOT_TAKEN", () => send(vault, intent));
 });
 
-test("a rulebook that comes between does not touch what is committed", () => {
+test("a rulebook that comes between does not touch what is committed, as long as its approvers keep their keys", () => {
   const vault = vaultWith();
   const job = hold(vault, payment(vault));
   adopt(vault, (book) => ({
@@ -221,8 +223,7 @@ test("a rulebook that comes between does not touch what is committed", () => {
     assets: [{ id: "five", chain: 5, decimals: 18 }],
     rules: [],
     limits: [],
-    persons: book.persons.filter(({ id }) => id !== "tom"),
-    groups: book.groups.map((group) => ({ ...group, members: group.members.filter((id) => id !== "tom") })),
+    ...without(book, "tina"),
   }));
   const [answer] = arrive(vault, job);
   assert.ok(answer);
@@ -232,11 +233,57 @@ test("a rulebook that comes between does not touch what is committed", () => {
   assert.ok(!kinds(vault, before).includes("settled"), "nobody states finality of a chain that the rulebook does not know");
 });
 
-test("whoever approved a resumption is among those whose freeze holds it back", () => {
+/** The same without a person, which is a tightening. */
+function without({ persons, groups }: Rulebook, person: string): Pick<Rulebook, "persons" | "groups"> {
+  return {
+    persons: persons.filter(({ id }) => id !== person),
+    groups: groups.map((group) => ({ ...group, members: group.members.filter((id) => id !== person) })),
+  };
+}
+
+test("the removal of a key that a commitment rests on holds its signature back; fresh approvals release it", () => {
+  const amys = [KEYS.amy, device("amy's tablet")].map(keyOf);
+  const keep = (book: Rulebook, at: number) => {
+    return book.persons.map((person) => (person.id === "amy" ? { ...person, keys: [amys[at] as (typeof amys)[0]] } : person));
+  };
+  const cases: readonly [string, (book: Rulebook) => Partial<Rulebook>, RefusalCode | "OK"][] = [
+    ["an approver", (book) => without(book, "bob"), "KEY_UNKNOWN"],
+    ["the initiator", (book) => without(book, "tom"), "KEY_UNKNOWN"],
+    ["the key that an approver used", (book) => ({ persons: keep(book, 1) }), "KEY_UNKNOWN"],
+    ["another key of his", (book) => ({ persons: keep(book, 0) }), "OK"],
+    ["somebody else", (book) => without(book, "carl"), "OK"],
+  ];
+  for (const [who, change, code] of cases) {
+    const vault = vaultWith(({ persons }) => ({
+      persons: persons.map((person) => (person.id === "amy" ? { ...person, keys: amys } : person)),
+    }));
+    const intent = payment(vault);
+    const job = hold(vault, intent);
+    adopt(vault, change);
+    assert.equal(arrive(vault, job)[0]?.code, code, who);
+    if (who !== "an approver") continue;
+    const released = execution(must(vault.run(intent, [KEYS.amy, KEYS.carl])));
+    assert.deepEqual([released.job, released.state], [job.id, "signed"]);
+  }
+});
+
+test("a cancellation is held back by the removal of a key too, and another one takes its place", () => {
+  const vault = vaultWith();
+  const first = payment(vault);
+  must(send(vault, first));
+  const job = hold(vault, cancelOf(vault, first));
+  adopt(vault, (book) => without(book, "tom"));
+  told(vault, job, "KEY_UNKNOWN");
+  const again = cancelOf(vault, first, { reference: "cancelled by tina", initiator: KEYS.tina.id });
+  assert.equal(execution(vault.run(again, [KEYS.amy, KEYS.bob], { context: bumped(24n) })).state, "signed");
+});
+
+test("what was resumed rests on the approvals that it was given anew, and is held back by their persons alone", () => {
   for (const [subject, code] of [
     ["carl", "FROZEN"],
-    ["amy", "FROZEN"],
-    ["tina", "OK"],
+    ["bob", "FROZEN"],
+    ["tom", "FROZEN"],
+    ["amy", "OK"],
   ] as const) {
     const vault = vaultWith();
     const { intent, job, frozen } = withheld(vault);

@@ -1,7 +1,7 @@
 /** Bugs that more than one search plants: states of the vault, seen otherwise than they are. */
 import type { Hash } from "../../core/src/bytes.ts";
 import { entries, remove, set } from "../../vault/src/state/map.ts";
-import { jobAt, type State } from "../../vault/src/state/state.ts";
+import { type JobState, jobAt, type State } from "../../vault/src/state/state.ts";
 
 /** Amy's second device passes for a second person. */
 export function tabletAsPerson(state: State, tablet: Hash): State {
@@ -23,4 +23,14 @@ export function forgetUnsigned(state: State): State {
     }
   }
   return { ...state, nonces, slots };
+}
+
+/** What is committed rests on nobody's key, so that the removal of one is not noticed. */
+export function keysForgotten(state: State): State {
+  let { jobs } = state;
+  for (const [id] of entries(state.pending)) {
+    const job = jobAt(state, id) as JobState;
+    jobs = set(jobs, id, { ...job, parts: job.parts.map((part) => ({ ...part, keys: [] })) });
+  }
+  return { ...state, jobs };
 }

@@ -27,7 +27,7 @@ import {
   touchedBy,
 } from "./payment/resolve.ts";
 import { demandStillRight, emptyDraft, jobId, prepare, signingJob } from "./payment/transaction.ts";
-import { demandOpen, demandRules, type Judged, personsOf } from "./rules.ts";
+import { demandOpen, demandRules, type Judged } from "./rules.ts";
 import { executionBody, walletBody } from "./show/show.ts";
 import { createKey, openWallet } from "./wallet.ts";
 
@@ -124,7 +124,7 @@ function commit(state: Founded, now: Now, it: Case, orders: readonly Order<OnCha
   const references = new Set(orders.map((order) => order.intent.reference));
   demand(references.size === orders.length, "REFERENCE_USED", "orders", "two intents carry one reference");
   const draft = emptyDraft();
-  const parts = judged.map(({ named, persons }) => prepare(state, now, draft, named, persons));
+  const parts = judged.map(({ named, keys }) => prepare(state, now, draft, named, keys));
   const ids = orders.map((order) => order.id);
   const id = jobId(parts, ids);
   const record = recordAt(now, { kind: "committed", job: id, parts, approvals: it.approvals });
@@ -153,7 +153,7 @@ function judgeOnChain<N extends Named & Pick<Resolved, "quotes" | "replaced">>(s
   const { id, intent } = named.order;
   const approvers = approversOf(it.given, { id, initiator: intent.initiator });
   demandRules(state, now, judgedOf(state, now, named, { approvers, stated: it.stated }));
-  return { named, persons: personsOf(approvers) };
+  return { named, keys: approvers.map(({ key }) => key) };
 }
 
 /** A payment, call or cancellation as the rules are asked about it. */

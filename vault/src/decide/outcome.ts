@@ -9,7 +9,7 @@ import { get, has } from "../state/map.ts";
 import { type Founded, isRetired, isSuspect, type JobPart, type JobState, jobAt, type State } from "../state/state.ts";
 import type { AccountKey, Effect, Input, JobId, KeyFault, Outcome } from "../types.ts";
 import { recordAt, refusal } from "./draft.ts";
-import { touchedBy } from "./payment/resolve.ts";
+import { restsOn } from "./payment/resolve.ts";
 import { holdsSlots, signingJob } from "./payment/transaction.ts";
 import { freezesOf } from "./rules.ts";
 import { signedBody, walletBody } from "./show/show.ts";
@@ -41,15 +41,17 @@ export function signed(state: State, { now, signed: id, result }: Extract<Input,
   return { records: [record], effects: [answer(id, signedBody(state, signedJob(job, transactions)))] };
 }
 
-/** What came after the commitment and holds its signature back: a halt, another version, a rejection or a freeze. */
+/** What came after the commitment and holds its signature back: a halt, another version, a rejection, the removal of a
+ *  key that it rests on, or a freeze. */
 function hindrance(state: State, job: JobState): { code: RefusalCode; field: string } | undefined {
   const { parts } = job;
   if (state.halted) return { code: "ROLLED_BACK", field: "vault" };
   if (isRetired(state)) return { code: "VAULT_RETIRED", field: "vault" };
   if (!parts.every((part) => holdsSlots(state, job, part))) return { code: "SLOT_TAKEN", field: "orders" };
   if (parts.some((part) => has(state.rejected, part.id))) return { code: "INTENT_REJECTED", field: "intent" };
-  const touched = parts.map(({ pay, persons }) => ({ ...touchedBy(state as Founded, pay), persons }));
-  const [freeze] = freezesOf(state, touched);
+  const touched = attempt(() => parts.map((part) => restsOn(state as Founded, part)));
+  if (!touched.ok) return touched;
+  const [freeze] = freezesOf(state, touched.value);
   return freeze && { code: "FROZEN", field: `freeze.${freeze.level}` };
 }
 

@@ -355,17 +355,15 @@ function withheld(state: State, id: Hash): State {
   return { ...state, jobs: set(state.jobs, id, job), pending: remove(state.pending, id) };
 }
 
-/** Whoever approved it anew is among its persons too. */
+/** It rests on the approvals that it was given anew, and on none from before. */
 function resumed(state: State, { job: id, approvals }: RecordOf<"resumed">): State {
-  const { boot } = state;
-  const book = state.book as Book;
+  const { boot, book } = state;
   const given = approvals.map((approval) => decode(Approval, decode(Signed, approval).body));
   const before = needJob(state, id);
   const parts = before.parts.map((part) => {
-    const fresh = given.filter(({ subject }) => subject === part.id).map(({ key }) => book.holders.get(key)?.person as string);
-    return { ...part, persons: [...new Set([...part.persons, ...fresh])] };
+    return { ...part, keys: given.filter(({ subject }) => subject === part.id).map(({ key }) => key) };
   });
-  const job: JobState = { ...before, parts, status: "committed", boot, rulebook: book.id };
+  const job: JobState = { ...before, parts, status: "committed", boot, rulebook: book?.id };
   return { ...state, jobs: set(state.jobs, id, job), pending: set(state.pending, id, true as const) };
 }
 

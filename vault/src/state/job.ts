@@ -33,7 +33,7 @@ const part: Codec<JobPart> = struct({
   nonce: number,
   rates: many(amount),
   counted: many(struct({ of: text(120), shares: many(share) })),
-  persons: many(slug),
+  keys: many(hash32),
   prices: many(struct({ asset: slug, price })),
   before: maybe(place),
   transaction: maybe(struct({ id: text(90), raw: bytes })),

@@ -20,7 +20,7 @@ import { demandNotAdverse } from "../evidence/facts.ts";
 import type { Quotes } from "../evidence/prices.ts";
 import { demandAllowed } from "../rules.ts";
 import { executionBody } from "../show/show.ts";
-import { aboutOf, type Named, resolveAgain, subjectOf, touchedBy } from "./resolve.ts";
+import { aboutOf, type Named, resolveAgain, restsOn, subjectOf } from "./resolve.ts";
 import { emptyDraft, jobId, prepare, quotesIn, signingJob } from "./transaction.ts";
 
 /** What stands in the intent's place on the chain. `first`: the job that its approvals were given for. */
@@ -42,7 +42,7 @@ export function reprice(state: Founded, now: Now, { intent: id, context }: Comma
   demand(context.index === named.from.index, "CONTEXT_INVALID", "context.index", `${newest.from} pays`);
   const quotes = quotesIn(newest);
   demandHarmless(state, now, { ...named, quotes }, newest);
-  const part = prepare(state, now, emptyDraft(), { ...named, context, replaced: newest, quotes }, newest.persons);
+  const part = prepare(state, now, emptyDraft(), { ...named, context, replaced: newest, quotes }, newest.keys);
   const made = { id: jobId([part], [id]), parts: [part] };
   return { records: [recordAt(now, { kind: "repriced", job: made.id, part })], effects: sign(made).effects };
 }
@@ -88,10 +88,10 @@ function demandHarmless(
   state: Founded,
   now: Now,
   { quotes, ...named }: Named & { readonly quotes: Quotes },
-  { persons, nonce }: JobPart,
+  part: JobPart,
 ): void {
-  const touched = { ...touchedBy(state, named.order.intent), persons };
+  const touched = restsOn(state, part);
   const requirements = demandAllowed(state, { subject: subjectOf(state, now, named, quotes), touched, quotes });
-  const about = aboutOf(state, named, nonce);
+  const about = aboutOf(state, named, part.nonce);
   for (const { id: rule, facts } of requirements) for (const need of facts) demandNotAdverse(state, need, { about, rule });
 }

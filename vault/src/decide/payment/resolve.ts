@@ -254,6 +254,11 @@ function movesTheSame(intent: IntentOf<"pay" | "call">, before: IntentOf<"pay" |
   return before.kind === "call" && intent.method === before.method && equal(intent.arguments, before.arguments);
 }
 
+/** What a commitment touches, with the persons whose keys it rests on. Fails: KEY_UNKNOWN when one was removed since. */
+export function restsOn(state: Founded, { pay, keys }: JobPart): Touched {
+  return { ...touchedBy(state, pay), persons: keys.map((key) => holderOf(state, key, "approvals").person) };
+}
+
 /** What it touches, apart from the persons. */
 export function touchedBy({ book, wallets }: Founded, intent: OnChain): Omit<Touched, "persons"> {
   if (intent.kind === "cancel") return { cancels: true };

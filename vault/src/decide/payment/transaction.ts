@@ -22,10 +22,10 @@ export function emptyDraft(): Draft {
   return { nonces: new Map(), spent: nothingSpent(), slots: new Set() };
 }
 
-/** The commitment's part for one intent that `persons` initiated and approved; takes nonce, limits and slots in `draft`.
+/** The commitment's part for one intent that `keys` initiated and approved; takes nonce, limits and slots in `draft`.
  *  Fails: TOO_MANY_OUTSTANDING, CONTEXT_INVALID, GAS_TOO_LOW, FEE_TOO_HIGH, LIMIT_EXCEEDED, FEE_TOO_LOW, SLOT_TAKEN;
  *  EFFECT_UNREADABLE, EFFECT_MISMATCH when builder and reader contradict each other. */
-export function prepare(state: Founded, now: Now, draft: Draft, it: Resolved, persons: readonly string[]): Part {
+export function prepare(state: Founded, now: Now, draft: Draft, it: Resolved, keys: readonly Hash[]): Part {
   const { order, context, chain, wallet, from, replaced, quotes } = it;
   const { nonce, unsigned, effect } = build(state, draft, it);
   const before = [...versionsOf(state, replaced)];
@@ -38,7 +38,7 @@ export function prepare(state: Founded, now: Now, draft: Draft, it: Resolved, pe
     family: chain.family,
     from: from.address,
     path: `${wallet.path}/0/${from.index}`,
-    ...{ unsigned, slots, nonce, counted, persons },
+    ...{ unsigned, slots, nonce, counted, keys },
     rates: ratesOf(context),
     prices: pricesIn(quotes),
   };
