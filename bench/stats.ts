@@ -29,7 +29,7 @@ export function mean(values: readonly number[]): number {
  *  the number of the call and returns something, so that it cannot be optimised away. */
 export function timeSideBySide<Name extends string>(
   works: Readonly<Record<Name, (call: number) => unknown>>,
-  { rounds = 15, roundMs = 20 }: { rounds?: number; roundMs?: number } = {},
+  { rounds = 15, roundMs = 100 }: { rounds?: number; roundMs?: number } = {},
 ): Record<Name, number> {
   const lanes = Object.entries<(call: number) => unknown>(works).map(([name, work]) => {
     return { name, work, calls: callsFor(work, roundMs), times: [] as number[] };

@@ -153,24 +153,26 @@ function set(bits: Bits, at: number): void {
  *  an allow does not match and all other rules do. A rule with a value matches no subject without one. An allow matches a
  *  dangerous call only when it names it. */
 export function matching(book: Book, subject: Subject): readonly Rule[] {
-  return candidates(book, subject).flatMap(({ rule }) => (withinValues(rule, subject.value) ? [rule] : []));
+  const found: Rule[] = [];
+  eachCandidate(book, subject, ({ rule }) => {
+    if (withinValues(rule, subject.value)) found.push(rule);
+  });
+  return found;
 }
 
-/** The rules whose conditions hold, whatever they say of the value. */
-export function candidates(book: Book, subject: Subject): readonly Indexed[] {
+/** Shows the rules whose conditions hold, whatever they say of the value. */
+export function eachCandidate(book: Book, subject: Subject, show: (one: Indexed) => void): void {
   const { rules, index } = book;
   const rows = index.map((dimension) => row(dimension, valuesIn(book, subject, dimension.name)));
   const isDangerous = subject.call !== undefined && subject.call.needed !== null;
-  const found: Indexed[] = [];
   for (let from = 0; from < rules.length; from += 32) {
     let word = rules.length - from < 32 ? (1 << (rules.length - from)) - 1 : -1;
     for (let at = 0; at < rows.length; at++) word &= (rows[at] as Bits)[from >>> 5] as number;
     for (; word !== 0; word &= word - 1) {
       const one = rules[from + 31 - Math.clz32(word & -word)] as Indexed;
-      if ((one.isWhole && !isDangerous) || holds(book, one.rule, subject)) found.push(one);
+      if ((one.isWhole && !isDangerous) || holds(book, one.rule, subject)) show(one);
     }
   }
-  return found;
 }
 
 /** What the index does not know of. */

@@ -2,7 +2,7 @@
  *  requirement binds, no matching allow refuses, order never matters. Source: DESIGN §4, docs/spec/rulebook.md. */
 import type { IntentKind } from "../signed/intent.ts";
 import type { Quorum, Requirement, Rule } from "../signed/rulebook.ts";
-import { type Book, candidates, type Subject, withinValues } from "./book.ts";
+import { type Book, eachCandidate, type Subject, withinValues } from "./book.ts";
 import { type Demand, fillsQuorum, groupsIn, groupsLeft, seatsLeft } from "./quorum.ts";
 
 /** Names of the rules that decided, and the requirements that bind. `unvalued`: a rule that nobody can judge before the value
@@ -22,12 +22,12 @@ export function judge(book: Book, subject: Subject): Judgement {
   const requirements: Requirement[] = [];
   const unvalued: Rule[] = [];
   const isUnvalued = subject.value === undefined && subject.amount !== undefined;
-  for (const { rule, id, effect, isValued } of candidates(book, subject)) {
+  eachCandidate(book, subject, ({ rule, id, effect, isValued }) => {
     if (isValued && isUnvalued) unvalued.push(rule);
-    else if (isValued && !withinValues(rule, subject.value)) continue;
+    else if (isValued && !withinValues(rule, subject.value)) return;
     else if (effect === "require") requirements.push(rule as Requirement);
     else (effect === "deny" ? denies : allows).push(id);
-  }
+  });
   const open = unvalued.find((rule) => rule.effect !== "allow" || allows.length === 0);
   return { denies, allows, requirements, unvalued: open?.id };
 }

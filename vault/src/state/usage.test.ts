@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { Calendar } from "@strongroom/core/signed/rulebook";
 import fc from "fast-check";
 import { WINDOW_BUCKETS } from "../limits.ts";
-import { add, newestBucket, rollingSpan, spanOf, subtract, unused, used } from "./usage.ts";
+import { add, fits, rollingSpan, spanOf, subtract, unused, used } from "./usage.ts";
 
 type Committed = { readonly at: number; readonly bucket: number; readonly amount: bigint };
 
@@ -33,7 +33,7 @@ test("a rolling window never counts less than the exact one, and forgets at most
         usage = add(usage, amount, span.bucket);
         committed.push({ at: lo, bucket: span.bucket, amount });
         assert.ok(usage.buckets.length <= WINDOW_BUCKETS + 2);
-        assert.equal(newestBucket(usage), span.bucket);
+        assert.deepEqual([usage.oldest, usage.newest], [usage.buckets[0]?.[0], span.bucket]);
       }
       const span = rollingSpan(window, lo);
       const back = committed.reduce((left, { amount, bucket }) => subtract(left, amount, bucket), usage);
@@ -43,13 +43,25 @@ test("a rolling window never counts less than the exact one, and forgets at most
   );
 });
 
+test("an amount fits exactly when the sum does", () => {
+  const near = (most: bigint) => fc.bigInt({ min: -2n, max: 2n }).map((by) => (most / 2n + by > 0n ? most / 2n + by : 0n));
+  const cases = fc.bigInt({ min: 0n, max: 1n << 80n }).chain((most) => {
+    const part = fc.oneof(near(most), fc.bigInt({ min: 0n, max: most + 2n }));
+    return fc.tuple(fc.constant(most), part, part);
+  });
+  const property = fc.property(cases, ([most, before, amount]) => {
+    assert.equal(fits(before, amount, { most, half: most / 2n }), before + amount <= most);
+  });
+  fc.assert(property, { numRuns: 2000 });
+});
+
 test("what one window counts goes when it is over", () => {
   const at = (lo: number) => rollingSpan(6400, lo);
   const usage = add(add(unused(true), 5n, at(1000).bucket), 7n, at(1050).bucket);
   assert.equal(used(usage, at(1050)), 12n);
   assert.equal(used(usage, at(7400)), 12n);
   assert.equal(used(usage, at(7500)), 0n);
-  assert.equal(newestBucket(unused(true)), 0);
+  assert.equal(unused(true).newest, 0);
 });
 
 test("a fixed window counts its own day, week or month and forgets the one before", () => {

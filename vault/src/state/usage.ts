@@ -10,8 +10,14 @@ import { WINDOW_BUCKETS } from "../limits.ts";
 
 type Buckets = readonly (readonly [number, bigint])[];
 /** `buckets`: number of the bucket and what was committed in it, ascending. `rolls`: whether older ones may count too. `sum`:
- *  of all buckets. */
-export type Usage = { readonly rolls: boolean; readonly buckets: Buckets; readonly sum: bigint };
+ *  of all buckets. `oldest`, `newest`: numbers of the first and last of them, 0 where there are none. */
+export type Usage = {
+  readonly rolls: boolean;
+  readonly buckets: Buckets;
+  readonly sum: bigint;
+  readonly oldest: number;
+  readonly newest: number;
+};
 
 /** The bucket of now, and the oldest one that still counts. */
 export type Span = { readonly bucket: number; readonly since: number };
@@ -30,16 +36,25 @@ export function rollingSpan(windowMs: number, lo: Time): Span {
 }
 
 export function usageOf(rolls: boolean, buckets: Buckets): Usage {
-  return { rolls, buckets, sum: buckets.reduce((sum, [, amount]) => sum + amount, 0n) };
+  return summed(
+    rolls,
+    buckets,
+    buckets.reduce((sum, [, amount]) => sum + amount, 0n),
+  );
+}
+
+function summed(rolls: boolean, buckets: Buckets, sum: bigint): Usage {
+  return { rolls, buckets, sum, oldest: buckets[0]?.[0] ?? 0, newest: buckets.at(-1)?.[0] ?? 0 };
 }
 
 /** A window in which nothing was committed. */
 export function unused(rolls: boolean): Usage {
-  return { rolls, buckets: [], sum: 0n };
+  return summed(rolls, [], 0n);
 }
 
 /** What still counts, in the measure of the limit. */
-export function used({ buckets, sum }: Usage, { since }: Pick<Span, "since">): bigint {
+export function used({ buckets, sum, oldest }: Usage, { since }: Pick<Span, "since">): bigint {
+  if (oldest >= since) return sum;
   let left = sum;
   for (const part of buckets) {
     if (part[0] >= since) break;
@@ -48,9 +63,13 @@ export function used({ buckets, sum }: Usage, { since }: Pick<Span, "since">): b
   return left;
 }
 
-/** The newest bucket in which something was committed; a later commitment never lies in an older one. */
-export function newestBucket({ buckets }: Usage): number {
-  return buckets.at(-1)?.[0] ?? 0;
+/** Whether `amount` on top of `before` stays within `most`. Two that are not above its `half` need no adding up. */
+export function fits(
+  before: bigint,
+  amount: bigint,
+  { most, half }: { readonly most: bigint; readonly half: bigint },
+): boolean {
+  return (before <= half && amount <= half) || before + amount <= most;
 }
 
 /** The usage with `amount` more in `bucket`, which is not older than the newest. What can never count again is dropped. */
@@ -58,7 +77,7 @@ export function add(usage: Usage, amount: bigint, bucket: number): Usage {
   const { rolls, buckets, sum } = forget(usage, usage.rolls ? bucket - WINDOW_BUCKETS - 1 : bucket);
   const last = buckets.at(-1);
   const added = last?.[0] === bucket ? buckets.with(-1, [bucket, last[1] + amount]) : [...buckets, [bucket, amount] as const];
-  return { rolls, buckets: added, sum: sum + amount };
+  return summed(rolls, added, sum + amount);
 }
 
 /** The usage without what is older than the bucket `oldest`. */
@@ -66,7 +85,7 @@ function forget(usage: Usage, oldest: number): Usage {
   const { rolls, buckets } = usage;
   const kept = buckets.findIndex(([bucket]) => bucket >= oldest);
   if (kept === 0) return usage;
-  return kept < 0 ? unused(rolls) : { rolls, buckets: buckets.slice(kept), sum: used(usage, { since: oldest }) };
+  return kept < 0 ? unused(rolls) : summed(rolls, buckets.slice(kept), used(usage, { since: oldest }));
 }
 
 /** The usage with `amount` less in `bucket`, if that is still there. */

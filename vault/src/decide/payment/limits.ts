@@ -7,7 +7,7 @@ import { worth } from "@strongroom/core/money/value";
 import type { Calendar, Level, Limit, Rulebook } from "@strongroom/core/signed/rulebook";
 import { get } from "../../state/map.ts";
 import type { Founded, JobPart } from "../../state/state.ts";
-import { newestBucket, type Span, spanOf, type Usage, used } from "../../state/usage.ts";
+import { fits, type Span, spanOf, type Usage, used } from "../../state/usage.ts";
 import type { Now } from "../../types.ts";
 import { demandQuote, type Quotes } from "../evidence/prices.ts";
 import { type Named, unitsOf } from "./resolve.ts";
@@ -65,8 +65,8 @@ export function countLimits(state: Founded, now: Now, spent: Spent, costed: Cost
 function countOne(use: Use, plan: Plan, { amount, back }: Weight, span: Span): Item<Item<Counted>["shares"]> {
   const { limit, name, rolls } = plan;
   const { usage, before } = useIn(use, plan, span);
-  if (before + amount > limit.most) exceeded(limit, before);
-  const bucket = usage === undefined ? span.bucket : Math.max(span.bucket, newestBucket(usage));
+  if (!fits(before, amount, plan)) exceeded(limit, before);
+  const bucket = usage === undefined ? span.bucket : Math.max(span.bucket, usage.newest);
   return { limit: name, amount, back, bucket, rolls };
 }
 
@@ -134,11 +134,7 @@ export function demandCounted(state: Founded, now: Now, costed: Costed, part: Jo
 /** The span of each limit at this time; limits with the same window share it. Fails: LIMIT_EXCEEDED as `spanIn`. */
 function spansAt({ book }: Founded, now: Now): (plan: Plan) => Span {
   const known: Span[] = [];
-  return ({ limit, window }) => {
-    const span = known[window] ?? spanIn(book, now, limit);
-    known[window] = span;
-    return span;
-  };
+  return ({ limit, window }) => (known[window] ??= spanIn(book, now, limit));
 }
 
 /** Fails: LIMIT_EXCEEDED when the calendar of a fixed window is not known for this time. */
@@ -154,14 +150,18 @@ function exceeded({ id, most }: Limit, taken: bigint): never {
   refuse("LIMIT_EXCEEDED", `limits.${id}`, `${taken} of ${most} are used in the window`);
 }
 
-/** A limit made ready for transactions that move the same assets. `name`: what its usage is kept under. `window`: the number of
- *  its window within the rulebook. `bits`: which of the movements it counts. */
+/** A limit made ready for transactions that move the same assets. `half`: of its most. `name`: what its usage is kept under.
+ *  `window`: the number of its window within the rulebook. `bits`: which of the movements it counts; `scale`: a number for
+ *  these and its measure, under which what it counts is worked out once. */
 type Plan = {
   readonly limit: Limit;
+  readonly most: bigint;
+  readonly half: bigint;
   readonly name: string;
   readonly window: number;
   readonly rolls: boolean;
   readonly bits: number;
+  readonly scale: number;
 };
 /** The limits of one level; of the level `asset`, those that count this one. */
 type Sheet = { readonly level: Level; readonly asset: string; readonly plans: readonly Plan[] };
@@ -184,7 +184,7 @@ function drawUp(limits: Rulebook["limits"], assets: readonly string[]): readonly
     if (level !== "asset") return [{ level, asset: "", plans }];
     return assets.map((asset, at) => {
       const mine = plans.filter(({ bits }) => bits & (1 << at));
-      return { level, asset, plans: mine.map((plan) => ({ ...plan, bits: 1 << at })) };
+      return { level, asset, plans: mine.map((plan) => ({ ...plan, ...scaled(plan.limit, 1 << at) })) };
     });
   });
 }
@@ -194,12 +194,20 @@ function plansOf(limits: Rulebook["limits"], moved: readonly string[]): readonly
     window.type === "rolling" ? `${window.ms}` : `${window.calendar}.${window.period}`,
   );
   const plans = limits.map((limit, number): Plan => {
-    const { id, measure, window, assets } = limit;
+    const { id, measure, window, assets, most } = limit;
     const bits = moved.reduce((all, asset, at) => (assets === "any" || assets.includes(asset) ? all | (1 << at) : all), 0);
     const time = times[number] as string;
-    return { limit, name: `${id}|${measure}|${time}`, window: times.indexOf(time), rolls: window.type === "rolling", bits };
+    const name = `${id}|${measure}|${time}`;
+    const rolls = window.type === "rolling";
+    return { limit, most, half: most / 2n, name, window: times.indexOf(time), rolls, ...scaled(limit, bits) };
   });
   return plans.filter(({ bits }) => bits !== 0);
+}
+
+const MEASURES: readonly Limit["measure"][] = ["amount", "value", "count"];
+
+function scaled({ measure }: Limit, bits: number): Pick<Plan, "bits" | "scale"> {
+  return { bits, scale: bits * MEASURES.length + MEASURES.indexOf(measure) };
 }
 
 /** What limits are counted for, under which their usage is kept as `of`. */
@@ -230,15 +238,10 @@ type Scale = { readonly moved: readonly Movement[]; readonly weigh: (plan: Plan)
 /** Limits that count the same are weighed once. Weighing fails: those of a price that a limit takes. */
 function scaleOf(costed: Costed): Scale {
   const moved = movements(costed);
-  const known: Record<Limit["measure"], Weight[]> = { amount: [], value: [], count: [] };
+  const known: Weight[] = [];
   return {
     moved,
-    weigh({ limit, bits }) {
-      const weights = known[limit.measure];
-      const weight = weights[bits] ?? weightOf(limit, costed, among(moved, bits));
-      weights[bits] = weight;
-      return weight;
-    },
+    weigh: ({ limit, bits, scale }) => (known[scale] ??= weightOf(limit, costed, among(moved, bits))),
   };
 }
 
