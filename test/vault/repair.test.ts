@@ -215,7 +215,10 @@ test("a journal that is older than its snapshot starts only after the ceremony, 
 });
 
 test("what fails in the middle leaves a journal that is suspected, and another process keeps the ceremony off", async (t) => {
-  const { data } = await made(t);
+  const { data, segment } = await made(t);
+  const damaged = await fs.readFile(segment(3));
+  damaged[damaged.length - 20] = (damaged.at(-20) ?? 0) ^ 1;
+  await fs.writeFile(segment(3), damaged);
   const boom = new Error("boom");
   const failing = { ...mind, repaired: () => assert.fail(boom) };
   await assert.rejects(
