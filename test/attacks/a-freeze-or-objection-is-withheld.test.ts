@@ -396,12 +396,14 @@ for (const gone of ["bob", "tom"]) {
     run();
     vault.hold = false;
     const { persons, groups } = book.document;
+    const asked = vault.held.splice(0);
     tighten(vault, {
       persons: persons.filter(({ id }) => id !== gone),
       groups: groups.map((group) => ({ ...group, members: group.members.filter((id) => id !== gone) })),
     });
     aside(vault, () => {
-      assert.deepEqual(codes(vault), ["KEY_UNKNOWN"], "the key store was asked before, and answers after");
+      vault.held.push(...asked);
+      assert.deepEqual(codes(vault), [], "the key store was asked before, and answers after");
       refused(vault, "WRONG_RULEBOOK", "resumed with what he had signed", run);
       refused(vault, "KEY_UNKNOWN", "signed by him once more", () => vault.run(pay, TWO));
       assert.equal(transactionsShown(vault, pay), 0, "the signature is not shown");
@@ -409,7 +411,7 @@ for (const gone of ["bob", "tom"]) {
     vault.hold = true;
     vault.restart();
     vault.hold = false;
-    assert.deepEqual(codes(vault), ["KEY_UNKNOWN"], "asked again by a start that comes after");
+    assert.deepEqual(vault.held, [], "a start that comes after asks for nothing");
   });
 }
 

@@ -9,7 +9,7 @@ import { decide, initiate } from "@strongroom/sdk/device/decision";
 import { makeFreeze, makeUnfreeze } from "@strongroom/sdk/device/make";
 import { openRequest } from "@strongroom/sdk/device/show";
 import { RICH } from "../world/chain.ts";
-import { furnish, openHouse, signerOf, type TestHouse, until } from "../world/house.ts";
+import { furnish, openHouse, say, signerOf, type TestHouse, until } from "../world/house.ts";
 import { askedFor, carriedOutAt, heldEther, type Payment, withheld } from "../world/worker.ts";
 import { demoRulebook, ETH } from "../world/world.ts";
 
@@ -130,7 +130,13 @@ test("what a freeze withholds stays set aside until its intent has expired", asy
   const { intent, approval } = await initiate(session, olga, makeFreeze(by, { level: "wallet", subject: "treasury" }));
   const freeze = { command: "execute", orders: [{ intent }], approvals: [approval], facts: [] } as const;
   assert.equal(await withheld(house, payment, freeze), "FROZEN");
-  assert.deepEqual(await carriedOut(payment), { is: "held" });
+  const attempt = await carriedOut(payment);
+  assert.deepEqual([attempt.is, attempt.is === "held" && attempt.refusal?.code], ["held", "APPROVAL_SPENT"]);
+  await say(house, payment.request.id, { by: "amy" });
+  await until("whoever looks is told who has to sign anew", async () => {
+    const { answer } = await house.as("admin").call("requests.get", { params: { id: payment.request.id } });
+    return answer?.code === "INITIATOR_MISSING";
+  });
   assert.equal(await heldEther(house), (under + 1n) * SET_ASIDE);
   await until("its time is over", async () => Date.now() > over + 100);
   await until("it is released", async () => {

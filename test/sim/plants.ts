@@ -169,7 +169,7 @@ export const PLANTS: readonly Plant[] = [
     name: "a key that was removed still stands for what is not signed yet",
     world: "a tightening and a weakening",
     promise: "a removal binds",
-    mind: { apply, decide: (state, input) => decide("signed" in input ? keysForgotten(state) : state, input) },
+    mind: seeing(keysForgotten),
   },
   {
     name: "a weakening does not wait",

@@ -3,8 +3,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { RefusalCode } from "../../core/src/errors.ts";
+import { Command } from "../../core/src/protocol/command.ts";
 import type { IntentOf } from "../../core/src/signed/intent.ts";
-import type { Rulebook } from "../../core/src/signed/rulebook.ts";
+import { encode } from "../../core/src/signed/object.ts";
+import { Rulebook } from "../../core/src/signed/rulebook.ts";
 import { get } from "../../vault/src/state/map.ts";
 import type { Answer, Effect, Job, KeyFault, KeySpec } from "../../vault/src/types.ts";
 import { device } from "../world/keys.ts";
@@ -241,7 +243,29 @@ function without({ persons, groups }: Rulebook, person: string): Pick<Rulebook, 
   };
 }
 
-test("the removal of a key that a commitment rests on holds its signature back; fresh approvals release it", () => {
+/** Has administrators tighten the rulebook at once; the answers. */
+function tighten(vault: MemoryVault, change: (book: Rulebook) => Partial<Rulebook>): Answer[] {
+  const rulebook = world.signValue(
+    Rulebook,
+    world.nextRulebook(bookOf(vault), change(bookOf(vault).document)),
+    KEYS.ada,
+    KEYS.ben,
+  );
+  const command = encode(Command, world.command({ command: "rulebook", rulebook, approvals: [] }));
+  return vault.feed({ now: vault.now, command });
+}
+
+/** What a rulebook that comes between commitment and signature brings: whoever waits is told so, or gets his signature. */
+function between(vault: MemoryVault, job: Job, change: (book: Rulebook) => Partial<Rulebook>): RefusalCode | "OK" {
+  const [adopted, told, ...more] = tighten(vault, change);
+  assert.deepEqual([adopted?.code, more.length], ["OK", 0]);
+  if (told === undefined) return arrive(vault, job)[0]?.code as RefusalCode | "OK";
+  assert.deepEqual([told.to, told.field, kinds(vault).at(-1)], [job.id, "approvals", "withheld"]);
+  assert.deepEqual(arrive(vault, job), []);
+  return told.code;
+}
+
+test("the removal of a key that a commitment rests on withholds it; fresh approvals release it", () => {
   const amys = [KEYS.amy, device("amy's tablet")].map(keyOf);
   const keep = (book: Rulebook, at: number) => {
     return book.persons.map((person) => (person.id === "amy" ? { ...person, keys: [amys[at] as (typeof amys)[0]] } : person));
@@ -259,23 +283,108 @@ test("the removal of a key that a commitment rests on holds its signature back; 
     }));
     const intent = payment(vault);
     const job = hold(vault, intent);
-    adopt(vault, change);
-    assert.equal(arrive(vault, job)[0]?.code, code, who);
+    assert.equal(between(vault, job, change), code, who);
     if (who !== "an approver") continue;
     const released = execution(must(vault.run(intent, [KEYS.amy, KEYS.carl])));
     assert.deepEqual([released.job, released.state], [job.id, "signed"]);
+    must(vault.send(world.reprice(intent, bumped())));
   }
 });
 
-test("a cancellation is held back by the removal of a key too, and another one takes its place", () => {
+test("a key that was removed and enrolled again, or that is another person's now, brings no approval back", () => {
+  const again = vaultWith();
+  const { persons, groups } = bookOf(again).document;
+  const first = hold(again, payment(again));
+  assert.equal(
+    between(again, first, (book) => without(book, "bob")),
+    "KEY_UNKNOWN",
+  );
+  adopt(again, () => ({ persons, groups }));
+  assert.deepEqual(arrive(again, first), []);
+  refused(again, "INITIATOR_MISSING", () => again.send(world.execute([payment(again)], [])));
+  const renamed = vaultWith();
+  const second = hold(renamed, payment(renamed));
+  must(renamed.run(freezeBy(renamed, { level: "person", subject: "bob" }), []));
+  const name = (id: string) => (id === "bob" ? "robert" : id);
+  adopt(renamed, (book) => ({
+    persons: book.persons.map((person) => ({ ...person, id: name(person.id) })),
+    groups: book.groups.map((group) => ({ ...group, members: group.members.map(name) })),
+  }));
+  assert.deepEqual(arrive(renamed, second), []);
+});
+
+test("a cancellation is withheld by the removal of a key too, and another one takes its place", () => {
   const vault = vaultWith();
   const first = payment(vault);
   must(send(vault, first));
   const job = hold(vault, cancelOf(vault, first));
-  adopt(vault, (book) => without(book, "tom"));
-  told(vault, job, "KEY_UNKNOWN");
+  assert.equal(
+    between(vault, job, (book) => without(book, "tom")),
+    "KEY_UNKNOWN",
+  );
   const again = cancelOf(vault, first, { reference: "cancelled by tina", initiator: KEYS.tina.id });
   assert.equal(execution(vault.run(again, [KEYS.amy, KEYS.bob], { context: bumped(24n) })).state, "signed");
+});
+
+const [BY_BOB, BY_CARL] = [
+  [KEYS.amy, KEYS.bob],
+  [KEYS.amy, KEYS.carl],
+];
+
+/** Two payments at once, the first approved by amy and bob, the second by amy and carl; kept back. `again`: withheld by a
+ *  freeze in between, and approved anew by the same. */
+function holdBoth(vault: MemoryVault, again: boolean): { readonly batch: readonly IntentOf<"pay">[]; readonly job: Job } {
+  const batch = ["first", "second"].map((reference) => payment(vault, { reference }));
+  const run = () => {
+    const approvals = batch.flatMap((intent, at) => world.approveAll(vault.ground(), intent, at === 0 ? BY_BOB : BY_CARL));
+    vault.hold = true;
+    assert.equal(vault.send(world.execute(batch, approvals)).detail, "waiting");
+    vault.hold = false;
+    return jobIn(vault.held.splice(0));
+  };
+  const job = run();
+  if (!again) return { batch, job };
+  const frozen = freezeBy(vault);
+  must(vault.run(frozen, []));
+  told(vault, job, "FROZEN");
+  must(thaw(vault, frozen));
+  return { batch, job: run() };
+}
+
+test("each part of a command rests on its own approvers, and all of it waits for each of them", () => {
+  for (const again of [false, true]) {
+    for (const gone of ["bob", "carl"]) {
+      const vault = vaultWith();
+      const { job } = holdBoth(vault, again);
+      assert.equal(
+        between(vault, job, (book) => without(book, gone)),
+        "KEY_UNKNOWN",
+      );
+      const other = vaultWith();
+      const both = holdBoth(other, again);
+      must(other.run(freezeBy(other, { level: "person", subject: gone, reference: "late" }, KEYS.otto), []));
+      told(other, both.job, "FROZEN");
+    }
+    for (const [at, gone, code] of [
+      [0, "carl", "OK"],
+      [1, "carl", "KEY_UNKNOWN"],
+      [1, "bob", "OK"],
+      [0, "bob", "KEY_UNKNOWN"],
+    ] as const) {
+      const vault = vaultWith();
+      const { batch, job } = holdBoth(vault, again);
+      must(arrive(vault, job)[0] as Answer);
+      vault.hold = true;
+      vault.send(world.reprice(batch[at] as IntentOf<"pay">, bumped()));
+      vault.hold = false;
+      const dearer = jobIn(vault.held.splice(0));
+      assert.equal(
+        between(vault, dearer, (book) => without(book, gone)),
+        code,
+        `part ${at} without ${gone}`,
+      );
+    }
+  }
 });
 
 test("what was resumed rests on the approvals that it was given anew, and is held back by their persons alone", () => {

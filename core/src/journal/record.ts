@@ -49,7 +49,11 @@ const Part = record({
   nonce: field(7, uint(), "the chain's own exclusive number"),
   rates: field(8, list(amount, 4), "fee rates, which a replacement must exceed"),
   counted: field(9, list(Counted, 64), "what it adds to the limits"),
-  keys: field(11, list(hash32, 256, 1), "who initiated and approved it; removing one, or freezing its person, holds it back"),
+  keys: field(
+    11,
+    list(hash32, 256, 1),
+    "who initiated and approved it; taking one away, or freezing its person, holds it back",
+  ),
   prices: field(
     12,
     list(record({ asset: field(0, slug, "asset"), price: field(1, Price, "its price") }), 2),

@@ -50,11 +50,15 @@ import {
 } from "./store.ts";
 
 /** What came of an attempt. `over`: the request was withdrawn or has ended meanwhile. `refused`: the vault's answer, with
- *  nothing left reserved. `short`: the position does not cover it. */
+ *  nothing left reserved. `held`: it stays reserved, because the vault has committed itself; `refusal`: why it does not sign.
+ *  `short`: the position does not cover it. */
 export type Attempt =
-  | { readonly is: "signed" | "held" | "over" }
-  | { readonly is: "refused"; readonly refusal: Receipt; readonly explained: Explanation }
+  | { readonly is: "signed" | "over" }
+  | ({ readonly is: "held" } & Partial<Refused>)
+  | ({ readonly is: "refused" } & Refused)
   | { readonly is: "short"; readonly detail: string };
+
+type Refused = { readonly refusal: Receipt; readonly explained: Explanation };
 
 type Payment = Pick<Content, "approvals" | "facts"> & { readonly request: RequestRow; readonly intent: OnChain };
 
@@ -296,7 +300,10 @@ async function giveUp(house: Acting, execution: ExecutionRow, answered: Answered
   const isWithheld = shown.code === "OK" && progressOf(shown.body, request)?.state === "withheld";
   // What was withheld is never given out for an intent that is over.
   if (isWithheld && isOver(refusal.code, refusal.field)) return abort(house, execution, answered);
-  if (shown.code === "OK") return keepSigned(house, execution, { receipt: shown, explained });
+  if (shown.code === "OK") {
+    const kept = await keepSigned(house, execution, { receipt: shown, explained });
+    return kept.is === "held" ? { ...kept, refusal, explained } : kept;
+  }
   // A vault that is overloaded or has stopped does not say so.
   return shown.code === "INTENT_UNKNOWN" ? abort(house, execution, answered) : { is: "held" };
 }

@@ -205,7 +205,12 @@ async function carryOut(house: Acting, id: string): Promise<Done> {
     const attempt = await carryToChain(house, payment, explained);
     if (attempt.is === "short") return noteShort(house, request, attempt.detail);
     if (attempt.is === "refused") return refused(house, { request, approvals, ...attempt });
-    return attempt.is === "held" ? { again: new Date(house.now() + limits.askAgainMs) } : "done";
+    if (attempt.is !== "held") return "done";
+    const { refusal } = attempt;
+    // What is set aside ends with the vault's commitment, not with what it says of one attempt.
+    const isPassing = refusal !== undefined && ["open", "wait"].includes(meaningOf(refusal.code, refusal.field));
+    if (isPassing) await noteRefusal(house, request, refusal, attempt.explained);
+    return { again: new Date(house.now() + limits.askAgainMs) };
   }
   const explained = await explain(house, { request, approvals, facts });
   const orders = [{ intent: request.intent }];

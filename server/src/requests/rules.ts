@@ -105,7 +105,8 @@ export type DecisionColumns = {
 };
 
 /** The approval of a stored decision, or null when it is not signed, is about another request, or the columns say something
- *  else. A key that was removed since cannot be checked any more; what it signed does not count. */
+ *  else. A key that was removed since cannot be checked any more, and one that is another person's by now was his under an earlier
+ *  rulebook; what they signed does not count. */
 export function approvalOf(
   row: DecisionColumns,
   book: Book,
@@ -121,8 +122,9 @@ export function approvalOf(
   if (!same || signatures[0]?.key !== approval.key) return null;
   const holder = book.holders.get(approval.key);
   if (holder === undefined) return { approval, enrolled: false };
-  const signed = holder.person === row.person && openByPerson(Approval, row.approval, book) !== null;
-  return signed ? { approval, enrolled: true } : null;
+  const isHis = holder.person === row.person;
+  const signed = (isHis || approval.rulebook !== book.id) && openByPerson(Approval, row.approval, book) !== null;
+  return signed ? { approval, enrolled: isHis } : null;
 }
 
 /** Whether two submissions of one intent are the same request. */

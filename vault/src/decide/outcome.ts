@@ -41,17 +41,15 @@ export function signed(state: State, { now, signed: id, result }: Extract<Input,
   return { records: [record], effects: [answer(id, signedBody(state, signedJob(job, transactions)))] };
 }
 
-/** What came after the commitment and holds its signature back: a halt, another version, a rejection, the removal of a
- *  key that it rests on, or a freeze. */
+/** What came after the commitment and holds its signature back: a halt, another version, a rejection or a freeze. */
 function hindrance(state: State, job: JobState): { code: RefusalCode; field: string } | undefined {
   const { parts } = job;
   if (state.halted) return { code: "ROLLED_BACK", field: "vault" };
   if (isRetired(state)) return { code: "VAULT_RETIRED", field: "vault" };
   if (!parts.every((part) => holdsSlots(state, job, part))) return { code: "SLOT_TAKEN", field: "orders" };
   if (parts.some((part) => has(state.rejected, part.id))) return { code: "INTENT_REJECTED", field: "intent" };
-  const touched = attempt(() => parts.map((part) => restsOn(state as Founded, part)));
-  if (!touched.ok) return touched;
-  const [freeze] = freezesOf(state, touched.value);
+  const touched = parts.map((part) => restsOn(state as Founded, part));
+  const [freeze] = freezesOf(state, touched);
   return freeze && { code: "FROZEN", field: `freeze.${freeze.level}` };
 }
 

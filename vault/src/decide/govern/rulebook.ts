@@ -13,11 +13,11 @@ import { challengeOf, decode, encode, idOf, Signed } from "@strongroom/core/sign
 import { type Key, Rulebook } from "@strongroom/core/signed/rulebook";
 import { renderChange } from "@strongroom/core/text/change";
 import { textHash } from "@strongroom/core/text/render";
-import { has } from "../../state/map.ts";
+import { entries, get, has } from "../../state/map.ts";
 import { hashAt } from "../../state/positions.ts";
-import type { Founded, State, Waiting } from "../../state/state.ts";
+import type { Founded, JobState, State, Waiting } from "../../state/state.ts";
 import type { Now, Outcome } from "../../types.ts";
-import { ok, recordAt } from "../draft.ts";
+import { ok, recordAt, refusal } from "../draft.ts";
 import { readApprovals } from "../evidence/approvals.ts";
 import { demandSignature } from "../evidence/verify.ts";
 
@@ -188,15 +188,37 @@ export function changeRulebook(state: Founded, now: Now, command: CommandOf<"rul
   demand(!has(state.vetoed, next.id), "RULEBOOK_VETOED", "rulebook", "an administrator has vetoed it");
   const signers = demandAgreed(administrators(state.book), next, document.governance.threshold);
   checkRulebook(next.value);
-  if (onlyTightens(document, next.value)) return adopt(now, { rulebook: command.rulebook, approvals: [] });
+  if (onlyTightens(document, next.value)) return adopt(state, now, next, { rulebook: command.rulebook, approvals: [] });
   if (state.waiting?.book.id !== next.id) return propose(now, { command, next, delayMs: document.governance.delayMs });
   demandWaited(state, now, { command, signers, waiting: state.waiting });
-  return adopt(now, command);
+  return adopt(state, now, next, command);
 }
 
-/** `approvals`: those that were asked for and checked. */
-function adopt(now: Now, { rulebook, approvals }: Pick<CommandOf<"rulebook">, "rulebook" | "approvals">): Outcome {
-  return { records: [recordAt(now, { kind: "adopted", rulebook, approvals })], effects: [ok()] };
+/** `approvals`: those that were asked for and checked. What is committed and rests on a key that leaves its person is withheld
+ *  in the same breath, so that no later rulebook brings its approval back. */
+function adopt(
+  state: Founded,
+  now: Now,
+  { value }: Read,
+  { rulebook, approvals }: Pick<CommandOf<"rulebook">, "rulebook" | "approvals">,
+): Outcome {
+  const voided = voidedBy(state, openBook(value));
+  const withheld = voided.map(({ job }) => recordAt(now, { kind: "withheld", job }));
+  const told = voided.map(({ job, person }) => {
+    const detail = `a key of ${person} that approved it was taken from him; all approve it anew, or it is cancelled`;
+    return refusal("KEY_UNKNOWN", { to: job, field: "approvals", detail });
+  });
+  return { records: [recordAt(now, { kind: "adopted", rulebook, approvals }), ...withheld], effects: [ok(), ...told] };
+}
+
+/** The jobs to be signed that rest on a key which is not its person's any more in `next`. */
+function voidedBy({ book, jobs, pending }: Founded, next: Book): readonly { readonly job: Hash; readonly person: string }[] {
+  return [...entries(pending)].flatMap(([id]) => {
+    const { id: job, parts } = get(jobs, id) as JobState;
+    const persons = parts.flatMap(({ keys }) => keys.map((key) => [key, book.holders.get(key)?.person as string] as const));
+    const gone = persons.find(([key, person]) => next.holders.get(key)?.person !== person);
+    return gone === undefined ? [] : [{ job, person: gone[1] }];
+  });
 }
 
 function propose(

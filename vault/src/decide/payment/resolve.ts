@@ -6,7 +6,7 @@ import type { Call } from "@strongroom/core/chain/types";
 import { demand, refuse } from "@strongroom/core/errors";
 import { worth } from "@strongroom/core/money/value";
 import type { EvmContext } from "@strongroom/core/protocol/command";
-import type { Asset, ChainEntry, Subject } from "@strongroom/core/rulebook/book";
+import type { Asset, ChainEntry, Holder, Subject } from "@strongroom/core/rulebook/book";
 import type { Entry } from "@strongroom/core/signed/entry";
 import { SUBJECT } from "@strongroom/core/signed/fact";
 import type { Intent, IntentOf } from "@strongroom/core/signed/intent";
@@ -254,9 +254,9 @@ function movesTheSame(intent: IntentOf<"pay" | "call">, before: IntentOf<"pay" |
   return before.kind === "call" && intent.method === before.method && equal(intent.arguments, before.arguments);
 }
 
-/** What a commitment touches, with the persons whose keys it rests on. Fails: KEY_UNKNOWN when one was removed since. */
+/** What a commitment that is signed or to be signed touches, with the persons whose keys it rests on. */
 export function restsOn(state: Founded, { pay, keys }: JobPart): Touched {
-  return { ...touchedBy(state, pay), persons: keys.map((key) => holderOf(state, key, "approvals").person) };
+  return { ...touchedBy(state, pay), persons: keys.map((key) => (state.book.holders.get(key) as Holder).person) };
 }
 
 /** What it touches, apart from the persons. */
