@@ -105,8 +105,8 @@ export type DecisionColumns = {
 };
 
 /** The approval of a stored decision, or null when it is not signed, is about another request, or the columns say something
- *  else. A key that was removed since cannot be checked any more, and one that is another person's by now was his under an earlier
- *  rulebook; what they signed does not count. */
+ *  else. A key that was removed since cannot be checked any more, and one that is another person's by now was his under an
+ *  earlier rulebook; what they signed does not count. */
 export function approvalOf(
   row: DecisionColumns,
   book: Book,
