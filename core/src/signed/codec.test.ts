@@ -200,7 +200,7 @@ test("an offset is shown as minutes and written 1,440 higher", () => {
   offset.write(out, -90);
   assert.equal(offset.read(new Reader(out.done())), -90);
   assert.deepEqual([offset.toJson(-90), offset.fromJson(-1440), offset.fromJson(1440)], [-90, -1440, 1440]);
-  for (const wrong of [-1441, 1441, "60", 0.5]) {
+  for (const wrong of [1e-20, -1441, 1441, "60", 0.5]) {
     const refused = attempt(() => offset.fromJson(wrong));
     assert.ok(!refused.ok && refused.code === "BAD_VALUE", String(wrong));
   }

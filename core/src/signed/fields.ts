@@ -26,7 +26,8 @@ export const offset: Shape<number> = {
   write: (out, value) => ahead.write(out, value + 1_440),
   read: (from) => ahead.read(from) - 1_440,
   toJson: (value) => value,
-  fromJson: (json) => ahead.fromJson(typeof json === "number" ? json + 1_440 : json) - 1_440,
+  // A sum of floating point would round what is no integer into one.
+  fromJson: (json) => ahead.fromJson(Number.isInteger(json) ? (json as number) + 1_440 : json) - 1_440,
 };
 /** Days of the week, as ISO 8601 numbers them. */
 export const weekday = choice({ monday: 1, tuesday: 2, wednesday: 3, thursday: 4, friday: 5, saturday: 6, sunday: 7 });
