@@ -3,59 +3,14 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import { test } from "node:test";
-import { publicKeyOf, sampleRulebook } from "../../test/sample.ts";
-import { toHex } from "../bytes.ts";
+import { documentOf, examplesIn, type Fields } from "../../test/page.ts";
 import { attempt } from "../errors.ts";
-import type { Json } from "../signed/codec.ts";
-import { Rulebook } from "../signed/rulebook.ts";
 import { type Book, openBook, type Subject } from "./book.ts";
 import { checkRulebook } from "./check.ts";
 import { judge, quorumMet } from "./judge.ts";
 import { NOTHING, OPEN } from "./open.ts";
 
-const page = fs.readFileSync(new URL("../../../docs/spec/rulebook.md", import.meta.url), "utf8");
-
-type Fields = { readonly [name: string]: Json };
-/** An example with what the page says of it: a refusal, or rows of a table. */
-type Example = {
-  readonly fields: Fields;
-  readonly refusal: string | null;
-  readonly rows: readonly (readonly [string, string])[];
-};
-
-const examples = [...page.matchAll(/```json\n(.*?)\n```\n(.*?)(?=```json|\n#|$)/gs)].map(
-  ([, json = "", after = ""]): Example => {
-    const [, code, field] = /^Refused: `(\w+)` at `([\w.-]+)`$/m.exec(after) ?? [];
-    const rows = [...after.matchAll(/^\| `([{[].*?[}\]])` \| (.*?) \|$/gm)].map(
-      ([, it = "", says = ""]) => [it, says] as const,
-    );
-    return { fields: JSON.parse(json) as Fields, refusal: code === undefined ? null : `${code} ${field}`, rows };
-  },
-);
-
-/** What the examples leave out: open conditions, demands of nothing, public keys. */
-const FILLED: { readonly [section: string]: (item: Fields, id: string) => Fields } = {
-  rules: (item) => ({ ...(OPEN as Fields), ...(item["effect"] === "require" ? (NOTHING as Fields) : {}), ...item }),
-  sources: (item, id) => ({ publicKey: toHex(publicKeyOf(id)), ...item }),
-  persons: (item, id) => ({
-    ...item,
-    keys: (item["keys"] as Fields[]).map((key, at) => ({ publicKey: toHex(publicKeyOf(`${id} ${at}`)), ...key })),
-  }),
-};
-
-/** The small rulebook with an example on top: its rules and limits in place of those; other items with an id are added, in
- *  place of one with the same. */
-function documentOf(fields: Fields): Rulebook {
-  const base = Rulebook.shape.toJson(sampleRulebook()) as Fields;
-  const merged = Object.entries(fields).map(([section, value]) => {
-    if (!Array.isArray(value)) return [section, value];
-    const items = value.map((item) => (FILLED[section] ?? ((same) => same))(item as Fields, String((item as Fields)["id"])));
-    if (section === "rules" || section === "limits") return [section, items];
-    const ids = new Set(items.map(({ id }) => id));
-    return [section, [...items, ...(base[section] as Fields[]).filter(({ id }) => !ids.has(id as string))]];
-  });
-  return Rulebook.shape.fromJson({ ...base, ...Object.fromEntries(merged) });
-}
+const examples = examplesIn(fs.readFileSync(new URL("../../../docs/spec/rulebook.md", import.meta.url), "utf8"));
 
 function subjectOf(text: string): Subject {
   const { amount, value, when, ...rest } = JSON.parse(text) as { [name: string]: string } & { when?: [string, string] };
