@@ -1,12 +1,17 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import * as schema from "./schema.ts";
 import { withTables } from "./spec.ts";
 
 const page = readFileSync(new URL("../docs/spec/objects.md", import.meta.url), "utf8");
 
 test("the tables in docs/spec/objects.md are those of the code", () => {
   assert.equal(withTables(page) === page, true, "run: node tools/spec.ts");
+});
+
+test("docs/rulebook.schema.json is that of the code", () => {
+  assert.equal(readFileSync(schema.PAGE, "utf8") === schema.written(), true, "run: node tools/spec.ts");
 });
 
 test("a page that lacks a field is noticed", () => {

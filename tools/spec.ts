@@ -1,5 +1,5 @@
-/** Writes the field tables of docs/spec/objects.md from the tables in the code: `node tools/spec.ts`. A test fails while the
- *  two differ. Everything outside of the markers is written by hand. */
+/** Writes the field tables of docs/spec/objects.md and docs/rulebook.schema.json from the tables in the code:
+ *  `node tools/spec.ts`. A test fails while they differ. What the page has outside of its markers is written by hand. */
 import fs from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Leaf } from "@strongroom/core/audit/leaf";
@@ -9,7 +9,6 @@ import { ExplanationBody } from "@strongroom/core/protocol/explanation";
 import { Approval } from "@strongroom/core/signed/approval";
 import { Attestation } from "@strongroom/core/signed/attestation";
 import { Checkpoint } from "@strongroom/core/signed/checkpoint";
-import type { Shape } from "@strongroom/core/signed/codec";
 import { Entry } from "@strongroom/core/signed/entry";
 import { Fact } from "@strongroom/core/signed/fact";
 import { time } from "@strongroom/core/signed/fields";
@@ -20,6 +19,7 @@ import { type Kind, Signed } from "@strongroom/core/signed/object";
 import { Receipt } from "@strongroom/core/signed/receipt";
 import { Rulebook } from "@strongroom/core/signed/rulebook";
 import type { Line } from "@strongroom/core/signed/table";
+import * as schema from "./schema.ts";
 
 const { Command, StatusBody, ExecutionBody, FreezeBody, DelayBody, GivenUpBody, WalletBody, CheckpointBody, ProtectionsBody } =
   protocol;
@@ -54,7 +54,7 @@ const BEGIN = "<!-- tables: begin (written by tools/spec.ts) -->";
 const END = "<!-- tables: end -->";
 const PAGE = fileURLToPath(new URL("../docs/spec/objects.md", import.meta.url));
 
-type Node = Shape<unknown> & { readonly lines?: readonly Line[]; readonly kinds?: ReadonlyMap<string, readonly Line[]> };
+type Node = schema.Node;
 /** A map that has a table of its own further down, by the path that leads to it. */
 type Below = { readonly path: string; readonly shape: Node };
 
@@ -128,4 +128,7 @@ function shortened(words: string): string {
   return words === time.words ? "time" : words;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) fs.writeFileSync(PAGE, withTables(fs.readFileSync(PAGE, "utf8")));
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  fs.writeFileSync(PAGE, withTables(fs.readFileSync(PAGE, "utf8")));
+  fs.writeFileSync(schema.PAGE, schema.written());
+}

@@ -34,7 +34,9 @@ async function readBook(path: string): Promise<Book> {
 export const rulebookLint: Verb = {
   name: "rulebook lint",
   takes: "FILE",
-  what: "check a rulebook in JSON; tell what is rarely meant: rules without effect, gaps, what one person can do alone",
+  what:
+    "check a rulebook in JSON (its layout: docs/rulebook.schema.json); tell what is rarely meant: rules without effect, " +
+    "gaps, what one person can do alone",
   options: {},
   examples: ["rulebook lint next.json"],
   async run(context) {
