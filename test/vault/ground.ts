@@ -139,3 +139,9 @@ export function reject(vault: MemoryVault, intent: Intent, by: Device = KEYS.amy
   const approval = world.approve(vault.ground(), intent, { key: by, decision: "reject" });
   return vault.send(world.command({ command: "object", approval }));
 }
+
+/** The first address of a wallet. */
+export function addressOf(vault: MemoryVault, wallet: string): string {
+  const answer = must(vault.send(world.command({ command: "address", wallet, index: 0 })));
+  return (/0x[0-9a-fA-F]{40}/.exec(Buffer.from(answer.body).toString("latin1")) as RegExpExecArray)[0];
+}

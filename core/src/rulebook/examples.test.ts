@@ -3,14 +3,17 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import { test } from "node:test";
-import { documentOf, examplesIn, type Fields } from "../../test/page.ts";
+import { changed, type Example, examplesIn, type Fields, jsonOf } from "../../test/page.ts";
 import { attempt } from "../errors.ts";
+import { type Requirement, Rulebook } from "../signed/rulebook.ts";
 import { type Book, openBook, type Subject } from "./book.ts";
+import { onlyTightens } from "./change.ts";
 import { checkRulebook } from "./check.ts";
-import { judge, quorumMet } from "./judge.ts";
-import { NOTHING, OPEN } from "./open.ts";
+import { type Approver, judge, quorumMet } from "./judge.ts";
 
 const examples = examplesIn(fs.readFileSync(new URL("../../../docs/spec/rulebook.md", import.meta.url), "utf8"));
+
+const documentOf = (fields: Fields): Rulebook => Rulebook.shape.fromJson(jsonOf(fields));
 
 function subjectOf(text: string): Subject {
   const { amount, value, when, ...rest } = JSON.parse(text) as { [name: string]: string } & { when?: [string, string] };
@@ -49,29 +52,35 @@ test("every example of the page is decoded and checked", (t) => {
   t.diagnostic(`count: rulebook page: ${examples.length} examples checked`);
 });
 
-test("every action of the page is judged as it says", (t) => {
-  let count = 0;
-  for (const { fields, rows } of examples) {
-    const book = rows.length === 0 ? null : openBook(documentOf(fields));
-    for (const [it, says] of rows) {
-      const [, fills, id] = /^(fills|does not fill) `([\w-]+)`$/.exec(says) ?? [];
-      const rule = book?.document.rules.find((one) => one.id === id);
-      if (fills !== undefined && book !== null && rule?.effect === "require") {
-        const approvers = (JSON.parse(it) as string[]).map((person) => ({ person, class: "device" as const }));
-        assert.equal(quorumMet(book, rule, { initiator: "tom", approvers }) ? "fills" : "does not fill", fills, it);
-      } else assert.equal(sorted(wordsOf(book as Book, subjectOf(it))), sorted(says), it);
-      count += 1;
+/** What the page says of a row, in the code's own judgement; null when a vault has to say it (test/vault). */
+function judged({ fields, asked }: Example, it: string, says: string): string | null {
+  const book = openBook(documentOf(fields));
+  if (asked === "action") return sorted(wordsOf(book, subjectOf(it)));
+  if (asked === "approvers") {
+    const [, id = ""] = /`([\w-]+)`$/.exec(says) ?? [];
+    const rule = book.document.rules.find((one) => one.id === id) as Requirement;
+    const approvers = (JSON.parse(it) as string[]).map((approver): Approver => {
+      const [person = "", served] = approver.split(" with ");
+      return { person, class: served === undefined ? "device" : "served" };
+    });
+    return `${quorumMet(book, rule, { initiator: "tom", approvers }) ? "fills" : "does not fill"} \`${id}\``;
+  }
+  if (asked !== "change") return null;
+  const next = Rulebook.shape.fromJson({ ...changed(jsonOf(fields), JSON.parse(it) as Fields), epoch: 2 });
+  checkRulebook(next);
+  return onlyTightens(book.document, next) ? "holds at once" : "waits";
+}
+
+test("every action, every approval and every change of the page is judged as it says", (t) => {
+  const count: { [asked: string]: number } = {};
+  for (const example of examples) {
+    for (const [it, says] of example.rows) {
+      const found = judged(example, it, says);
+      if (found !== null) assert.equal(found, example.asked === "action" ? sorted(says) : says, it);
+      if (found !== null) count[`${example.asked}`] = (count[`${example.asked}`] ?? 0) + 1;
     }
   }
-  assert.ok(count >= 30);
-  t.diagnostic(`count: rulebook page: ${count} judgements`);
-});
-
-test("every condition and demand of the language is in an example", () => {
-  const used = new Set(examples.flatMap(({ fields }) => (fields["rules"] as Fields[] | undefined)?.flatMap(Object.keys) ?? []));
-  const conditions = Object.keys(OPEN);
-  const demands = Object.keys(NOTHING).filter((name) => name !== "effect");
-  const limited = ["amountFrom", "valueFrom", "valueTo", "approvalLifeMs", "quorum"];
-  const plain = new Set(["destinations", "initiatorCounts", "servedCounts"]);
-  for (const name of [...conditions, ...demands, ...limited]) assert.ok(used.has(name) || plain.has(name), name);
+  const { action = 0, approvers = 0, change = 0 } = count;
+  assert.ok(action >= 30 && approvers >= 12 && change >= 10, JSON.stringify(count));
+  t.diagnostic(`count: rulebook page: ${action} actions, ${approvers} approvals, ${change} changes judged`);
 });

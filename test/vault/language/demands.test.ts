@@ -10,7 +10,7 @@ import { device, someHash } from "../../world/keys.ts";
 import { TOKEN } from "../../world/rulebook.ts";
 import { type MemoryVault, must } from "../../world/vault.ts";
 import * as world from "../../world/world.ts";
-import { bookOf, bumped, cancelOf, LATER, payment, refused, send, vaultWith } from "../ground.ts";
+import { addressOf, bookOf, bumped, cancelOf, LATER, payment, refused, send, vaultWith } from "../ground.ts";
 
 const { KEYS, NOW, HOUR, DAY } = world;
 const TWO = [KEYS.amy, KEYS.bob];
@@ -57,7 +57,7 @@ const SAYINGS: { readonly [T in Type]: (vault: MemoryVault, intent: IntentOf<"pa
 
 function subjectOf(vault: MemoryVault, type: Type, intent: IntentOf<"pay">): string {
   const id = world.intentId(intent);
-  const from = addressOf(vault);
+  const from = addressOf(vault, "treasury");
   return {
     code: `code:${world.CHAIN}:${TOKEN}`,
     nonce: `nonce:${world.CHAIN}:${from}`,
@@ -65,11 +65,6 @@ function subjectOf(vault: MemoryVault, type: Type, intent: IntentOf<"pay">): str
     "travel-rule": `intent:${id}`,
     simulation: `intent:${id}`,
   }[type];
-}
-
-function addressOf(vault: MemoryVault): string {
-  const answer = must(vault.send(world.command({ command: "address", wallet: "treasury", index: 0 })));
-  return (/0x[0-9a-fA-F]{40}/.exec(Buffer.from(answer.body).toString("latin1")) as RegExpExecArray)[0];
 }
 
 for (const type of Object.keys(SAYINGS) as Type[]) {
@@ -147,7 +142,7 @@ test("what was stated about an intent is forgotten once it is signed", () => {
 
 test("a number of the chain that is ahead of the vault's means that somebody else uses the key", () => {
   const vault = informed("nonce");
-  const subject = `nonce:${world.CHAIN}:${addressOf(vault)}`;
+  const subject = `nonce:${world.CHAIN}:${addressOf(vault, "treasury")}`;
   const pay = (reference: string, next: number) => {
     vault.wait(1);
     return vault.run(payment(vault, { reference }), TWO, { facts: [said(vault, { type: "nonce", subject, next })] });
@@ -161,7 +156,7 @@ test("a number of the chain that is ahead of the vault's means that somebody els
 
 test("a replacement is judged by the number that it replaces", () => {
   const vault = informed("nonce");
-  const subject = `nonce:${world.CHAIN}:${addressOf(vault)}`;
+  const subject = `nonce:${world.CHAIN}:${addressOf(vault, "treasury")}`;
   const facts = (next: number, at: number) => [said(vault, { type: "nonce", subject, next }, NOW + at)];
   const first = payment(vault);
   must(vault.run(first, TWO, { facts: facts(0, 0) }));
