@@ -5,7 +5,9 @@ import fs from "node:fs";
 import { test } from "node:test";
 import { changed, type Example, examplesIn, type Fields, jsonOf } from "../../test/page.ts";
 import { attempt } from "../errors.ts";
+import { flag, type Json, type Shape } from "../signed/codec.ts";
 import { type Requirement, Rulebook } from "../signed/rulebook.ts";
+import type { Line } from "../signed/table.ts";
 import { type Book, openBook, type Subject } from "./book.ts";
 import { onlyTightens } from "./change.ts";
 import { checkRulebook } from "./check.ts";
@@ -83,4 +85,42 @@ test("every action, every approval and every change of the page is judged as it 
   const { action = 0, approvers = 0, change = 0 } = count;
   assert.ok(action >= 30 && approvers >= 12 && change >= 10, JSON.stringify(count));
   t.diagnostic(`count: rulebook page: ${action} actions, ${approvers} approvals, ${change} changes judged`);
+});
+
+type Node = Shape<unknown> & { readonly lines?: readonly Line[]; readonly kinds?: ReadonlyMap<string, readonly Line[]> };
+
+/** Every rule's field and every word of every choice in the tables, with the path that leads there; a map that comes again,
+ *  as in a tree of quorums, under its first path only. */
+function* sayable(shape: Node, path: string, seen: Set<Node>): Generator<string> {
+  if (seen.has(shape)) return;
+  const inner = shape.inner?.() as Node | undefined;
+  if (inner !== undefined) yield* sayable(inner, path, seen);
+  const lines = [...(shape.kinds?.values() ?? []), shape.lines ?? []].flat();
+  if (lines.length > 0) seen.add(shape);
+  for (const line of lines) {
+    const below = `${path}.${line.name}`;
+    if (/^\.rules\.\w+$/.test(below)) yield below;
+    yield* sayable(line.shape as Node, below, seen);
+  }
+  const isChoice = /^\d+ [\w-]+(, \d+ [\w-]+)*$/.test(shape.words) && shape !== flag;
+  if (isChoice) for (const word of shape.words.split(", ")) yield `${path} ${word.replace(/^\d+ /, "")}`;
+}
+
+/** What an example says, by the same paths. */
+function* said(json: Json, path: string): Generator<string> {
+  yield path;
+  if (typeof json !== "object") yield `${path} ${json}`;
+  else if (Array.isArray(json)) for (const item of json) yield* said(item, path);
+  else for (const [name, part] of Object.entries(json)) yield* said(part, name === "of" ? path : `${path}.${name}`);
+}
+
+test("every field of rules and every word of every choice of the language is in an example", (t) => {
+  const shown = new Set(examples.flatMap(({ fields }) => [...said(fields, "")]));
+  const all = new Set(sayable(Rulebook.shape as Node, "", new Set()));
+  assert.deepEqual(
+    [...all].filter((one) => !shown.has(one)),
+    [],
+  );
+  assert.ok(all.size >= 95, `${all.size}`);
+  t.diagnostic(`count: rulebook page: ${all.size} fields of rules and words of choices shown`);
 });
