@@ -41,7 +41,8 @@ const NAMED = new Map<unknown, string>([
   [time, "time"],
 ]);
 
-function leaf(words: string): Schema {
+/** The schema of a leaf by its words. Throws for words that no line above knows. */
+export function leaf(words: string): Schema {
   for (const [pattern, schema] of LEAVES) {
     const found = pattern.exec(words);
     if (found !== null) return schema(...found.slice(1).map(Number));

@@ -14,6 +14,11 @@ test("docs/rulebook.schema.json is that of the code", () => {
   assert.equal(readFileSync(schema.PAGE, "utf8") === schema.written(), true, "run: node tools/spec.ts");
 });
 
+test("a type that has no JSON Schema yet is noticed", () => {
+  assert.deepEqual(schema.leaf("1 hot, 2 warm"), { enum: ["hot", "warm"] });
+  assert.throws(() => schema.leaf("furlongs 1…2"));
+});
+
 test("a page that lacks a field is noticed", () => {
   const line = /\n\| 14 \| `amount` .*\n/.exec(page);
   assert.ok(line !== null);
