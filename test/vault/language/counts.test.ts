@@ -248,12 +248,14 @@ test("a fixed window ends with the local day, week or month, by the vault's lowe
   }
 });
 
-test("a fixed window whose calendar has ended lets nothing pass", () => {
-  const vault = limited({ window: { type: "fixed", calendar: "utc", period: "day" } }, () => ({
+test("a fixed window whose calendar has ended by the upper bound of the time lets nothing pass", () => {
+  const vault = limited({ most: 9n, window: { type: "fixed", calendar: "utc", period: "day" } }, () => ({
     calendars: [{ ...UTC, until: NOW + 1 }],
   }));
   must(pay(vault));
-  vault.wait(1);
+  vault.now = { lo: NOW, hi: NOW + 1 };
+  exceeded(vault);
+  vault.now = { lo: NOW + 1, hi: NOW + 1 };
   exceeded(vault);
 });
 
