@@ -3,8 +3,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { NOTHING, OPEN } from "../../../core/src/rulebook/open.ts";
+import type { Entry } from "../../../core/src/signed/entry.ts";
 import type { IntentOf } from "../../../core/src/signed/intent.ts";
 import type { Rule, Rulebook } from "../../../core/src/signed/rulebook.ts";
+import type { Device } from "../../world/keys.ts";
 import { TOKEN } from "../../world/rulebook.ts";
 import { type MemoryVault, must } from "../../world/vault.ts";
 import * as world from "../../world/world.ts";
@@ -12,6 +14,8 @@ import { adopt, bookOf, cancelOf, freezeBy, payment, refused, send, vaultWith } 
 
 const { ETH, KEYS, NOW, HOUR, DAY } = world;
 const UNITS = [{ id: "bank" }, { id: "desk", parent: "bank" }, { id: "shop", parent: "bank" }];
+
+const STRANGER = "0x90F79bf6EB2c4f870365E785982E1f101E93b906";
 
 /** A vault with one more rule. */
 function ruled(rule: Partial<Rule>, more: (book: Rulebook) => Partial<Rulebook> = () => ({})): MemoryVault {
@@ -54,11 +58,13 @@ test("a rule about a unit is about the units below it, and about no other", () =
   }
 });
 
-test("a rule about clients, wallet classes or one person reads the wallet and the initiator", () => {
+test("a rule about wallets, clients, wallet classes or one person reads the wallet and the initiator", () => {
   const cases: readonly [Partial<Rule>, Partial<IntentOf<"wallet">>, Partial<IntentOf<"wallet">>][] = [
     [{ clients: ["alice"] }, { client: "alice" }, { client: "bob" }],
     [{ clients: ["alice"] }, { client: "alice" }, {}],
     [{ walletClasses: ["cold", "warm"] }, { walletClass: "cold" }, { walletClass: "hot" }],
+    [{ walletClasses: ["cold", "warm"] }, { walletClass: "warm" }, { walletClass: "hot" }],
+    [{ wallets: ["hit"] }, {}, {}],
   ];
   for (const [rule, hit, miss] of cases) {
     const vault = ruled(rule);
@@ -72,7 +78,7 @@ test("a rule about clients, wallet classes or one person reads the wallet and th
   must(send(vault, payment(vault, { reference: "tina's", initiator: KEYS.tina.id })));
 });
 
-test("a new wallet is judged by the unit, client and class that it is to have", () => {
+test("a new wallet is judged by the name, unit, client and class that it is to have", () => {
   const vault = ruled({ kinds: ["wallet"], units: ["desk"], walletClasses: ["hot"] });
   const wallet = (change: Partial<IntentOf<"wallet">>) => {
     return vault.run(world.wallet(bookOf(vault), { wallet: "new", ...change }), [KEYS.carl]);
@@ -80,6 +86,11 @@ test("a new wallet is judged by the unit, client and class that it is to have", 
   refused(vault, "DENIED", () => wallet({ unit: "desk" }), "rules.new");
   refused(vault, "UNIT_UNKNOWN", () => wallet({ unit: "other" }), "wallet.unit");
   must(wallet({ unit: "desk", walletClass: "cold" }));
+  const named = ruled({ kinds: ["wallet"], wallets: ["hit"], clients: ["alice"] });
+  const opened = (change: Partial<IntentOf<"wallet">>) => named.run(world.wallet(bookOf(named), change), [KEYS.carl]);
+  refused(named, "DENIED", () => opened({ wallet: "hit", client: "alice" }), "rules.new");
+  must(opened({ wallet: "hit", client: "bob" }));
+  must(opened({ wallet: "miss", client: "alice" }));
 });
 
 test("a wallet whose unit is gone pays nobody any more, and can still cancel", () => {
@@ -116,9 +127,69 @@ test("a freeze of a unit between commitment and signature holds the signature ba
   assert.equal(vault.release()[0]?.code, "FROZEN");
 });
 
-// destinations outside the book
+// entries
 
-const STRANGER = "0x90F79bf6EB2c4f870365E785982E1f101E93b906";
+/** Entries of every class; `own-1` is the paying address. */
+function entriesOf(vault: MemoryVault): readonly Entry[] {
+  const book = bookOf(vault);
+  const own = { name: "own-1", address: addressOf(vault, "treasury"), own: { wallet: "treasury", index: 0 } };
+  const others = (["exchange", "vasp", "self-hosted", "contract", "denied"] as const).map((declared) => {
+    return world.entryOf(book, { name: `${declared}-1`, address: STRANGER, class: declared });
+  });
+  return [...others, world.entryOf(book, { ...own, class: "own" })];
+}
+
+/** Enters or retires it as tina with carl. */
+const change = (vault: MemoryVault, kind: "entry" | "retire", entry: Entry, more: readonly Device[] = []) => {
+  const intent = kind === "entry" ? world.enter(bookOf(vault), entry) : world.retire(bookOf(vault), entry);
+  return vault.run(intent, [KEYS.carl, ...more]);
+};
+
+for (const kind of ["entry", "retire"] as const) {
+  test(`a rule about the class or the name of an entry reads it when it ${kind === "entry" ? "comes" : "goes"}`, () => {
+    for (const { name, class: declared } of entriesOf(vaultWith())) {
+      for (const rule of [{ classes: [declared] }, { destinations: [name] }]) {
+        const vault = vaultWith();
+        const deny: Rule = { ...OPEN, id: "new", effect: "deny", kinds: [kind], ...rule };
+        adopt(vault, ({ rules }) => ({ rules: [...rules, deny] }));
+        for (const entry of entriesOf(vault)) {
+          if (kind === "retire") must(change(vault, "entry", entry));
+          if (entry.name === name) refused(vault, "DENIED", () => change(vault, kind, entry), "rules.new");
+          else must(change(vault, kind, entry));
+        }
+      }
+    }
+  });
+
+  test(`a requirement for the deny list binds when an entry of it ${kind === "entry" ? "comes" : "goes"}, and no other`, () => {
+    const quorum = { type: "group", group: "officers", count: 1 } as const;
+    const rule = { ...NOTHING, effect: "require", kinds: [kind], classes: ["denied"], quorum } as const;
+    const vault = ruled(rule);
+    for (const entry of entriesOf(vault)) {
+      if (kind === "retire") must(change(vault, "entry", entry, [KEYS.olga]));
+      if (entry.class === "denied") refused(vault, "QUORUM_MISSING", () => change(vault, kind, entry), "rules.new");
+      must(change(vault, kind, entry, entry.class === "denied" ? [KEYS.olga] : []));
+    }
+  });
+}
+
+test("a payment is judged by the name of the entry that it pays", () => {
+  const to = (vault: MemoryVault, destination: IntentOf<"pay">["destination"], reference: string) =>
+    vault.run(payment(vault, { destination, reference }), [KEYS.amy, KEYS.bob], {
+      facts: [world.screening(bookOf(vault), world.zoe(bookOf(vault)))],
+    });
+  for (const hit of ["acme", "zoe"]) {
+    const vault = ruled({ destinations: [hit] });
+    for (const entry of [world.acme(bookOf(vault)), world.zoe(bookOf(vault))]) {
+      const pay = () => to(vault, world.destinationOf(entry), entry.name);
+      if (entry.name === hit) refused(vault, "DENIED", pay, "rules.new");
+      else must(pay());
+    }
+    must(to(vault, { address: STRANGER }, "a stranger"));
+  }
+});
+
+// destinations outside the book
 
 test("an address outside the book is paid as one-time, when a rule allows that", () => {
   const vault = ruled({ classes: ["exchange"] });
