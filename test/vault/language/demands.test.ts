@@ -259,6 +259,30 @@ test("a class of wallets takes so many persons beside the initiator, whatever th
   must(vault.run(intent, TWO));
 });
 
+test("each class of wallets has a minimum of its own, and several have theirs at once", () => {
+  const classes = ["hot", "warm", "cold"] as const;
+  type Minimums = Rulebook["governance"]["minimums"];
+  const each = classes.map((one): Minimums => [{ class: one, persons: 2 }]);
+  const all = classes.map((one, at) => ({ class: one, persons: at + 1 }));
+  for (const minimums of [...each, all, all.toReversed()]) {
+    const vault = vaultWith((book) => ({
+      rules: [...book.rules.filter((rule) => rule.effect !== "require"), { ...OPEN, id: "all", effect: "allow" }],
+      governance: { ...book.governance, minimums },
+    }));
+    for (const walletClass of classes) {
+      const wallet = `${walletClass}-1`;
+      must(vault.run(world.wallet(bookOf(vault), { wallet, walletClass }), []));
+      must(vault.send(world.command({ command: "address", wallet, index: 0 })));
+      const persons = minimums.find((one) => one.class === walletClass)?.persons ?? 0;
+      const approvers = [KEYS.amy, KEYS.bob, KEYS.carl].slice(0, persons);
+      const run = (by: typeof approvers) => vault.run(payment(vault, { wallet, reference: wallet }), by);
+      const at = `governance.minimums.${walletClass}`;
+      if (persons > 0) refused(vault, "QUORUM_MISSING", () => run(approvers.slice(1)), at);
+      must(run(approvers));
+    }
+  }
+});
+
 test("a key that the server's page uses does not count for the minimum of a class of wallets", () => {
   const vault = vaultWith((book) => ({
     rules: [...book.rules.filter((rule) => rule.effect !== "require"), { ...OPEN, id: "all", effect: "allow", kinds: ["pay"] }],

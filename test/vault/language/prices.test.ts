@@ -62,6 +62,15 @@ test("a price that is too old does not count, however many there are", () => {
   refused(vault, "FACT_STALE", () => pay(vault, 1n), "rules.large");
 });
 
+test("a price is too old by the upper bound of the time, however low the lower one is", () => {
+  const vault = priced();
+  must(inform(vault, { numerator: 250_000n }));
+  vault.now = { lo: world.NOW, hi: world.NOW + HOUR };
+  must(pay(vault, 1n));
+  vault.now = { lo: world.NOW, hi: world.NOW + HOUR + 1 };
+  refused(vault, "FACT_STALE", () => pay(vault, 1n), "rules.large");
+});
+
 test("sources that contradict each other decide nothing", () => {
   const vault = priced();
   must(inform(vault, { numerator: 250_000n }, { by: "b", numerator: 275_000n }));
