@@ -31,20 +31,26 @@ async function changed(name: string, change: (document: Document) => object): Pr
   return path;
 }
 
+/** What the example's draft and the example disagree on, and what either says of it. */
+const STRANGERS = [
+  "  pay; to class self-hosted, one-time; from wallets that are warm, cold; by sara, simon;" +
+    " of any unit; with a value that is stated",
+  "    example  sara pays 1 eth worth 1 chf from wallet another-wallet (warm, unit bank) to another-destination (self-hosted)" +
+    " on Monday 2026-11-16 08:00:00 UTC",
+];
+const DENIED = "denied by strangers-not-from-reserves";
+const ALLOWED =
+  "allowed by settlement-pays; takes 2 of approvers, initiator excluded (two-approvers);" +
+  " 2 of screening-a, screening-b on screening, at most 1 h old (strangers-screened)";
+
 test("diff prints what the example's draft newly allows and a careful reader misses", () => {
   const { status, stdout, stderr } = rulebook("diff", BOOK, DRAFT);
   assert.equal(status, EXIT.ok, stderr);
-  const lines = stdout.trim().split("\n");
-  const scope = "pay; to class self-hosted, one-time; from wallets that are warm, cold; by sara, simon";
-  const action = "sara pays 1 eth worth 1 chf from wallet another-wallet (warm, unit bank) to another-destination";
-  const takes = "2 of approvers, initiator excluded (two-approvers)";
-  const screened = "2 of screening-a, screening-b on screening, at most 1 h old (strangers-screened)";
-  assert.deepEqual(lines, [
+  assert.deepEqual(stdout.trim().split("\n"), [
     "Newly allowed:",
-    `  ${scope}; of any unit; with a value that is stated`,
-    `    example  ${action} (self-hosted) on Monday 2026-11-16 08:00:00 UTC`,
-    "    before   denied by strangers-not-from-reserves",
-    `    after    allowed by settlement-pays; takes ${takes}; ${screened}`,
+    ...STRANGERS,
+    `    before   ${DENIED}`,
+    `    after    ${ALLOWED}`,
     "",
     "Newly refused: nothing",
     "",
@@ -52,6 +58,24 @@ test("diff prints what the example's draft newly allows and a careful reader mis
     "",
     "Beside the rules:",
     '  limits.usdc-a-day  stronger  most "20000000000000" -> "15000000000000"',
+  ]);
+});
+
+test("diff prints, the other way round, what is newly refused", () => {
+  const { status, stdout, stderr } = rulebook("diff", DRAFT, BOOK);
+  assert.equal(status, EXIT.ok, stderr);
+  assert.deepEqual(stdout.trim().split("\n"), [
+    "Newly allowed: nothing",
+    "",
+    "Newly refused:",
+    ...STRANGERS,
+    `    before   ${ALLOWED}`,
+    `    after    ${DENIED}`,
+    "",
+    "What others must approve: nothing changes",
+    "",
+    "Beside the rules:",
+    '  limits.usdc-a-day  weaker  most "15000000000000" -> "20000000000000"',
   ]);
 });
 
