@@ -1,12 +1,13 @@
 /** What a figure is: a table that it has measured. How tables are printed is in `print.ts`. */
 
-/** One line: `values` stand under the table's columns, null where there is none. `most`: the limit that the values are to keep
- *  (the issue's or the design's own), in the line's unit. */
+/** One line: `values` stand under the table's columns, null where there is none. `most`, `least`: the limits that the values
+ *  are to keep (the issue's or the design's own), in the line's unit. */
 export type Row = {
   readonly what: string;
   readonly unit: string;
   readonly values: readonly (number | null)[];
   readonly most?: number;
+  readonly least?: number;
 };
 
 export type Table = {

@@ -10,13 +10,18 @@ export function formatNumber(value: number | null): string {
 }
 
 function cells(row: Row): string[] {
-  const limit = row.most === undefined ? "" : `≤ ${formatNumber(row.most)}`;
-  return [row.what, ...row.values.map(formatNumber), row.unit, limit, verdict(row)];
+  return [row.what, ...row.values.map(formatNumber), row.unit, limits(row), verdict(row)];
 }
 
-function verdict({ most, values }: Row): string {
-  if (most === undefined) return "";
-  return values.every((value) => value !== null && value <= most) ? "met" : "NOT MET";
+function limits({ least, most }: Row): string {
+  const words = [least === undefined ? "" : `≥ ${formatNumber(least)}`, most === undefined ? "" : `≤ ${formatNumber(most)}`];
+  return words.filter((word) => word !== "").join(" ");
+}
+
+function verdict({ least, most, values }: Row): string {
+  if (least === undefined && most === undefined) return "";
+  const isKept = (value: number) => value >= (least ?? value) && value <= (most ?? value);
+  return values.every((value) => value !== null && isKept(value)) ? "met" : "NOT MET";
 }
 
 function isEmpty(lines: readonly (readonly string[])[], at: number): boolean {

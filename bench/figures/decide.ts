@@ -11,6 +11,8 @@ import { rulesOf } from "../world/rulebook.ts";
 
 /** What everything but cryptography may take per payment. */
 export const MOST_US = 150;
+/** How many payments there are at least for each that bare cryptography alone would make. */
+export const LEAST_RATIO = 0.6;
 export const RULES = 50;
 export const CALLERS = [1, 64, 512] as const;
 
@@ -147,6 +149,12 @@ function tableOf(results: readonly Result[]): Table {
       us("decide + apply of the signature", (one) => one.stages.outcome),
       { what: "payments", unit: "/s", values: values((one) => 1e6 / one.clockUs) },
       { what: "bare cryptography", unit: "/s", values: values((one) => 1e6 / one.cryptoUs) },
+      {
+        what: "payments / bare cryptography",
+        unit: "×",
+        values: values((one) => one.cryptoUs / one.clockUs),
+        least: LEAST_RATIO,
+      },
       { what: "latency p50", unit: "ms", values: values((one) => one.p50) },
       { what: "latency p99", unit: "ms", values: values((one) => one.p99) },
     ],

@@ -10,7 +10,7 @@ import { firstPair, timeBare } from "../world/bare.ts";
 import { found, receiptOf } from "../world/founding.ts";
 import { type Payment, paymentOf } from "../world/payments.ts";
 import { type Caller, makeData, openCallers, startVault, type VaultProcess } from "../world/process.ts";
-import { CALLERS, MOST_US, profileTables, RULES } from "./decide.ts";
+import { CALLERS, LEAST_RATIO, MOST_US, profileTables, RULES } from "./decide.ts";
 
 type Result = {
   readonly perSecond: number;
@@ -150,6 +150,12 @@ export const throughSocket: Figure = async (options) => {
     rows: [
       { what: "payments", unit: "/s", values: values((one) => one.perSecond) },
       { what: "bare cryptography", unit: "/s", values: values(() => 1e6 / crypto) },
+      {
+        what: "payments / bare cryptography",
+        unit: "×",
+        values: values((one) => (one.perSecond * crypto) / 1e6),
+        least: LEAST_RATIO,
+      },
       { what: "latency p50", unit: "ms", values: values((one) => one.p50) },
       { what: "latency p99", unit: "ms", values: values((one) => one.p99) },
       { what: "total, by the clock", unit: "µs", values: values((one) => 1e6 / one.perSecond) },
