@@ -120,8 +120,30 @@ const memberships = fc
 /** A calendar that is two hours ahead and from the second Monday on one; known for three weeks. */
 const ZONE = { id: "zone", offset: 120, changes: [{ at: MONDAY + 7 * DAY_MS, offset: 60 }], until: MONDAY + 21 * DAY_MS };
 
+const small = fc.bigInt({ min: 0n, max: 4n });
+const limits = fc
+  .array(
+    fc.oneof(
+      fc.record({ measure: fc.constant("amount" as const), assets: fc.constantFrom(["eth"], ["usdx"]), most: small }),
+      fc.record({ measure: fc.constant("value" as const), assets: some(["eth", "usdx", "ether"], 1), most: small }),
+      fc.record({
+        measure: fc.constant("count" as const),
+        assets: some(["eth", "usdx", "ether"], 1),
+        most: fc.constantFrom(0n, 3n),
+      }),
+    ),
+    { maxLength: 2 },
+  )
+  .map((list) =>
+    list.map((limit, at) => {
+      const window = { type: "rolling", ms: DAY_MS } as const;
+      return { ...limit, id: `l${at}`, level: "institution", window } as const;
+    }),
+  );
+
 const parts = fc.record({
   rules,
+  limits,
   groups: memberships,
   persons: fc.subarray([...PERSONS], { minLength: 4 }),
   served: fc.constantFrom(...PERSONS),
@@ -130,24 +152,27 @@ const parts = fc.record({
 });
 
 /** Rulebooks whose rules are as sound as `checkRulebook` wants them, apart from what no rule reads. */
-export const rulebooks: fc.Arbitrary<Rulebook> = parts.map(({ rules: list, groups, persons, served, minimums, parent }) => {
-  const { governance, ...sample } = sampleRulebook();
-  const known = (members: readonly string[]) => {
-    const kept = members.filter((member) => persons.some((person) => person === member));
-    return kept.length === 0 ? persons.slice(0, 1) : kept;
-  };
-  return {
-    ...sample,
-    createdAt: MONDAY,
-    persons: persons.map((id) => ({ id, keys: [id === served ? servedKey(id) : deviceKey(id)] })),
-    groups: groups.map(({ id, members }) => ({ id, members: known(members) })),
-    governance: { ...governance, minimums },
-    units: [{ id: "bank" }, { id: "desk", ...(parent !== undefined && { parent }) }],
-    calendars: [ZONE],
-    valuation: { currency: "chf", decimals: 0, sources: ["pricer"], atLeast: 1, maxAgeMs: 1, maxMovePpm: 1, moveMs: 1 },
-    rules: list,
-  };
-});
+export const rulebooks: fc.Arbitrary<Rulebook> = parts.map(
+  ({ rules: list, limits: most, groups, persons, served, minimums, parent }) => {
+    const { governance, ...sample } = sampleRulebook();
+    const known = (members: readonly string[]) => {
+      const kept = members.filter((member) => persons.some((person) => person === member));
+      return kept.length === 0 ? persons.slice(0, 1) : kept;
+    };
+    return {
+      ...sample,
+      createdAt: MONDAY,
+      persons: persons.map((id) => ({ id, keys: [id === served ? servedKey(id) : deviceKey(id)] })),
+      groups: groups.map(({ id, members }) => ({ id, members: known(members) })),
+      governance: { ...governance, minimums },
+      units: [{ id: "bank" }, { id: "desk", ...(parent !== undefined && { parent }) }],
+      calendars: [ZONE],
+      valuation: { currency: "chf", decimals: 0, sources: ["pricer"], atLeast: 1, maxAgeMs: 1, maxMovePpm: 1, moveMs: 1 },
+      rules: list,
+      limits: most,
+    };
+  },
+);
 
 export const books: fc.Arbitrary<Book> = rulebooks.map(openBook);
 
@@ -160,17 +185,19 @@ export const drafts: fc.Arbitrary<readonly [Book, Book]> = fc
     return [openBook(before), openBook(draft)];
   });
 
+const MONEYS = [
+  ["eth", 31337],
+  ["usdx", 31337],
+  ["ether", 1],
+] as const;
+
 const few = <T>(values: readonly T[], count = 2) => fc.subarray([...values], { minLength: count, maxLength: count });
 
 /** A small universe: some values of every dimension. Every action that is made of them comes before the rules of some book. */
 export const universes: fc.Arbitrary<readonly Action[]> = fc
   .record({
     initiators: few(PERSONS),
-    moneys: few([
-      ["eth", 31337],
-      ["usdx", 31337],
-      ["ether", 1],
-    ] as const),
+    moneys: few(MONEYS),
     amounts: few([1n, 4n, 7n, 100n]),
     wallets: few(["hall", "another-wallet"], 1),
     walletClasses: few(["hot", "warm", "cold"] as const, 1),
@@ -183,11 +210,73 @@ export const universes: fc.Arbitrary<readonly Action[]> = fc
     moments: few([9, 7 * 24 + 7, 7 * 24 + 8, 22 * 24 + 9, 2 * 24].map((hours) => MONDAY + hours * HOUR_MS)),
   })
   .map((lists) => {
-    const actions = Object.entries(lists).reduce<readonly Draft[]>(combined, [{}]).flatMap(actionsOf);
-    return [...new Map(actions.map((action) => [inspect(action), action])).values()];
+    return [...new Map(actionsIn(lists).map((action) => [inspect(action), action])).values()];
   });
 
+/** For each dimension of a universe its values. */
+type Lists = Readonly<Record<ListName, readonly unknown[]>>;
+type ListName =
+  | "initiators"
+  | "moneys"
+  | "amounts"
+  | "wallets"
+  | "walletClasses"
+  | "clients"
+  | "units"
+  | "destinations"
+  | "classes"
+  | "values"
+  | "calls"
+  | "moments";
+
+/** A book, and of all actions that its rules and limits tell apart at least one of each kind: whatever is true of some action
+ *  is true of one of these. The books are those for which they are few. */
+export const wholes: fc.Arbitrary<{ readonly book: Book; readonly universe: readonly Action[] }> = books
+  .map((book) => ({ book, lists: listsOf(book) }))
+  .filter(({ lists }) => Object.values(lists).reduce((product, list) => product * list.length, 1) <= 4_000)
+  .map(({ book, lists }) => ({ book, universe: actionsIn(lists) }));
+
+/** What the conditions of these random books can name, each with something beside it; one value where no rule asks. Numbers are
+ *  cut where a range begins or has ended. */
+function listsOf({ document }: Book): Lists {
+  const { rules: list, limits: bounds, persons } = document;
+  const asked = <T>(names: readonly (keyof Rule)[], all: readonly T[], one: T) =>
+    list.some((rule) => names.some((name) => rule[name] !== "any" && rule[name] !== undefined)) ? all : [one];
+  const cuts = (measure: string, from: "amountFrom" | "valueFrom", to: "amountTo" | "valueTo") => [
+    ...list.flatMap((rule) => [rule[from] ?? [], rule[to] === undefined ? [] : rule[to] + 1n].flat()),
+    ...bounds.flatMap((limit) => (limit.measure === measure ? [limit.most + 1n] : [])),
+  ];
+  const amounts = cuts("amount", "amountFrom", "amountTo");
+  const values = cuts("value", "valueFrom", "valueTo");
+  return {
+    initiators: asked(
+      ["initiators", "persons"],
+      persons.map(({ id }) => id),
+      persons[0]?.id,
+    ),
+    moneys: MONEYS,
+    amounts: amounts.length === 0 ? [1n] : [...new Set([1n, 100n, ...amounts.filter((amount) => amount > 0n)])],
+    wallets: asked(["wallets"], ["hall", "desk", "another-wallet"], "hall"),
+    walletClasses: ["hot", "warm", "cold"],
+    clients: asked(["clients"], ["acme", undefined], undefined),
+    units: asked(["units"], ["bank", "desk", undefined], undefined),
+    destinations: [undefined, ...asked(["destinations"], ["shop", "another-destination"], "shop")],
+    classes: asked(["classes"], ["exchange", "self-hosted", "own", "vasp", "client-owned"], "exchange"),
+    values: values.length === 0 ? [undefined] : [...new Set([undefined, 0n, ...values])],
+    calls: asked(["methods"], [...DANGEROUS, ...CALLS], CALLS[1]),
+    moments: asked(["times"], MOMENTS, 0).map((hours) => MONDAY + hours * HOUR_MS),
+  };
+}
+
+/** Hours from `MONDAY` on: in the calendar two hours later, on a Monday, a Tuesday and a day that no rule names, before, in and
+ *  after the morning; and when the calendar knows nothing any more. */
+const MOMENTS = [0, 6, 10, 24, 30, 34, 58, 22 * 24];
+
 type Draft = { readonly [list: string]: unknown };
+
+function actionsIn(lists: Lists): readonly Action[] {
+  return Object.entries(lists).reduce<readonly Draft[]>(combined, [{}]).flatMap(actionsOf);
+}
 
 function combined(drafts: readonly Draft[], [name, values]: readonly [string, readonly unknown[]]): readonly Draft[] {
   return drafts.flatMap((draft) => values.map((value) => ({ ...draft, [name]: value })));

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { ALLOW, DENY, REQUIRE, sampleRulebook } from "../../../test/sample.ts";
-import { books, isAllowed, isApproved, isEnrolled, isInReach, isInScope, universes } from "../../../test/universe.ts";
+import { books, isAllowed, isApproved, isEnrolled, isInReach, isInScope, universes, wholes } from "../../../test/universe.ts";
 import type { Rule, Rulebook } from "../../signed/rulebook.ts";
 import { type Book, matching, openBook } from "../book.ts";
 import { judge } from "../judge.ts";
@@ -37,30 +37,78 @@ test("what one person can do alone, and what is out of reach, is exactly what th
   assert.ok(seen.alone > 100 && seen.beyond > 0, JSON.stringify(seen));
 });
 
-/** Whether nothing in the universe speaks against a finding about a rule. */
-function agrees(book: Book, { code, at }: Finding, actions: readonly Action[]): boolean {
-  const rule = book.document.rules.find(({ id }) => at === `rules.${id}`);
-  const met = actions.filter((action) => matching(book, subjectOf(book, action)).includes(rule as Rule));
-  const allowed = (action: Action) => isAllowed(book, action);
-  const permits = (action: Action) => judge(book, subjectOf(book, action)).allows.length;
-  if (code === "never-applies") return met.length === 0;
-  if (code === "dead-allow" || code === "idle-require") return !met.some(allowed);
-  if (code === "redundant-allow") return met.filter(allowed).every((action) => permits(action) > 1);
-  return code !== "idle-deny" || !met.some((action) => permits(action) > 0);
+/** An action of a universe, and what the judgement says of it. `isOver`: whether some limit never lets it through. */
+type Seen = {
+  readonly action: Action;
+  readonly met: readonly Rule[];
+  readonly permits: number;
+  readonly isAllowed: boolean;
+  readonly isOver: boolean;
+};
+
+function seenOf(book: Book, action: Action): Seen {
+  const subject = subjectOf(book, action);
+  const { kind, asset, amount = 0n, value = 0n } = action;
+  const stops = ({ measure, assets, most }: Rulebook["limits"][number]) => {
+    if (assets !== "any" && !assets.includes(asset as string)) return false;
+    return measure === "count" ? most === 0n : (measure === "amount" ? amount : value) > most;
+  };
+  return {
+    action,
+    met: matching(book, subject),
+    permits: judge(book, subject).allows.length,
+    isAllowed: isAllowed(book, action),
+    isOver: ["pay", "call"].includes(kind) && book.document.limits.some(stops),
+  };
 }
 
-test("nothing in the universe contradicts what is found about a rule", () => {
-  const found = new Set<string>();
-  const property = fc.property(books, universes, (book, universe) => {
-    const actions = universe.filter((action) => isEnrolled(book, action));
-    for (const finding of findingsOf(book)) {
-      found.add(finding.code);
-      assert.ok(agrees(book, finding, actions), JSON.stringify(finding.at));
-    }
+/** What there is to find about a rule. `met`: the actions that it is about. */
+function expectedOf({ effect }: Rule, met: readonly Seen[]): readonly Finding["code"][] {
+  if (met.length === 0) return ["never-applies"];
+  if (effect === "deny") return met.some(({ permits }) => permits > 0) ? [] : ["idle-deny"];
+  const allowed = met.filter((one) => one.isAllowed);
+  if (allowed.length === 0) return [effect === "allow" ? "dead-allow" : "idle-require"];
+  return [
+    ...(allowed.every(({ isOver }) => isOver) ? (["over-limit"] as const) : []),
+    ...(effect === "allow" && allowed.every(({ permits }) => permits > 1) ? (["redundant-allow"] as const) : []),
+  ];
+}
+
+/** What nothing is allowed of, and what is moved without a limit on how much. */
+function gapsOf({ document: { assets, limits } }: Book, allowed: readonly Action[]): readonly string[] {
+  const paid = allowed.filter(({ kind }) => kind === "pay");
+  const moved = allowed.filter(({ kind, amount = 0n }) => ["pay", "call"].includes(kind) && amount > 0n);
+  const bounds = limits.filter(({ measure }) => measure === "amount" || measure === "value");
+  const isOpen = (id: string) => !bounds.some((limit) => limit.assets === "any" || limit.assets.includes(id));
+  const missing = <T>(where: string, names: readonly T[], isThere: (name: T) => boolean) =>
+    names.filter((name) => !isThere(name)).map((name) => `no-allow ${where}.${name}`);
+  const ids = assets.map(({ id }) => id);
+  return [
+    ...missing("kinds", ["pay", "call", "cancel", "wallet", "entry", "retire"], (name) =>
+      allowed.some((one) => one.kind === name),
+    ),
+    ...missing("assets", ids, (id) => paid.some(({ asset }) => asset === id)),
+    ...missing("walletClasses", ["hot", "warm", "cold"], (name) => paid.some(({ walletClass }) => walletClass === name)),
+    ...ids.filter((id) => isOpen(id) && moved.some(({ asset }) => asset === id)).map((id) => `no-limit assets.${id}`),
+  ];
+}
+
+test("of every rule, kind, asset and class of wallets exactly that is found which the judgement of every action shows", () => {
+  const codes = new Set<string>();
+  const property = fc.property(wholes, ({ book, universe }) => {
+    const seen = universe.map((action) => seenOf(book, action));
+    const rules = book.document.rules.flatMap((rule) => {
+      const met = seen.filter((one) => one.met.includes(rule));
+      return expectedOf(rule, met).map((code) => `${code} rules.${rule.id}`);
+    });
+    const allowed = seen.filter((one) => one.isAllowed).map(({ action }) => action);
+    const expected = [...rules, ...gapsOf(book, allowed)];
+    const told = findingsOf(book).filter(({ code }) => code !== "one-person" && code !== "out-of-reach");
+    assert.deepEqual(told.map(({ code, at }) => `${code} ${at}`).sort(), expected.toSorted());
+    for (const { code } of told) codes.add(code);
   });
-  fc.assert(property, { numRuns: 80 });
-  for (const code of ["never-applies", "dead-allow", "redundant-allow", "idle-deny", "idle-require"])
-    assert.ok(found.has(code), code);
+  fc.assert(property, { numRuns: 200 });
+  assert.equal(codes.size, 8, [...codes].join());
 });
 
 /** What is found in the sample with other rules, or other parts, as `code at`. */
@@ -109,6 +157,39 @@ test("an allow that is denied as a whole is dead, and says by what", () => {
   assert.deepEqual(words({ rules: [ALLOW, deny] }, "dead-allow"), ["everything that it allows is denied by no-traders"]);
   const partly: Rule = { ...deny, kinds: ["pay"], assets: ["eth"] };
   assert.deepEqual(words({ rules: [ALLOW, partly] }, "dead-allow"), []);
+});
+
+test("an allow is redundant when others allow what of it is not denied", () => {
+  const wide: Rule = { ...ALLOW, id: "wide", classes: ["exchange", "contract"] };
+  const narrow: Rule = { ...ALLOW, id: "narrow", classes: ["exchange"] };
+  const redundant = (rules: readonly Rule[]) => found({ rules }).filter((line) => line.startsWith("redundant"));
+  assert.deepEqual(redundant([wide, narrow, DENY]), ["redundant-allow rules.wide", "redundant-allow rules.narrow"]);
+  assert.deepEqual(redundant([wide, narrow]), ["redundant-allow rules.narrow"]);
+});
+
+test("a rule about nothing but what a limit never lets through is over that limit", () => {
+  const large: Rule = { ...ALLOW, id: "large", assets: ["eth"], amountFrom: 1001n };
+  const eyes: Rule = { ...REQUIRE, id: "eyes", assets: ["usdx"], amountFrom: 5001n };
+  assert.deepEqual(words({ rules: [ALLOW, large, eyes] }, "over-limit"), [
+    "all that it allows is by itself more than a limit lets through: day",
+    "all allowed that it binds is by itself more than a limit lets through: week",
+  ]);
+  const least = [
+    { ...large, amountFrom: 1000n },
+    { ...eyes, amountFrom: 5000n },
+  ];
+  assert.deepEqual(words({ rules: [ALLOW, ...least] }, "over-limit"), []);
+});
+
+test("an asset is without a limit when it can be moved, and only its payments are counted or nothing is", () => {
+  const call: Rule = { ...ALLOW, kinds: ["call"], chains: [31337] };
+  const open = (rule: Rule, limits: Rulebook["limits"]) =>
+    found({ rules: [rule], limits }).filter((line) => line.startsWith("no-limit"));
+  const [day] = sampleRulebook().limits as [Rulebook["limits"][number]];
+  assert.deepEqual(open(call, []), ["no-limit assets.eth"]);
+  assert.deepEqual(open(call, [{ ...day, measure: "count" }]), ["no-limit assets.eth"]);
+  assert.deepEqual(open(call, [day]), []);
+  assert.deepEqual(open({ ...call, assets: ["eth"], amountTo: 0n }, []), []);
 });
 
 test("an allow is dead, too, where a value is asked for that nobody states", () => {

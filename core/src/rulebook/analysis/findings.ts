@@ -1,23 +1,28 @@
-/** What is odd in one rulebook: rules that never apply or change nothing, what nobody can approve, what one person can do
- *  alone, and what no rule allows. It advises; nothing is refused because of it. */
+/** What is odd in one rulebook: rules that never apply or change nothing, what nobody can approve and what limits never let
+ *  through, what one person can do alone, what no rule allows and no limit bounds. It advises; nothing is refused by it. */
 
 import type { Json } from "../../signed/codec.ts";
-import type { Rule } from "../../signed/rulebook.ts";
+import type { Rule, Rulebook } from "../../signed/rulebook.ts";
 import type { Book } from "../book.ts";
+import { OPEN } from "../open.ts";
 import { type Asked, canBeMet, isMetBy, wordsOf } from "./demand.ts";
 import { type Diagrams, NOTHING, type PointSet } from "./diagram.ts";
 import { type Demand, openSets, type RuleSet, type Sets } from "./sets.ts";
 import {
+  type Action,
   type Atom,
   axisOf,
   boxOf,
+  type Conditions,
   type DimensionName,
   firstOf,
   KINDS,
+  MOVING,
   selectOf,
   setOf,
   statableFor,
   type Test,
+  WALLET_CLASSES,
 } from "./space.ts";
 import { conditionWords, type Scope, scopeJson, scopeOf } from "./words.ts";
 
@@ -30,6 +35,7 @@ export type Finding = {
     | "redundant-allow"
     | "idle-deny"
     | "idle-require"
+    | "over-limit"
     | "out-of-reach"
     | "one-person"
     | "no-allow"
@@ -41,11 +47,15 @@ export type Finding = {
 
 /** Everything that is odd in a book that `checkRulebook` accepts. Fails: TOO_LARGE for rules that are too entangled. */
 export function findingsOf(book: Book): readonly Finding[] {
-  const [sets] = openSets([book]) as readonly [Sets];
+  const ceilings = book.document.limits.flatMap(ceilingOf);
+  const questions = ceilings.map(({ above }) => above);
+  const [sets] = openSets([book], questions) as readonly [Sets];
   const own = sets.rules.filter(({ by }) => by.startsWith("rules."));
   const rules = own.map((one) => ({ ...one, set: sets.space.diagrams.and(one.box, sets.real) }));
+  const over = ceilings.map(({ id, above }) => ({ id, set: setOf(sets.space, selectOf(above, book)) }));
   return [
     ...rules.flatMap((one) => ruleFindings(sets, one, rules)),
+    ...rules.flatMap((one) => overLimits(sets, one, over)),
     ...redundantAllows(sets, rules),
     ...sets.demands.flatMap((demand) => unreachable(sets, demand)),
     ...onePerson(sets),
@@ -77,6 +87,29 @@ function ruleFindings(sets: Sets, { rule, by: at, set }: Applied, rules: readonl
   const what = "binds nothing that is allowed";
   return !diagrams.meets(set, sets.allowed) ? [{ level: "warning", code: "idle-require", at, what }] : [];
 }
+
+type Limit = Rulebook["limits"][number];
+
+/** What alone is more than a limit lets through, whatever was paid before. A limit of payments stops one only when it is 0. */
+function ceilingOf({ id, measure, assets, most }: Limit): readonly { readonly id: string; readonly above: Conditions }[] {
+  const moved = { ...OPEN, effect: "require", kinds: MOVING, assets } as const;
+  if (measure === "amount") return [{ id, above: { ...moved, amountFrom: most + 1n } }];
+  if (measure === "value") return [{ id, above: { ...moved, valueFrom: most + 1n } }];
+  return most === 0n ? [{ id, above: moved }] : [];
+}
+
+/** A rule that allows something, or binds something allowed, of which all is over some limit. Nothing allowed is denied. */
+function overLimits({ space, allowed }: Sets, { rule, by: at, set }: Applied, over: readonly Over[]): readonly Finding[] {
+  const { diagrams } = space;
+  const bound = diagrams.and(set, allowed);
+  const mine = over.filter((one) => diagrams.meets(one.set, bound));
+  if (bound === NOTHING || !diagrams.isWithin(bound, diagrams.union(mine.map((one) => one.set)))) return [];
+  const all = rule.effect === "allow" ? "all that it allows" : "all allowed that it binds";
+  const limits = mine.map(({ id }) => id).join(", ");
+  return [{ level: "warning", code: "over-limit", at, what: `${all} is by itself more than a limit lets through: ${limits}` }];
+}
+
+type Over = { readonly id: string; readonly set: PointSet };
 
 /** Which of the conditions of a rule that never applies exclude each other: those of which none can be left out. */
 function conflictOf({ space, book, real }: Sets, rule: Rule): string {
@@ -172,31 +205,33 @@ function onePerson(sets: Sets): readonly Finding[] {
   return [{ level: "warning", code: "one-person", at: "rules", what, scope: scopeOf(sets, alone) }];
 }
 
-/** Kinds, assets and classes of wallets that no rule allows anything for, and assets that are paid without a limit. */
+/** Kinds, assets and classes of wallets that no rule allows anything for, and assets that are moved without a limit. */
 function gaps({ space, book, allowed }: Sets): readonly Finding[] {
   const { diagrams } = space;
-  const paid = diagrams.and(allowed, setOf(space, { kind: ({ part }) => part.kind === "pay" }));
-  const found = (set: PointSet, name: DimensionName) => {
+  const { assets, limits } = book.document;
+  const found = (kinds: readonly Action["kind"][], name: DimensionName) => {
+    const set = diagrams.and(allowed, setOf(space, { kind: ({ part }) => kinds.some((kind) => kind === part.kind) }));
     const { level, atoms } = axisOf(space, name);
     const bits = diagrams.values(set, level);
-    return atoms.flatMap((atom, at) => (bits[at] === 1 ? atom.map(({ part }) => part) : []));
+    return atoms.flatMap((atom, at) => (bits[at] === 1 ? atom : []));
   };
-  const kinds = new Set(found(allowed, "kind").map(({ kind }) => kind));
-  const assets = new Set(found(paid, "money").map(({ asset }) => asset));
-  const classes = new Set(found(paid, "walletClass").map(({ walletClass }) => walletClass));
+  const kinds = new Set(found(KINDS, "kind").map(({ part }) => part.kind));
+  const paid = new Set(found(["pay"], "money").map(({ part }) => part.asset));
+  const classes = new Set(found(["pay"], "walletClass").map(({ part }) => part.walletClass));
+  const moved = new Set(found(MOVING, "money").flatMap(({ part, to }) => (to === 0n ? [] : [part.asset])));
+  const isBounded = (id: string) =>
+    limits.some((limit) => limit.measure !== "count" && (limit.assets === "any" || limit.assets.includes(id)));
   const none = (at: string, what: string): Finding => ({ level: "note", code: "no-allow", at, what });
-  const isCounted = (id: string) => book.document.limits.some((limit) => limit.assets === "any" || limit.assets.includes(id));
-  const unlimited = book.document.assets.filter(({ id }) => assets.has(id) && !isCounted(id));
   return [
     ...KINDS.filter((kind) => !kinds.has(kind)).map((kind) => none(`kinds.${kind}`, `no rule allows any ${kind}`)),
-    ...book.document.assets
-      .filter(({ id }) => !assets.has(id))
-      .map(({ id }) => none(`assets.${id}`, "no rule allows that it is paid")),
-    ...(["hot", "warm", "cold"] as const)
-      .filter((name) => !classes.has(name))
-      .map((name) => none(`walletClasses.${name}`, "no rule allows a payment from such a wallet")),
-    ...unlimited.map(({ id }): Finding => {
-      return { level: "warning", code: "no-limit", at: `assets.${id}`, what: "can be paid, and no limit counts it" };
-    }),
+    ...assets.filter(({ id }) => !paid.has(id)).map(({ id }) => none(`assets.${id}`, "no rule allows that it is paid")),
+    ...WALLET_CLASSES.filter((name) => !classes.has(name)).map((name) =>
+      none(`walletClasses.${name}`, "no rule allows a payment from such a wallet"),
+    ),
+    ...assets
+      .filter(({ id }) => moved.has(id) && !isBounded(id))
+      .map(({ id }): Finding => {
+        return { level: "warning", code: "no-limit", at: `assets.${id}`, what: "can be moved, and no limit bounds how much" };
+      }),
   ];
 }

@@ -57,7 +57,7 @@ type Dimension = {
 export const KINDS = ["pay", "call", "cancel", "wallet", "entry", "retire"] as const;
 /** Kinds that move an amount. */
 export const MOVING: readonly Action["kind"][] = ["pay", "call"];
-const WALLET_CLASSES: readonly WalletClass[] = ["hot", "warm", "cold"];
+export const WALLET_CLASSES: readonly WalletClass[] = ["hot", "warm", "cold"];
 const DECLARED = ["own", "exchange", "vasp", "self-hosted", "contract", "denied"] as const;
 const CLASSES: readonly ClassSeen[] = [
   "exchange",
