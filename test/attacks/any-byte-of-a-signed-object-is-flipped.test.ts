@@ -21,15 +21,18 @@ import { attempt, Refused } from "../../core/src/errors.ts";
 import { openRecord } from "../../core/src/journal/record.ts";
 import { precheckEd25519 } from "../../core/src/keys/ed25519.ts";
 import { Command, ExecutionBody } from "../../core/src/protocol/command.ts";
+import { NOTHING, OPEN } from "../../core/src/rulebook/open.ts";
 import { Attestation } from "../../core/src/signed/attestation.ts";
 import { Checkpoint } from "../../core/src/signed/checkpoint.ts";
+import { type Fact, SUBJECT } from "../../core/src/signed/fact.ts";
 import { Head } from "../../core/src/signed/head.ts";
 import { Intent } from "../../core/src/signed/intent.ts";
 import { challengeOf, decode, encode, type Kind, Signed } from "../../core/src/signed/object.ts";
 import { Receipt } from "../../core/src/signed/receipt.ts";
 import { Rulebook } from "../../core/src/signed/rulebook.ts";
-import { passkey, someHash } from "../world/keys.ts";
+import { device, passkey, someHash } from "../world/keys.ts";
 import { checkpoint, leavesOf, logOf } from "../world/log.ts";
+import { TOKEN } from "../world/rulebook.ts";
 import { MemoryVault, must } from "../world/vault.ts";
 import * as world from "../world/world.ts";
 import { aside, besiege, passkeyLine, type Siege, TWO, withKeys } from "./attack.ts";
@@ -110,6 +113,53 @@ flipped("a payment with a screening fact", () => {
   const facts = [world.screening(book, world.zoe(book))];
   return { vault, command: world.execute([intent], world.approveAll(vault.ground(), intent, TWO), { facts }) };
 });
+
+const CODE = someHash("code of the token");
+const ORACLES = (["price", "code", "nonce", "clock", "travel-rule", "simulation"] as const).map((type) => {
+  return { type, key: device(`oracle of ${type}`), id: `oracle-${type}` };
+});
+
+/** A payment of a token to which six sources, of all types that rules may ask beside screening, have said yes. */
+function stated(): { vault: MemoryVault; command: Command } {
+  const { vault, book } = besiege({
+    rulebook: (demo) => {
+      const { valuation } = world.valued(demo, { sources: ["oracle-price"] });
+      const needs = ORACLES.map(({ type, id }) => ({ type, sources: [id], atLeast: 1, maxAgeMs: world.HOUR }));
+      const asked = [needs.slice(0, 3), needs.slice(3)].map((facts, at) => {
+        return { ...OPEN, ...NOTHING, id: `asked-${at}`, kinds: ["pay" as const], facts };
+      });
+      return {
+        valuation,
+        assets: demo.assets.map((asset) => (asset.id === "usdx" ? { ...asset, codeHash: CODE } : asset)),
+        sources: [...demo.sources, ...ORACLES.map(({ type, id, key }) => ({ id, type, publicKey: key.publicKey }))],
+        rules: [...demo.rules, ...asked],
+      };
+    },
+  });
+  const { body } = must(vault.send(world.command({ command: "address", wallet: "treasury", index: 0 })));
+  const intent = world.pay(book, { asset: "usdx", amount: 5n });
+  const id = world.intentId(intent);
+  const words: { readonly [type in (typeof ORACLES)[number]["type"]]: object } = {
+    price: { subject: SUBJECT.price("usdx", "eur"), numerator: 90n, denominator: world.USDX },
+    code: { subject: SUBJECT.code(world.CHAIN, TOKEN), codeHash: CODE },
+    nonce: { subject: SUBJECT.nonce(world.CHAIN, decode(Attestation, body).address), next: 0 },
+    clock: { subject: SUBJECT.clock() },
+    "travel-rule": { subject: SUBJECT.intent(id), exchange: "complete" },
+    simulation: { subject: SUBJECT.intent(id), effect: "as-stated" },
+  };
+  const common = { version: 1, deployment: book.document.deployment, at: world.NOW };
+  const facts = ORACLES.map(({ type, id: source, key }) => {
+    return world.signFact({ ...common, type, source, ...words[type] } as Fact, key);
+  });
+  const without = (type: string) => facts.filter((_, at) => ORACLES[at]?.type !== type);
+  for (const { type } of ORACLES) {
+    const { code } = aside(vault, () => vault.run(intent, TWO, { facts: without(type) }));
+    assert.equal(code, "FACT_MISSING", type);
+  }
+  return { vault, command: world.execute([intent], world.approveAll(vault.ground(), intent, TWO), { facts }) };
+}
+
+flipped("a payment with facts of all other types", stated);
 
 flipped("a cancellation", () => {
   const { vault, book } = besiege();
@@ -237,6 +287,27 @@ flipped("a weakened rulebook whose delay is over", () => {
   vault.wait(world.DAY);
   const approvals = [world.approveRulebook(vault.ground(), next, { key: KEYS.cleo, decision: "seen" })];
   return { vault, command: world.command({ command: "rulebook", rulebook, approvals }) };
+});
+
+flipped("a rulebook that hands over to another vault, whose delay is over", () => {
+  const { vault, book } = besiege();
+  const position = { seq: vault.state.seq, hash: vault.state.head };
+  const next = world.nextRulebook(book, {
+    vault: device("heir").id,
+    handover: { vault: book.document.vault, head: position },
+  });
+  const rulebook = world.signValue(Rulebook, next, KEYS.ada, KEYS.ben);
+  must(vault.send(world.command({ command: "rulebook", rulebook, approvals: [] })));
+  vault.wait(world.DAY);
+  const approvals = [world.approveRulebook(vault.ground(), next, { key: KEYS.cleo, decision: "seen" })];
+  return { vault, command: world.command({ command: "rulebook", rulebook, approvals }) };
+});
+
+flipped("administrators' words that a start goes on", () => {
+  const { vault } = besiege();
+  vault.boot();
+  const approvals = [KEYS.ada, KEYS.ben].map((key) => world.approveStart(vault.ground(), vault.start(), { key }));
+  return { vault, command: world.command({ command: "confirm", approvals }) };
 });
 
 flipped("a ceremony: genesis and first rulebook", () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync, sign, verify } from "node:crypto";
+import fs from "node:fs";
 import { test } from "node:test";
 import fc from "fast-check";
 import { Leaf } from "../audit/leaf.ts";
@@ -8,6 +9,7 @@ import { MAP, UINT, Writer } from "../cbor.ts";
 import { attempt } from "../errors.ts";
 import { Record as JournalRecord } from "../journal/record.ts";
 import * as protocol from "../protocol/command.ts";
+import { ExplanationBody } from "../protocol/explanation.ts";
 import { Approval } from "./approval.ts";
 import { Attestation } from "./attestation.ts";
 import { Checkpoint } from "./checkpoint.ts";
@@ -28,7 +30,10 @@ type AnyKind = Kind<Loose>;
 const SIGNED = [Genesis, Intent, Approval, Rulebook, Entry, Fact, Attestation, Receipt, Head, Start, Checkpoint];
 const { Command, StatusBody, ExecutionBody, FreezeBody, DelayBody, GivenUpBody, WalletBody, CheckpointBody, ProtectionsBody } =
   protocol;
-const BODIES = [StatusBody, ExecutionBody, FreezeBody, DelayBody, GivenUpBody, WalletBody, CheckpointBody, ProtectionsBody];
+const BODIES = [
+  ...[StatusBody, ExecutionBody, FreezeBody, DelayBody, GivenUpBody, WalletBody, CheckpointBody, ProtectionsBody],
+  ExplanationBody,
+];
 const ALL = [...SIGNED, Signed, Leaf, Command, JournalRecord, ...BODIES] as unknown as readonly AnyKind[];
 
 /** Whether the shape stands for another one by name, so that the tree may go on for ever. */
@@ -202,6 +207,17 @@ function* flips(bytes: Uint8Array): Generator<Uint8Array> {
     }
   }
 }
+
+test("these are all kinds that the sources make", () => {
+  const source = new URL("..", import.meta.url);
+  const files = fs.globSync("**/*.ts", { cwd: source }).filter((file) => !file.endsWith(".test.ts"));
+  const made = files.flatMap((file) => {
+    const text = fs.readFileSync(new URL(file, source), "utf8");
+    if (!/import \{[^}]*\bkind\b[^}]*\} from "[^"]*\/object\.ts"/.test(text) && !file.endsWith("/object.ts")) return [];
+    return [...text.matchAll(/(?<!function )\bkind\(\s*("([^"]+)")?/g)].map(([call, , name]) => name ?? `${file}: ${call}`);
+  });
+  assert.deepEqual(ALL.map(({ name }) => name).sort(), made.sort());
+});
 
 test("no two kinds give one hash to the same bytes", () => {
   const ids = ALL.map((of) => idOf(of as Kind<unknown>, Uint8Array.of(1, 2, 3)));
