@@ -42,6 +42,13 @@ function impatient(state: State): State {
   return state.waiting === null ? state : { ...state, waiting: { ...state.waiting, until: 0 } };
 }
 
+/** Every registration is older than any delay. */
+function registeredLongAgo(state: State): State {
+  let { registered } = state;
+  for (const [id, one] of entries(registered)) registered = set(registered, id, { ...one, at: 0 });
+  return { ...state, registered };
+}
+
 /** What was approved before a start or under another rulebook passes for approved now. */
 function approvedForEver(state: State): State {
   let { jobs } = state;
@@ -176,6 +183,12 @@ export const PLANTS: readonly Plant[] = [
     world: "a tightening and a weakening",
     promise: "lowering waits",
     mind: seeing(impatient),
+  },
+  {
+    name: "a payment does not wait for its delay",
+    world: "a delayed payment",
+    promise: "delays run",
+    mind: seeing(registeredLongAgo),
   },
   {
     name: "intents are not remembered",
