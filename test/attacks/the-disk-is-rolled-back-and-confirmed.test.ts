@@ -115,6 +115,10 @@ attacks("the word for one start is used for another, or other words pass for it"
   refused(vault, "DECISION_WRONG", "approve", () => vault.send(one({ decision: "approve" })));
   refused(vault, "BOOT_STALE", "an older start", () => vault.send(one({ boot: someHash("other") })));
   refused(vault, "EXPIRED", "too late", () => vault.send(one({ notAfter: vault.now.hi })));
+  refused(vault, "WRONG_VAULT", "for another vault", () => vault.send(one({ vault: KEYS.mallory.id })));
+  refused(vault, "WRONG_DEPLOYMENT", "for another deployment", () => vault.send(one({ deployment: someHash("other") })));
+  const elsewhere = { seq: vault.state.seq, hash: someHash("other") };
+  refused(vault, "HEAD_UNKNOWN", "on another journal", () => vault.send(one({ head: elsewhere })));
   refused(vault, "WRONG_RULEBOOK", "under another rulebook", () => vault.send(one({ epoch: 2 })));
   refused(vault, "DECISION_WRONG", "the word for a start approves a payment", () => {
     const intent = world.pay(book);
