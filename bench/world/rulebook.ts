@@ -2,11 +2,9 @@
  *  desks, tokens and counterparties would add. Deterministic. Judged only by core; nothing here evaluates. */
 
 import { NOTHING, OPEN } from "../../core/src/rulebook/open.ts";
-import type { Rule, Rulebook } from "../../core/src/signed/rulebook.ts";
-import { demoRulebook, ETH, USDX } from "../../test/world/world.ts";
+import type { Calendar, Rule, Rulebook, Window } from "../../core/src/signed/rulebook.ts";
+import { DAY, demoRulebook, ETH, HOUR, KEYS, NOW, USDX } from "../../test/world/world.ts";
 
-const HOUR = 3_600_000;
-const DAY = 24 * HOUR;
 const TOKENS = 20;
 const DESKS = 30;
 
@@ -55,18 +53,55 @@ function added(at: number): Rule {
   }
 }
 
-const LEVELS = ["institution", "client", "wallet", "address", "destination", "asset", "initiator"] as const;
+const LEVELS = ["institution", "client", "wallet", "address", "destination", "asset", "initiator", "unit"] as const;
+const MEASURES = ["amount", "value", "count"] as const;
+/** In which assets a limit counts: its own alone, where it counts an amount. */
+const ASSETS = ["any", ["eth"], ["eth", "usdx", ...tokens]] as const;
+const WINDOWS: readonly Window[] = [
+  ...[1, 2, 3, 4, 5].map((days): Window => ({ type: "rolling", ms: days * DAY })),
+  ...(["day", "week", "month"] as const).map((period): Window => ({ type: "fixed", calendar: "zone", period })),
+];
 
-/** Limits on the payments of the bench, of every level that needs nothing else of the rulebook; never reached. */
-export function limitsOf(count: number): Rulebook["limits"] {
-  return Array.from({ length: count }, (_, at) => ({
-    id: `limit-${at}`,
-    measure: at % 3 === 0 ? "count" : "amount",
-    level: pick(LEVELS, at),
-    assets: at % 3 === 0 ? "any" : ["eth"],
-    most: 1_000_000_000n * ETH,
-    window: { type: "rolling", ms: (1 + (at % 5)) * DAY },
-  }));
+/** The unit of the wallet that the measured payment comes from; `bank` is above it. */
+export const UNIT = "desk";
+/** An hour more in every summer of some years. Half a year is enough for its length. */
+const CALENDAR: Calendar = {
+  id: "zone",
+  offset: 60,
+  changes: Array.from({ length: 20 }, (_, at) => ({ at: NOW + (at - 5) * 182 * DAY, offset: at % 2 === 0 ? 60 : 120 })),
+  until: NOW + 3_000 * DAY,
+};
+
+/** Limits of every level, measure and kind of window that all count a payment of ETH from a wallet of `UNIT`, and what else of
+ *  the rulebook they need; never reached. */
+export function limitsOf(count: number): Pick<Rulebook, "units" | "calendars" | "sources" | "valuation" | "limits"> {
+  const pricer = { id: "pricer-a", type: "price", publicKey: KEYS.pricerA.publicKey } as const;
+  return {
+    units: [{ id: "bank" }, { id: UNIT, parent: "bank" }],
+    calendars: [CALENDAR],
+    sources: [...demoRulebook().sources, pricer],
+    valuation: {
+      currency: "eur",
+      decimals: 2,
+      sources: [pricer.id],
+      atLeast: 1,
+      maxAgeMs: HOUR,
+      maxMovePpm: 50_000,
+      moveMs: HOUR,
+    },
+    limits: Array.from({ length: count }, (_, at) => {
+      const measure = pick(MEASURES, at);
+      const round = Math.floor(at / LEVELS.length);
+      return {
+        id: `limit-${at}`,
+        measure,
+        level: pick(LEVELS, at),
+        assets: measure === "amount" ? ["eth"] : pick(ASSETS, at + round),
+        most: 1_000_000_000n * ETH,
+        window: pick(WINDOWS, at + round),
+      };
+    }),
+  };
 }
 
 /** What a rulebook of the demonstration world has in other fields when it has `count` rules. Its limits are not reached. */
