@@ -118,6 +118,8 @@ function found(change: Partial<Rulebook>): readonly string[] {
 function words(change: Partial<Rulebook>, code: Finding["code"]): readonly string[] {
   return findingsOf(openBook(sampleRulebook(change))).flatMap((one) => (one.code === code ? [one.what] : []));
 }
+/** The sample's limit of eth. */
+const [DAILY] = sampleRulebook().limits as readonly [Rulebook["limits"][number]];
 const QUIET = [
   "idle-deny rules.deny",
   "no-allow kinds.call",
@@ -179,16 +181,21 @@ test("a rule about nothing but what a limit never lets through is over that limi
     { ...eyes, amountFrom: 5000n },
   ];
   assert.deepEqual(words({ rules: [ALLOW, ...least] }, "over-limit"), []);
+  const over = (rule: Rule, limit: Pick<Rulebook["limits"][number], "measure" | "most">) =>
+    words({ rules: [rule], limits: [{ ...DAILY, ...limit, assets: "any" }] }, "over-limit").length;
+  assert.equal(over({ ...ALLOW, valueFrom: 11n }, { measure: "value", most: 10n }), 1);
+  assert.equal(over({ ...ALLOW, valueFrom: 10n }, { measure: "value", most: 10n }), 0);
+  assert.equal(over(ALLOW, { measure: "count", most: 0n }), 1);
+  assert.equal(over(ALLOW, { measure: "count", most: 1n }), 0);
 });
 
 test("an asset is without a limit when it can be moved, and only its payments are counted or nothing is", () => {
   const call: Rule = { ...ALLOW, kinds: ["call"], chains: [31337] };
   const open = (rule: Rule, limits: Rulebook["limits"]) =>
     found({ rules: [rule], limits }).filter((line) => line.startsWith("no-limit"));
-  const [day] = sampleRulebook().limits as [Rulebook["limits"][number]];
   assert.deepEqual(open(call, []), ["no-limit assets.eth"]);
-  assert.deepEqual(open(call, [{ ...day, measure: "count" }]), ["no-limit assets.eth"]);
-  assert.deepEqual(open(call, [day]), []);
+  assert.deepEqual(open(call, [{ ...DAILY, measure: "count" }]), ["no-limit assets.eth"]);
+  assert.deepEqual(open(call, [DAILY]), []);
   assert.deepEqual(open({ ...call, assets: ["eth"], amountTo: 0n }, []), []);
 });
 

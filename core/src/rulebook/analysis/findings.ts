@@ -55,7 +55,7 @@ export function findingsOf(book: Book): readonly Finding[] {
   const over = ceilings.map(({ id, above }) => ({ id, set: setOf(sets.space, selectOf(above, book)) }));
   return [
     ...rules.flatMap((one) => ruleFindings(sets, one, rules)),
-    ...rules.flatMap((one) => overLimits(sets, one, over)),
+    ...overLimits(sets, rules, over),
     ...redundantAllows(sets, rules),
     ...sets.demands.flatMap((demand) => unreachable(sets, demand)),
     ...onePerson(sets),
@@ -98,15 +98,21 @@ function ceilingOf({ id, measure, assets, most }: Limit): readonly { readonly id
   return most === 0n ? [{ id, above: moved }] : [];
 }
 
-/** A rule that allows something, or binds something allowed, of which all is over some limit. Nothing allowed is denied. */
-function overLimits({ space, allowed }: Sets, { rule, by: at, set }: Applied, over: readonly Over[]): readonly Finding[] {
-  const { diagrams } = space;
-  const bound = diagrams.and(set, allowed);
-  const mine = over.filter((one) => diagrams.meets(one.set, bound));
-  if (bound === NOTHING || !diagrams.isWithin(bound, diagrams.union(mine.map((one) => one.set)))) return [];
-  const all = rule.effect === "allow" ? "all that it allows" : "all allowed that it binds";
-  const limits = mine.map(({ id }) => id).join(", ");
-  return [{ level: "warning", code: "over-limit", at, what: `${all} is by itself more than a limit lets through: ${limits}` }];
+/** Rules that allow something, or bind something allowed, of which all is over some limit. Nothing allowed is denied. */
+function overLimits(
+  { space: { diagrams }, allowed }: Sets,
+  rules: readonly Applied[],
+  over: readonly Over[],
+): readonly Finding[] {
+  const within = diagrams.minus(allowed, diagrams.union(over.map(({ set }) => set)));
+  const mine = rules.filter(({ set }) => diagrams.meets(set, allowed) && !diagrams.meets(set, within));
+  return mine.map(({ rule, by: at, set }) => {
+    const bound = diagrams.and(set, allowed);
+    const limits = over.filter((one) => diagrams.meets(one.set, bound)).map(({ id }) => id);
+    const all = rule.effect === "allow" ? "all that it allows" : "all allowed that it binds";
+    const what = `${all} is by itself more than a limit lets through: ${limits.join(", ")}`;
+    return { level: "warning", code: "over-limit", at, what };
+  });
 }
 
 type Over = { readonly id: string; readonly set: PointSet };
