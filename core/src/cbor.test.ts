@@ -148,10 +148,10 @@ test("writers do not disturb each other", () => {
   assert.equal(toHex(inner.done()), "65696e6e6572");
   assert.equal(toHex(outer.done()), "656f7574657201");
   const large = new Writer();
-  for (let count = 0; count < 100; count++) large.bytes(new Uint8Array(5000).fill(count));
+  for (let count = 0; count < 20; count++) large.bytes(new Uint8Array(5000).fill(count));
   const bytes = large.done();
-  assert.equal(bytes.length, 100 * 5003);
-  assert.equal(bytes.at(-1), 99);
+  assert.equal(bytes.length, 20 * 5003);
+  assert.equal(bytes.at(-1), 19);
   assert.deepEqual(encode(Any, 7), Uint8Array.of(7));
 });
 

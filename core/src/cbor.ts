@@ -23,11 +23,10 @@ export function within(name: string, error: unknown): unknown {
   return new Refused(error.code, error.field === "" ? name : `${name}.${error.field}`, error.detail);
 }
 
-/** Memory that encodings are cut from, one after another, because whoever asks for some may wait for the collector, however
- *  little it is: whoever keeps an encoding for long keeps up to this much with it. Null while a writer uses it. Nothing secret
- *  is ever written. */
+/** Memory that encodings are cut from, one after another, because asking for some costs as much as writing an object: whoever
+ *  keeps an encoding for long keeps up to this much with it. Null while a writer uses it. Nothing secret is ever written. */
 let spare: { readonly buffer: Uint8Array; readonly from: number } | null = null;
-const SPARE_BYTES = 262_144;
+const SPARE_BYTES = 32_768;
 
 /** Collects one encoding in one growing buffer. Fails: TOO_DEEP. */
 export class Writer {
