@@ -1,8 +1,14 @@
 /** Limits beside one another: each counts by its own measure, assets and window, whatever the order they are written in. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Intent } from "../../../core/src/signed/intent.ts";
+import { encode } from "../../../core/src/signed/object.ts";
 import type { Limit } from "../../../core/src/signed/rulebook.ts";
+import { countLimits, nothingSpent } from "../../../vault/src/decide/payment/limits.ts";
+import { resolve } from "../../../vault/src/decide/payment/resolve.ts";
+import { readIntent } from "../../../vault/src/state/intent.ts";
 import { get } from "../../../vault/src/state/map.ts";
+import type { Founded } from "../../../vault/src/state/state.ts";
 import { must } from "../../world/vault.ts";
 import * as world from "../../world/world.ts";
 import { bookOf, payment, refused, send, vaultWith } from "../ground.ts";
@@ -51,4 +57,19 @@ test("what a payment of a token adds is never taken for another measure or asset
     const used = [...(get(vault.state.usage, "institution|") ?? [])].map(([name, { sum }]) => `${name.split("|")[0]} ${sum}`);
     assert.deepEqual(used.sort(), expected.sort());
   }
+});
+
+test("however many destinations are paid, each is counted for itself", () => {
+  const vault = vaultWith({ limits: [limit("each", { level: "destination" })] });
+  const state = vault.state as Founded;
+  const bytes = encode(Intent, payment(vault));
+  const named = resolve(state, { ...readIntent(bytes), intent: payment(vault), bytes, context: world.CONTEXT });
+  const countedFor = (to: string) => {
+    const it = { ...named, transfer: { ...named.transfer, to } };
+    const [one, ...more] = countLimits(state, vault.now, nothingSpent(), { it, feeMax: FEE, before: [], quotes: new Map() });
+    assert.equal(more.length, 0);
+    return one?.of;
+  };
+  const destinations = Array.from({ length: 600 }, (_, at) => `0x${at.toString(16).padStart(40, "0")}`);
+  for (const to of [...destinations, ...destinations]) assert.equal(countedFor(to), `destination|${world.CHAIN}:${to}`);
 });

@@ -29,7 +29,7 @@ function hashOf(key: string): number {
 /** From this depth on the hash is used up, and each byte of a stronger one gives a digit. */
 const HASH_BITS = 35;
 
-type Hashed = Pick<Leaf<unknown>, "hash" | "key">;
+export type Hashed = Pick<Leaf<unknown>, "hash" | "key">;
 
 function digitOf({ hash, key }: Hashed, shift: number): number {
   if (shift < HASH_BITS) return (hash >>> shift) & 31;
@@ -58,12 +58,17 @@ function find<V>(root: Node<V> | undefined, hashed: Hashed): Leaf<V> | undefined
 }
 
 function leafOf<V>({ root }: PMap<V>, key: string): Leaf<V> | undefined {
-  return find(root, { hash: hashOf(key), key });
+  return find(root, hashed(key));
+}
+
+/** A key made ready to be looked up again and again. */
+export function hashed(key: string): Hashed {
+  return { hash: hashOf(key), key };
 }
 
 /** The value under `key`. */
-export function get<V>(map: PMap<V>, key: string): V | undefined {
-  return leafOf(map, key)?.value;
+export function get<V>(map: PMap<V>, key: string | Hashed): V | undefined {
+  return find(map.root, typeof key === "string" ? hashed(key) : key)?.value;
 }
 
 export function has<V>(map: PMap<V>, key: string): boolean {

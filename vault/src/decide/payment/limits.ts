@@ -5,7 +5,7 @@ import { attempt, demand, refuse } from "@strongroom/core/errors";
 import type { Part } from "@strongroom/core/journal/record";
 import { worth } from "@strongroom/core/money/value";
 import type { Calendar, Level, Limit, Rulebook } from "@strongroom/core/signed/rulebook";
-import { get } from "../../state/map.ts";
+import { get, type Hashed, hashed } from "../../state/map.ts";
 import type { Founded, JobPart } from "../../state/state.ts";
 import { fits, type Span, spanOf, type Usage, used } from "../../state/usage.ts";
 import type { Now } from "../../types.ts";
@@ -48,8 +48,8 @@ export function countLimits(state: Founded, now: Now, spent: Spent, costed: Cost
   const spanOfPlan = spansAt(state, now);
   const { moved, weigh } = scaleOf(costed);
   const counted: Item<Counted>[] = [];
-  for (const { of, plans } of placesOf(state, costed, moved)) {
-    const use = { usages: get(state.usage, of), taken: spentAt(spent, of) };
+  for (const { of, key, plans } of placesOf(state, costed, moved)) {
+    const use = { usages: get(state.usage, key), taken: spentAt(spent, of) };
     const shares: Item<Item<Counted>["shares"]>[] = [];
     for (const plan of plans) {
       const weight = weigh(plan);
@@ -64,7 +64,8 @@ export function countLimits(state: Founded, now: Now, spent: Spent, costed: Cost
 /** Fails: LIMIT_EXCEEDED at the limit. */
 function countOne(use: Use, plan: Plan, { amount, back }: Weight, span: Span): Item<Item<Counted>["shares"]> {
   const { limit, name, rolls } = plan;
-  const { usage, before } = useIn(use, plan, span);
+  const usage = use.usages?.get(name);
+  const before = usedIn(use, plan, usage, span);
   if (!fits(before, amount, plan)) exceeded(limit, before);
   const bucket = usage === undefined ? span.bucket : Math.max(span.bucket, usage.newest);
   return { limit: name, amount, back, bucket, rolls };
@@ -73,10 +74,10 @@ function countOne(use: Use, plan: Plan, { amount, back }: Weight, span: Span): I
 type Use = { readonly usages: ReadonlyMap<string, Usage> | undefined; readonly taken: ReadonlyMap<string, bigint> | undefined };
 
 /** What the window of a limit holds, and what earlier intents of the command take of it. */
-function useIn({ usages, taken }: Use, { name }: Plan, span: Span): { usage: Usage | undefined; before: bigint } {
-  const usage = usages?.get(name);
-  const [kept, more] = [usage === undefined ? 0n : used(usage, span), taken?.get(name)];
-  return { usage, before: more === undefined ? kept : kept + more };
+function usedIn({ taken }: Use, { name }: Plan, usage: Usage | undefined, span: Span): bigint {
+  const kept = usage === undefined ? 0n : used(usage, span);
+  const more = taken?.get(name);
+  return more === undefined ? kept : kept + more;
 }
 
 /** How far a limit is used, and what a transaction adds. `of`: what it is counted for. */
@@ -92,14 +93,15 @@ export type Standing = {
 export function standingsOf(state: Founded, now: Now, spent: Spent, costed: Costed): readonly Standing[] {
   const spanOfPlan = spansAt(state, now);
   const { moved, weigh } = scaleOf(costed);
-  return placesOf(state, costed, moved).flatMap(({ of, thing, plans }) => {
-    const use = { usages: get(state.usage, of), taken: spentAt(spent, of) };
+  return placesOf(state, costed, moved).flatMap(({ of, key, thing, plans }) => {
+    const use = { usages: get(state.usage, key), taken: spentAt(spent, of) };
     return plans.flatMap((plan): readonly Standing[] => {
       const known = attempt(() => ({ weight: weigh(plan), span: spanOfPlan(plan) }));
       if (!known.ok || known.value.weight === NOTHING) return [];
       const { weight, span } = known.value;
       const { id, most } = plan.limit;
-      return [{ limit: id, of: thing, used: useIn(use, plan, span).before, adding: weight.amount, most }];
+      const before = usedIn(use, plan, use.usages?.get(plan.name), span);
+      return [{ limit: id, of: thing, used: before, adding: weight.amount, most }];
     });
   });
 }
@@ -163,28 +165,36 @@ type Plan = {
   readonly bits: number;
   readonly scale: number;
 };
-/** The limits of one level; of the level `asset`, those that count this one. */
-type Sheet = { readonly level: Level; readonly asset: string; readonly plans: readonly Plan[] };
+/** The limits of one level; of the level `asset`, those that count this one. `places`: what they were counted for last. */
+type Sheet = {
+  readonly level: Level;
+  readonly asset: string;
+  readonly plans: readonly Plan[];
+  readonly places: Map<string, Place>;
+};
+/** More are forgotten. */
+const PLACES_MAX = 256;
 
-const sheets = new WeakMap<Rulebook["limits"], Map<string, readonly Sheet[]>>();
+const sheets = new WeakMap<Rulebook["limits"], ReadonlyMap<string, readonly Sheet[]>>();
 
 /** The limits that count transactions which move these assets. They are looked up once for a rulebook. */
 function sheetsOf({ document: { limits } }: Founded["book"], assets: readonly string[]): readonly Sheet[] {
-  const known = sheets.get(limits) ?? new Map<string, readonly Sheet[]>();
-  sheets.set(limits, known);
-  const key = assets.join();
-  const found = known.get(key) ?? drawUp(limits, assets);
-  known.set(key, found);
-  return found;
+  const known = sheets.get(limits);
+  const found = known?.get(assets.join());
+  if (found !== undefined) return found;
+  const drawn = drawUp(limits, assets);
+  sheets.set(limits, new Map([...(known ?? []), [assets.join(), drawn]]));
+  return drawn;
 }
 
 function drawUp(limits: Rulebook["limits"], assets: readonly string[]): readonly Sheet[] {
   const byLevel = Map.groupBy(plansOf(limits, assets), ({ limit }) => limit.level);
   return [...byLevel].flatMap(([level, plans]): readonly Sheet[] => {
-    if (level !== "asset") return [{ level, asset: "", plans }];
+    if (level !== "asset") return [{ level, asset: "", plans, places: new Map() }];
     return assets.map((asset, at) => {
       const mine = plans.filter(({ bits }) => bits & (1 << at));
-      return { level, asset, plans: mine.map((plan) => ({ ...plan, ...scaled(plan.limit, 1 << at) })) };
+      const plansOfIt = mine.map((plan) => ({ ...plan, ...scaled(plan.limit, 1 << at) }));
+      return { level, asset, plans: plansOfIt, places: new Map() };
     });
   });
 }
@@ -211,18 +221,24 @@ function scaled({ measure }: Limit, bits: number): Pick<Plan, "bits" | "scale"> 
 }
 
 /** What limits are counted for, under which their usage is kept as `of`. */
-type Place = { readonly of: string; readonly thing: string; readonly plans: readonly Plan[] };
+type Place = { readonly of: string; readonly key: Hashed; readonly thing: string; readonly plans: readonly Plan[] };
 
 function placesOf({ book }: Founded, { it }: Costed, moved: readonly Movement[]): readonly Place[] {
   const places: Place[] = [];
-  for (const { level, asset, plans } of sheetsOf(
-    book,
-    moved.map((movement) => movement.asset),
-  )) {
-    const things = level === "asset" ? [asset] : namesAt(book, level, it);
-    for (const thing of things) places.push({ of: `${level}|${thing}`, thing, plans });
+  const assets = moved.map((movement) => movement.asset);
+  for (const sheet of sheetsOf(book, assets)) {
+    const things = sheet.level === "asset" ? [sheet.asset] : namesAt(book, sheet.level, it);
+    for (const thing of things) places.push(sheet.places.get(thing) ?? placeFor(sheet, thing));
   }
   return places;
+}
+
+function placeFor({ level, plans, places }: Sheet, thing: string): Place {
+  const of = `${level}|${thing}`;
+  const place = { of, key: hashed(of), thing, plans };
+  if (places.size >= PLACES_MAX) places.clear();
+  places.set(thing, place);
+  return place;
 }
 
 /** What a limit counts of a transaction. `back`: what of the amount is given back when nothing is paid. */
