@@ -165,15 +165,8 @@ type Plan = {
   readonly bits: number;
   readonly scale: number;
 };
-/** The limits of one level; of the level `asset`, those that count this one. `places`: what they were counted for last. */
-type Sheet = {
-  readonly level: Level;
-  readonly asset: string;
-  readonly plans: readonly Plan[];
-  readonly places: Map<string, Place>;
-};
-/** More are forgotten. */
-const PLACES_MAX = 256;
+/** The limits of one level; of the level `asset`, those that count this one. */
+type Sheet = { readonly level: Level; readonly asset: string; readonly plans: readonly Plan[] };
 
 const sheets = new WeakMap<Rulebook["limits"], ReadonlyMap<string, readonly Sheet[]>>();
 
@@ -190,11 +183,10 @@ function sheetsOf({ document: { limits } }: Founded["book"], assets: readonly st
 function drawUp(limits: Rulebook["limits"], assets: readonly string[]): readonly Sheet[] {
   const byLevel = Map.groupBy(plansOf(limits, assets), ({ limit }) => limit.level);
   return [...byLevel].flatMap(([level, plans]): readonly Sheet[] => {
-    if (level !== "asset") return [{ level, asset: "", plans, places: new Map() }];
+    if (level !== "asset") return [{ level, asset: "", plans }];
     return assets.map((asset, at) => {
       const mine = plans.filter(({ bits }) => bits & (1 << at));
-      const plansOfIt = mine.map((plan) => ({ ...plan, ...scaled(plan.limit, 1 << at) }));
-      return { level, asset, plans: plansOfIt, places: new Map() };
+      return { level, asset, plans: mine.map((plan) => ({ ...plan, ...scaled(plan.limit, 1 << at) })) };
     });
   });
 }
@@ -221,24 +213,36 @@ function scaled({ measure }: Limit, bits: number): Pick<Plan, "bits" | "scale"> 
 }
 
 /** What limits are counted for, under which their usage is kept as `of`. */
-type Place = { readonly of: string; readonly key: Hashed; readonly thing: string; readonly plans: readonly Plan[] };
+type Place = Label & { readonly thing: string; readonly plans: readonly Plan[] };
 
 function placesOf({ book }: Founded, { it }: Costed, moved: readonly Movement[]): readonly Place[] {
   const places: Place[] = [];
   const assets = moved.map((movement) => movement.asset);
-  for (const sheet of sheetsOf(book, assets)) {
-    const things = sheet.level === "asset" ? [sheet.asset] : namesAt(book, sheet.level, it);
-    for (const thing of things) places.push(sheet.places.get(thing) ?? placeFor(sheet, thing));
+  for (const { level, asset, plans } of sheetsOf(book, assets)) {
+    const things = level === "asset" ? [asset] : namesAt(book, level, it);
+    for (const thing of things) {
+      const { of, key } = labels[level].get(thing) ?? labelFor(level, thing);
+      places.push({ of, key, thing, plans });
+    }
   }
   return places;
 }
 
-function placeFor({ level, plans, places }: Sheet, thing: string): Place {
+/** `of` and the same made ready to be looked up. */
+type Label = { readonly of: string; readonly key: Hashed };
+/** What was counted for last. A full table starts anew, so that no number of destinations takes more room. */
+const labels: Readonly<Record<Level, Map<string, Label>>> = {
+  ...{ institution: new Map(), unit: new Map(), client: new Map(), wallet: new Map() },
+  ...{ address: new Map(), destination: new Map(), asset: new Map(), initiator: new Map() },
+};
+const LABELS_MAX = 256;
+
+function labelFor(level: Level, thing: string): Label {
   const of = `${level}|${thing}`;
-  const place = { of, key: hashed(of), thing, plans };
-  if (places.size >= PLACES_MAX) places.clear();
-  places.set(thing, place);
-  return place;
+  const label = { of, key: hashed(of) };
+  if (labels[level].size >= LABELS_MAX) labels[level].clear();
+  labels[level].set(thing, label);
+  return label;
 }
 
 /** What a limit counts of a transaction. `back`: what of the amount is given back when nothing is paid. */
